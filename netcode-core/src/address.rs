@@ -1,0 +1,334 @@
+//! Server addresses as tokens carry them (standard: *Connect Token*, address fields).
+//!
+//! A list stays in its wire form, 7 bytes an IPv4 address and 19 an IPv6 one, and is decoded as it
+//! is walked: 32 addresses take 608 bytes instead of a kilobyte.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+
+use crate::standard::MAX_SERVER_ADDRESSES;
+use crate::wire::{Reader, Writer};
+
+const IPV4: u8 = 1;
+const IPV6: u8 = 2;
+
+/// An IPv6 address with its port is the longest: type, eight groups, port.
+const MAX_ADDRESS_BYTES: usize = 1 + 16 + 2;
+const MAX_LIST_BYTES: usize = MAX_SERVER_ADDRESSES * MAX_ADDRESS_BYTES;
+
+/// Whether two addresses name the same endpoint: IP and port. The flow label and the scope are
+/// the sender's business; tokens do not carry them.
+pub(crate) fn same_endpoint(a: &SocketAddr, b: &SocketAddr) -> bool {
+    a.port() == b.port() && a.ip() == b.ip()
+}
+
+/// `address` without its flow label, so that equal peers are equal values.
+pub(crate) fn without_flow(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => address,
+        SocketAddr::V6(v6) => {
+            SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id()))
+        }
+    }
+}
+
+fn write_address(out: &mut Writer<'_>, address: &SocketAddr) -> Option<()> {
+    match address.ip() {
+        IpAddr::V4(ip) => {
+            out.u8(IPV4)?;
+            out.put(&ip.octets())?;
+        }
+        IpAddr::V6(ip) => {
+            out.u8(IPV6)?;
+            // Groups are little-endian numbers here, not octets in network order.
+            for group in ip.segments() {
+                out.u16(group)?;
+            }
+        }
+    }
+    out.u16(address.port())
+}
+
+fn read_address(from: &mut Reader<'_>) -> Result<SocketAddr, AddressError> {
+    let ip = match from.u8().ok_or(AddressError::Truncated)? {
+        IPV4 => IpAddr::V4(Ipv4Addr::from(*from.array::<4>().ok_or(AddressError::Truncated)?)),
+        IPV6 => {
+            let mut groups = [0; 8];
+            for group in &mut groups {
+                *group = from.u16().ok_or(AddressError::Truncated)?;
+            }
+            IpAddr::V6(Ipv6Addr::from(groups))
+        }
+        _ => return Err(AddressError::UnknownType),
+    };
+    Ok(SocketAddr::new(ip, from.u16().ok_or(AddressError::Truncated)?))
+}
+
+/// A list of server addresses that cannot be read, or cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum AddressError {
+    /// No address, or more than 32.
+    Count,
+    /// An address type other than 1 (IPv4) and 2 (IPv6).
+    UnknownType,
+    /// The list is longer than the field it stands in.
+    Truncated,
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Count => "a token names 1 to 32 server addresses",
+            Self::UnknownType => "a server address is neither IPv4 nor IPv6",
+            Self::Truncated => "the list of server addresses ends too early",
+        })
+    }
+}
+
+impl core::error::Error for AddressError {}
+
+/// Up to 32 server addresses, owned, in the order a client tries them.
+///
+/// An IPv6 scope or flow label does not travel and is not kept.
+#[derive(Clone)]
+pub struct AddressList {
+    encoded: [u8; MAX_LIST_BYTES],
+    used: u16,
+    count: u8,
+}
+
+impl AddressList {
+    /// A list without addresses.
+    pub const EMPTY: Self = Self { encoded: [0; MAX_LIST_BYTES], used: 0, count: 0 };
+
+    /// A list of `addresses`.
+    ///
+    /// # Errors
+    /// [`AddressError::Count`] for none, or for more than 32.
+    pub fn new(addresses: &[SocketAddr]) -> Result<Self, AddressError> {
+        let mut list = Self::EMPTY;
+        if addresses.is_empty() {
+            return Err(AddressError::Count);
+        }
+        for address in addresses {
+            list.push(*address)?;
+        }
+        Ok(list)
+    }
+
+    /// Adds an address at the end.
+    ///
+    /// # Errors
+    /// [`AddressError::Count`] when there are 32 already; the list is unchanged.
+    pub fn push(&mut self, address: SocketAddr) -> Result<(), AddressError> {
+        let count = usize::from(self.count);
+        if count >= MAX_SERVER_ADDRESSES {
+            return Err(AddressError::Count);
+        }
+        let free = self.encoded.get_mut(usize::from(self.used)..).ok_or(AddressError::Count)?;
+        let mut out = Writer::new(free);
+        write_address(&mut out, &address).ok_or(AddressError::Count)?;
+        let written = u16::try_from(out.written()).unwrap_or(0);
+        self.used = self.used.saturating_add(written);
+        self.count = self.count.saturating_add(1);
+        Ok(())
+    }
+
+    /// The same list, borrowed.
+    pub fn as_addresses(&self) -> Addresses<'_> {
+        let encoded = self.encoded.get(..usize::from(self.used)).unwrap_or_default();
+        Addresses { encoded, count: self.count }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        usize::from(self.count)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Walks the list in order.
+    pub fn iter(&self) -> AddressIter<'_> {
+        self.as_addresses().iter()
+    }
+
+    /// The address at `position`, counted from zero.
+    pub fn get(&self, position: usize) -> Option<SocketAddr> {
+        self.iter().nth(position)
+    }
+
+    /// Whether `address`'s IP and port are in the list.
+    pub fn contains(&self, address: &SocketAddr) -> bool {
+        self.iter().any(|listed| same_endpoint(&listed, address))
+    }
+}
+
+impl Default for AddressList {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl fmt::Debug for AddressList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for AddressList {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_addresses() == other.as_addresses()
+    }
+}
+
+impl Eq for AddressList {}
+
+impl<'l> IntoIterator for &'l AddressList {
+    type Item = SocketAddr;
+    type IntoIter = AddressIter<'l>;
+
+    fn into_iter(self) -> AddressIter<'l> {
+        self.iter()
+    }
+}
+
+/// The addresses of a token, borrowed from its bytes. Always 1 to 32, always well-formed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Addresses<'t> {
+    encoded: &'t [u8],
+    count: u8,
+}
+
+impl<'t> Addresses<'t> {
+    /// Reads count and addresses, and leaves `from` behind them.
+    pub(crate) fn read(from: &mut Reader<'t>) -> Result<Self, AddressError> {
+        let count = from.u32().ok_or(AddressError::Truncated)?;
+        let count = u8::try_from(count).map_err(|_| AddressError::Count)?;
+        if count == 0 || usize::from(count) > MAX_SERVER_ADDRESSES {
+            return Err(AddressError::Count);
+        }
+        let mut probe = *from;
+        for _ in 0..count {
+            read_address(&mut probe)?;
+        }
+        let len = from.rest().len().saturating_sub(probe.rest().len());
+        let encoded = from.take(len).ok_or(AddressError::Truncated)?;
+        Ok(Self { encoded, count })
+    }
+
+    /// Writes count and addresses.
+    pub(crate) fn write(&self, out: &mut Writer<'_>) -> Option<()> {
+        out.u32(u32::from(self.count))?;
+        out.put(self.encoded)
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether there are none; never true of a token's.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Walks them in order.
+    pub const fn iter(&self) -> AddressIter<'t> {
+        AddressIter { encoded: Reader::new(self.encoded), left: self.count }
+    }
+
+    /// An owned copy.
+    pub fn to_list(&self) -> AddressList {
+        let mut list = AddressList::EMPTY;
+        if let Some(to) = list.encoded.get_mut(..self.encoded.len()) {
+            to.copy_from_slice(self.encoded);
+            list.used = u16::try_from(self.encoded.len()).unwrap_or(0);
+            list.count = self.count;
+        }
+        list
+    }
+}
+
+impl<'t> IntoIterator for Addresses<'t> {
+    type Item = SocketAddr;
+    type IntoIter = AddressIter<'t>;
+
+    fn into_iter(self) -> AddressIter<'t> {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Addresses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Walks a list of addresses, decoding each as it comes.
+#[derive(Clone)]
+pub struct AddressIter<'t> {
+    encoded: Reader<'t>,
+    left: u8,
+}
+
+impl Iterator for AddressIter<'_> {
+    type Item = SocketAddr;
+
+    fn next(&mut self) -> Option<SocketAddr> {
+        self.left = self.left.checked_sub(1)?;
+        read_address(&mut self.encoded).ok()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::from(self.left), Some(usize::from(self.left)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_group_travels_as_a_little_endian_number() {
+        let mut bytes = [0; MAX_ADDRESS_BYTES];
+        write_address(&mut Writer::new(&mut bytes), &"[2001:db8::1]:4660".parse().unwrap());
+        assert_eq!(bytes[..5], [2, 0x01, 0x20, 0xb8, 0x0d]);
+        assert_eq!(bytes[15..], [1, 0, 0x34, 0x12]);
+    }
+
+    #[test]
+    fn a_list_holds_32_addresses_of_either_family() {
+        let mut list = AddressList::EMPTY;
+        for port in 0..32 {
+            list.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port)).unwrap();
+        }
+        assert_eq!(list.len(), 32);
+        assert_eq!(list.push("1.2.3.4:5".parse().unwrap()), Err(AddressError::Count));
+        assert_eq!(list.get(31).unwrap().port(), 31);
+        assert_eq!(list.get(32), None);
+    }
+
+    #[test]
+    fn counts_types_and_ends_are_checked() {
+        let read = |bytes: &[u8]| Addresses::read(&mut Reader::new(bytes)).map(|a| a.len());
+        assert_eq!(read(&[0, 0, 0, 0]), Err(AddressError::Count));
+        assert_eq!(read(&[33, 0, 0, 0]), Err(AddressError::Count));
+        assert_eq!(read(&[1, 1, 0, 0, 1]), Err(AddressError::Count));
+        assert_eq!(read(&[1, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6]), Err(AddressError::UnknownType));
+        assert_eq!(read(&[1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6]), Err(AddressError::UnknownType));
+        assert_eq!(read(&[1, 0, 0, 0, 1, 1, 2, 3, 4, 5]), Err(AddressError::Truncated));
+        assert_eq!(read(&[1, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6]), Ok(1));
+    }
+
+    #[test]
+    fn a_scope_does_not_make_another_endpoint() {
+        let scoped = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 9, 7, 3));
+        let plain = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, 9, 0, 0));
+        assert!(same_endpoint(&scoped, &plain));
+        assert!(AddressList::new(&[plain]).unwrap().contains(&scoped));
+    }
+}

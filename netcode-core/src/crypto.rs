@@ -1,0 +1,250 @@
+//! Keys, and the one small trait through which all sealing goes.
+//!
+//! The protocol needs a single primitive, ChaCha20-Poly1305 as in RFC 8439; the token's
+//! XChaCha20-Poly1305 is the same one under a derived key. A shell that has a faster
+//! implementation than [`RustCrypto`] provides two methods and gets both.
+
+use core::fmt;
+
+use chacha20::{R20, hchacha};
+use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, aead::inout::InOutBuf};
+use rand_core::CryptoRng;
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::wire::Reader;
+use crate::standard::{KEY_BYTES, MAC_BYTES, PACKET_NONCE_BYTES, TOKEN_NONCE_BYTES};
+
+/// A 32-byte secret. Wiped when dropped, compared in constant time, never printed.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Key([u8; KEY_BYTES]);
+
+impl Key {
+    pub(crate) const EMPTY: Self = Self([0; KEY_BYTES]);
+
+    /// Takes 32 bytes as a key. The caller's own copy is the caller's to wipe.
+    pub const fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// Draws a key.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut key = Self::EMPTY;
+        rng.fill_bytes(&mut key.0);
+        key
+    }
+
+    /// The secret itself: for a crypto provider or for storage, not for logs.
+    pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.0
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Key {}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+/// The two keys of a session, one for each direction.
+#[derive(Clone, Debug, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct SessionKeys {
+    /// Seals what the client sends.
+    pub client_to_server: Key,
+    /// Seals what the server sends.
+    pub server_to_client: Key,
+}
+
+impl SessionKeys {
+    pub(crate) const EMPTY: Self =
+        Self { client_to_server: Key::EMPTY, server_to_client: Key::EMPTY };
+
+    /// Draws both keys.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        Self { client_to_server: Key::generate(rng), server_to_client: Key::generate(rng) }
+    }
+}
+
+/// The data did not come from a holder of the key, or was changed on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Unauthentic;
+
+impl fmt::Display for Unauthentic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not authentic under this key")
+    }
+}
+
+impl core::error::Error for Unauthentic {}
+
+/// Nonce of a packet or challenge token: four zero bytes, then the sequence, little-endian.
+/// (Standard: *Encrypted Packets*.)
+pub(crate) fn packet_nonce(sequence: u64) -> [u8; PACKET_NONCE_BYTES] {
+    // A shift instead of a slice copy: bytes 4..12 of the little-endian u128 are the sequence.
+    let wide = (u128::from(sequence) << 32).to_le_bytes();
+    let mut nonce = [0; PACKET_NONCE_BYTES];
+    for (to, from) in nonce.iter_mut().zip(wide) {
+        *to = from;
+    }
+    nonce
+}
+
+/// ChaCha20-Poly1305, in place. What travels is always the body with its 16-byte tag behind it,
+/// so both methods take the two as one slice.
+///
+/// `body_and_tag` is never shorter than 16 bytes when the core calls.
+pub trait Crypto {
+    /// Encrypts the body and writes the tag behind it.
+    fn seal(
+        &self,
+        key: &Key,
+        nonce: &[u8; PACKET_NONCE_BYTES],
+        associated_data: &[u8],
+        body_and_tag: &mut [u8],
+    );
+
+    /// Checks the tag, in constant time, and decrypts the body. The tag's bytes may change.
+    ///
+    /// # Errors
+    /// [`Unauthentic`] if the tag does not fit. The slice then holds nothing of the plain text,
+    /// and may have lost the cipher text.
+    fn open(
+        &self,
+        key: &Key,
+        nonce: &[u8; PACKET_NONCE_BYTES],
+        associated_data: &[u8],
+        body_and_tag: &mut [u8],
+    ) -> Result<(), Unauthentic>;
+}
+
+impl<C: Crypto + ?Sized> Crypto for &C {
+    fn seal(&self, key: &Key, nonce: &[u8; 12], associated_data: &[u8], body_and_tag: &mut [u8]) {
+        (**self).seal(key, nonce, associated_data, body_and_tag);
+    }
+
+    fn open(
+        &self,
+        key: &Key,
+        nonce: &[u8; 12],
+        associated_data: &[u8],
+        body_and_tag: &mut [u8],
+    ) -> Result<(), Unauthentic> {
+        (**self).open(key, nonce, associated_data, body_and_tag)
+    }
+}
+
+/// The default provider: the pure-Rust `chacha20poly1305`, which builds for every target.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RustCrypto;
+
+impl Crypto for RustCrypto {
+    fn seal(&self, key: &Key, nonce: &[u8; 12], associated_data: &[u8], body_and_tag: &mut [u8]) {
+        let Some((body, tag)) = body_and_tag.split_last_chunk_mut::<MAC_BYTES>() else {
+            return;
+        };
+        let cipher = ChaCha20Poly1305::new(key.as_bytes().into());
+        let sealed =
+            cipher.encrypt_inout_detached(nonce.into(), associated_data, InOutBuf::from(body));
+        // It can refuse only bodies of 256 GiB; a zero tag would then open nowhere.
+        *tag = sealed.map_or([0; MAC_BYTES], Into::into);
+    }
+
+    fn open(
+        &self,
+        key: &Key,
+        nonce: &[u8; 12],
+        associated_data: &[u8],
+        body_and_tag: &mut [u8],
+    ) -> Result<(), Unauthentic> {
+        let (body, tag) =
+            body_and_tag.split_last_chunk_mut::<MAC_BYTES>().ok_or(Unauthentic)?;
+        let cipher = ChaCha20Poly1305::new(key.as_bytes().into());
+        cipher
+            .decrypt_inout_detached(
+                nonce.into(),
+                associated_data,
+                InOutBuf::from(body),
+                (&*tag).into(),
+            )
+            .map_err(|_| Unauthentic)
+    }
+}
+
+/// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03): ChaCha20-Poly1305 under a key derived from
+/// the first 16 nonce bytes, with four zero bytes and the last 8 as its nonce.
+fn extended(key: &Key, nonce: &[u8; TOKEN_NONCE_BYTES]) -> (Key, [u8; PACKET_NONCE_BYTES]) {
+    let mut fields = Reader::new(nonce);
+    // 24 bytes always hold 16 and 8: the defaults are never taken.
+    let salt = fields.array::<16>().copied().unwrap_or_default();
+    let tail = fields.u64().unwrap_or_default();
+    let derived: Zeroizing<[u8; KEY_BYTES]> =
+        Zeroizing::new(hchacha::<R20>(key.as_bytes().into(), &salt.into()).into());
+    (Key(*derived), packet_nonce(tail))
+}
+
+/// Seals a token's private part: XChaCha20-Poly1305 through `crypto`.
+pub(crate) fn seal_extended(
+    crypto: &impl Crypto,
+    key: &Key,
+    nonce: &[u8; TOKEN_NONCE_BYTES],
+    associated_data: &[u8],
+    body_and_tag: &mut [u8],
+) {
+    let (key, nonce) = extended(key, nonce);
+    crypto.seal(&key, &nonce, associated_data, body_and_tag);
+}
+
+/// Opens a token's private part: XChaCha20-Poly1305 through `crypto`.
+pub(crate) fn open_extended(
+    crypto: &impl Crypto,
+    key: &Key,
+    nonce: &[u8; TOKEN_NONCE_BYTES],
+    associated_data: &[u8],
+    body_and_tag: &mut [u8],
+) -> Result<(), Unauthentic> {
+    let (key, nonce) = extended(key, nonce);
+    crypto.open(&key, &nonce, associated_data, body_and_tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nonce_is_four_zero_bytes_and_the_sequence() {
+        assert_eq!(packet_nonce(0x0102), [0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(packet_nonce(u64::MAX), [0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]);
+    }
+
+    #[test]
+    fn a_key_is_not_printed() {
+        let printed = format!("{:?}", Key::from_bytes([0xab; 32]));
+        assert_eq!(printed, "Key(..)");
+    }
+
+    /// draft-irtf-cfrg-xchacha-03, appendix A.3.1.
+    #[test]
+    fn the_extended_construction_matches_the_published_vector() {
+        let key: [u8; 32] = core::array::from_fn(|i| 0x80 + i as u8);
+        let nonce: [u8; 24] = core::array::from_fn(|i| 0x40 + i as u8);
+        let aad = hex::decode("50515253c0c1c2c3c4c5c6c7").unwrap();
+        let plain = b"Ladies and Gentlemen of the class of '99: If I could offer you only one \
+                      tip for the future, sunscreen would be it.";
+        let mut sealed = [plain.as_slice(), &[0; 16]].concat();
+        let key = Key::from_bytes(key);
+        seal_extended(&RustCrypto, &key, &nonce, &aad, &mut sealed);
+        assert_eq!(hex::encode(&sealed[plain.len()..]), "c0875924c1c7987947deafd8780acf49");
+        assert_eq!(hex::encode(&sealed[..8]), "bd6d179d3e83d43b");
+        open_extended(&RustCrypto, &key, &nonce, &aad, &mut sealed).unwrap();
+        assert_eq!(&sealed[..plain.len()], plain);
+    }
+}

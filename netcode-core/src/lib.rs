@@ -1,0 +1,25 @@
+//! netcode 1.02.
+#![no_std]
+#![forbid(unsafe_code)]
+#[cfg(any(feature = "alloc", test))]
+extern crate alloc;
+#[cfg(test)]
+#[macro_use]
+extern crate std;
+
+pub mod address;
+pub mod crypto;
+mod drop_reason;
+mod identity;
+pub mod packet;
+mod replay;
+pub mod standard;
+mod time;
+pub mod token;
+mod transmit;
+mod wire;
+
+pub use drop_reason::{DropCounts, Dropped};
+pub use identity::*;
+pub use time::{Instant, MAX_STEP, UnixTime};
+pub use transmit::{SendError, Transmit};

@@ -1,0 +1,13 @@
+//! The seven packet types (standard: *Packets*): written into, and read from, one buffer in place.
+//!
+//! Most programs never come here: [`Client`](crate::client::Client) and
+//! [`Server`](crate::server::Server) do. It is public for tools, tests and fuzzers.
+//!
+//! - [`request`]: type 0, the connection request, which is not sealed.
+//! - [`sealed`]: types 1 to 6: a [`Header`] in the clear, a sealed [`Packet`] behind it.
+
+mod request;
+mod sealed;
+
+pub use request::{ConnectionRequest, RequestHeader};
+pub use sealed::{Header, Packet, PacketType, Role, seal};

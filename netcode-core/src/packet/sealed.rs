@@ -1,0 +1,290 @@
+//! Packets 1 to 6 (standard: *Encrypted Packets*): `prefix · sequence · sealed body · MAC`.
+
+use crate::crypto::{Crypto, Key, packet_nonce};
+use crate::drop_reason::Dropped;
+use crate::identity::{ClientIndex, ProtocolId, Sequence};
+use crate::standard::{
+    CHALLENGE_TOKEN_BYTES, MAC_BYTES, MAX_PAYLOAD_BYTES, MIN_SEALED_BYTES, VERSION_INFO,
+};
+use crate::transmit::SendError;
+use crate::wire::{Reader, Writer};
+
+/// What the low nibble of a prefix byte says. (*Packets*.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u8)]
+pub enum PacketType {
+    /// Server to client: no slot is free.
+    Denied = 1,
+    /// Server to client: prove that you receive at your address.
+    Challenge = 2,
+    /// Client to server: the challenge, returned.
+    Response = 3,
+    /// Both ways: still here. From a server also: your slot.
+    KeepAlive = 4,
+    /// Both ways: 1 to 1200 bytes of the application's.
+    Payload = 5,
+    /// Both ways: the session is over.
+    Disconnect = 6,
+}
+
+impl PacketType {
+    const fn from_nibble(nibble: u8) -> Option<Self> {
+        Some(match nibble {
+            1 => Self::Denied,
+            2 => Self::Challenge,
+            3 => Self::Response,
+            4 => Self::KeepAlive,
+            5 => Self::Payload,
+            6 => Self::Disconnect,
+            _ => return None,
+        })
+    }
+
+    /// Whether `len` bytes can be the body of this type.
+    const fn fits_body(self, len: usize) -> bool {
+        match self {
+            Self::Denied | Self::Disconnect => len == 0,
+            Self::Challenge | Self::Response => len == 8 + CHALLENGE_TOKEN_BYTES,
+            Self::KeepAlive => len == 8,
+            Self::Payload => len >= 1 && len <= MAX_PAYLOAD_BYTES,
+        }
+    }
+
+    /// Whether the type counts in the replay window. (*Replay Protection*.)
+    pub const fn is_replay_protected(self) -> bool {
+        matches!(self, Self::KeepAlive | Self::Payload | Self::Disconnect)
+    }
+}
+
+/// Who reads: the two roles accept different types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Accepts 1, 2, 4, 5, 6.
+    Client,
+    /// Accepts 3, 4, 5, 6 (and 0, which is not sealed).
+    Server,
+}
+
+impl Role {
+    const fn accepts(self, kind: PacketType) -> bool {
+        match kind {
+            PacketType::Denied | PacketType::Challenge => matches!(self, Self::Client),
+            PacketType::Response => matches!(self, Self::Server),
+            PacketType::KeepAlive | PacketType::Payload | PacketType::Disconnect => true,
+        }
+    }
+}
+
+/// What a sealed datagram shows without a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The packet's type.
+    pub kind: PacketType,
+    /// Its sequence.
+    pub sequence: Sequence,
+    prefix: u8,
+    len: u8,
+}
+
+impl Header {
+    /// Reads the front of `datagram`: every check that needs no key, in the standard's order.
+    ///
+    /// The body's length is checked here too: it is known before the packet is opened, and a
+    /// cheap check comes before an expensive one.
+    ///
+    /// # Errors
+    /// [`Dropped::TooShort`], [`Dropped::Type`], [`Dropped::SequenceLength`] or
+    /// [`Dropped::BodyLength`].
+    pub fn parse(datagram: &[u8], role: Role) -> Result<Self, Dropped> {
+        if datagram.len() < MIN_SEALED_BYTES {
+            return Err(Dropped::TooShort);
+        }
+        let mut fields = Reader::new(datagram);
+        let prefix = fields.u8().ok_or(Dropped::TooShort)?;
+        let kind = PacketType::from_nibble(prefix & 0x0f)
+            .filter(|&kind| role.accepts(kind))
+            .ok_or(Dropped::Type)?;
+        let sequence_len = prefix >> 4;
+        if !(1..=8).contains(&sequence_len) {
+            return Err(Dropped::SequenceLength);
+        }
+        let bytes = fields.take(usize::from(sequence_len)).ok_or(Dropped::TooShort)?;
+        let sequence = bytes.iter().rev().fold(0, |value, &byte| (value << 8) | u64::from(byte));
+        let body = fields.rest().len().checked_sub(MAC_BYTES).ok_or(Dropped::TooShort)?;
+        if !kind.fits_body(body) {
+            return Err(Dropped::BodyLength);
+        }
+        Ok(Self { kind, sequence: Sequence(sequence), prefix, len: sequence_len.saturating_add(1) })
+    }
+
+    /// Opens the packet in place. `datagram` is the one this header was read from.
+    ///
+    /// # Errors
+    /// [`Dropped::Unauthentic`]; the body is then lost.
+    pub fn open<'d>(
+        &self,
+        crypto: &impl Crypto,
+        key: &Key,
+        protocol_id: ProtocolId,
+        datagram: &'d mut [u8],
+    ) -> Result<Packet<'d>, Dropped> {
+        let body_and_tag = datagram.get_mut(usize::from(self.len)..).ok_or(Dropped::TooShort)?;
+        crypto
+            .open(
+                key,
+                &packet_nonce(self.sequence.0),
+                &associated_data(protocol_id, self.prefix),
+                body_and_tag,
+            )
+            .map_err(|_| Dropped::Unauthentic)?;
+        let (body, _) =
+            body_and_tag.split_last_chunk::<MAC_BYTES>().ok_or(Dropped::TooShort)?;
+        Packet::read(self.kind, body).ok_or(Dropped::BodyLength)
+    }
+}
+
+/// The body of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packet<'p> {
+    /// No slot is free.
+    Denied,
+    /// A challenge token and the sequence its nonce is made of.
+    Challenge {
+        /// Nonce of the token; not the packet's sequence.
+        sequence: Sequence,
+        /// The challenge token, sealed by the server for itself.
+        token: &'p [u8; CHALLENGE_TOKEN_BYTES],
+    },
+    /// What came with the challenge, unchanged.
+    Response {
+        /// Nonce of the token; not the packet's sequence.
+        sequence: Sequence,
+        /// The challenge token.
+        token: &'p [u8; CHALLENGE_TOKEN_BYTES],
+    },
+    /// Still here. Clients send zeros.
+    KeepAlive {
+        /// The receiver's slot.
+        client_index: ClientIndex,
+        /// The server's number of slots.
+        max_clients: u32,
+    },
+    /// The application's bytes.
+    Payload(&'p [u8]),
+    /// The session is over.
+    Disconnect,
+}
+
+impl<'p> Packet<'p> {
+    /// The type that the prefix byte carries.
+    pub const fn kind(&self) -> PacketType {
+        match self {
+            Self::Denied => PacketType::Denied,
+            Self::Challenge { .. } => PacketType::Challenge,
+            Self::Response { .. } => PacketType::Response,
+            Self::KeepAlive { .. } => PacketType::KeepAlive,
+            Self::Payload(_) => PacketType::Payload,
+            Self::Disconnect => PacketType::Disconnect,
+        }
+    }
+
+    const fn body_len(&self) -> usize {
+        match self {
+            Self::Denied | Self::Disconnect => 0,
+            Self::Challenge { .. } | Self::Response { .. } => 8 + CHALLENGE_TOKEN_BYTES,
+            Self::KeepAlive { .. } => 8,
+            Self::Payload(payload) => payload.len(),
+        }
+    }
+
+    fn read(kind: PacketType, body: &'p [u8]) -> Option<Self> {
+        let mut fields = Reader::new(body);
+        let packet = match kind {
+            PacketType::Denied => Self::Denied,
+            PacketType::Challenge => {
+                Self::Challenge { sequence: Sequence(fields.u64()?), token: fields.array()? }
+            }
+            PacketType::Response => {
+                Self::Response { sequence: Sequence(fields.u64()?), token: fields.array()? }
+            }
+            PacketType::KeepAlive => Self::KeepAlive {
+                client_index: ClientIndex(fields.u32()?),
+                max_clients: fields.u32()?,
+            },
+            PacketType::Payload => Self::Payload(fields.take(body.len())?),
+            PacketType::Disconnect => Self::Disconnect,
+        };
+        fields.rest().is_empty().then_some(packet)
+    }
+
+    fn write(&self, out: &mut Writer<'_>) -> Option<()> {
+        match self {
+            Self::Denied | Self::Disconnect => Some(()),
+            Self::Challenge { sequence, token } | Self::Response { sequence, token } => {
+                out.u64(sequence.0)?;
+                out.put(*token)
+            }
+            Self::KeepAlive { client_index, max_clients } => {
+                out.u32(client_index.0)?;
+                out.u32(*max_clients)
+            }
+            Self::Payload(payload) => out.put(payload),
+        }
+    }
+}
+
+/// Writes and seals `packet` at the front of `out`; returns the datagram's length.
+///
+/// # Errors
+/// [`SendError::PayloadLength`] for an empty payload or one above 1200 bytes;
+/// [`SendError::BufferTooShort`] with the length the datagram needs. `out` is then unchanged.
+pub fn seal(
+    packet: &Packet<'_>,
+    crypto: &impl Crypto,
+    key: &Key,
+    protocol_id: ProtocolId,
+    sequence: Sequence,
+    out: &mut [u8],
+) -> Result<usize, SendError> {
+    let body = packet.body_len();
+    if !packet.kind().fits_body(body) {
+        return Err(SendError::PayloadLength { len: body });
+    }
+    let sequence_len = sequence_bytes(sequence);
+    let front = 1usize.saturating_add(usize::from(sequence_len));
+    let len = front.saturating_add(body).saturating_add(MAC_BYTES);
+    let too_short = SendError::BufferTooShort { needed: len };
+    let datagram = out.get_mut(..len).ok_or(too_short)?;
+
+    let prefix = packet.kind() as u8 | (sequence_len << 4);
+    let mut fields = Writer::new(datagram);
+    fields.u8(prefix).ok_or(too_short)?;
+    for byte in sequence.0.to_le_bytes().into_iter().take(usize::from(sequence_len)) {
+        fields.u8(byte).ok_or(too_short)?;
+    }
+    packet.write(&mut fields).ok_or(too_short)?;
+    crypto.seal(
+        key,
+        &packet_nonce(sequence.0),
+        &associated_data(protocol_id, prefix),
+        datagram.get_mut(front..).ok_or(too_short)?,
+    );
+    Ok(len)
+}
+
+/// Bytes a sequence takes on the wire: without its high zero bytes, but at least one.
+fn sequence_bytes(sequence: Sequence) -> u8 {
+    let unused = u8::try_from(sequence.0.leading_zeros() / 8).unwrap_or(0);
+    8u8.saturating_sub(unused).max(1)
+}
+
+/// `version info · protocol id · prefix`: what a packet is bound to besides its body.
+fn associated_data(protocol_id: ProtocolId, prefix: u8) -> [u8; 22] {
+    let mut data = [prefix; 22];
+    let fields = VERSION_INFO.into_iter().chain(protocol_id.0.to_le_bytes());
+    for (to, from) in data.iter_mut().zip(fields) {
+        *to = from;
+    }
+    data
+}

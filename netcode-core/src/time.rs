@@ -1,0 +1,173 @@
+//! Time as the caller measures it. The core never reads a clock.
+//!
+//! [`Instant`] is the caller's monotonic clock; [`UnixTime`] is the calendar, which only token
+//! minting and a server's expiry check need. Inside, both roles count [`Local`] time, which a
+//! jump of the caller's clock cannot move far: see [`Clock`].
+
+use core::time::Duration;
+
+/// A point in time: microseconds from any origin the caller likes.
+///
+/// A microcontroller's timer, a simulation's step counter and `std::time::Instant` all fit. Values
+/// are compared only with others given to the same [`Client`](crate::client::Client) or
+/// [`Server`](crate::server::Server).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The origin.
+    pub const ZERO: Self = Self(0);
+
+    /// The instant `micros` microseconds after the origin.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// The instant `millis` milliseconds after the origin; saturates at the far end of time.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1000))
+    }
+
+    /// Microseconds since the origin.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// How long after `earlier` this is; zero when it is not after it.
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
+    /// This instant moved later by `by`; saturates at the far end of time.
+    pub fn saturating_add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(micros(by)))
+    }
+}
+
+/// Calendar time: whole seconds since 1970-01-01T00:00:00Z, the unit of the standard's timestamps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct UnixTime(u64);
+
+impl UnixTime {
+    /// `seconds` after the Unix epoch.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since the Unix epoch.
+    pub const fn as_secs(self) -> u64 {
+        self.0
+    }
+
+    /// This time moved later by `seconds`; saturates.
+    pub const fn saturating_add_secs(self, seconds: u64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+}
+
+/// A duration in whole microseconds; saturates instead of overflowing.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The longest step one call may advance [`Local`] time by.
+///
+/// While connected, both roles want to be called ten times a second; a longer gap means that the
+/// process slept, was stopped in a debugger, or that its clock was set. None of that is silence of
+/// the other side, so no more than this much of it is counted as such.
+pub const MAX_STEP: Duration = Duration::from_secs(1);
+
+/// Microseconds a role has lived through. It never runs backwards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Local(pub(crate) u64);
+
+impl Local {
+    pub(crate) const ZERO: Self = Self(0);
+    pub(crate) const END: Self = Self(u64::MAX);
+
+    pub(crate) const fn after(self, micros: u64) -> Self {
+        Self(self.0.saturating_add(micros))
+    }
+
+    pub(crate) const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Turns the caller's clock, which may jump, into [`Local`] time, which does not.
+///
+/// A jump backwards is held: local time stands still for that call and runs on from there. A jump
+/// forwards counts for [`MAX_STEP`] at most. So a wrong clock cannot disconnect every client at
+/// once, and cannot revive what has ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    last: Option<Instant>,
+    local: Local,
+}
+
+impl Clock {
+    pub(crate) const fn new() -> Self {
+        Self { last: None, local: Local::ZERO }
+    }
+
+    /// Local time at the caller's `now`.
+    pub(crate) fn advance(&mut self, now: Instant) -> Local {
+        if let Some(last) = self.last {
+            let step = now.0.saturating_sub(last.0).min(micros(MAX_STEP));
+            self.local = self.local.after(step);
+        }
+        self.last = Some(now);
+        self.local
+    }
+
+    /// Local time at the last call.
+    pub(crate) const fn local(&self) -> Local {
+        self.local
+    }
+
+    /// The caller's time at which `deadline` is reached if its clock runs evenly.
+    pub(crate) fn to_caller(&self, deadline: Local) -> Instant {
+        let wait = deadline.since(self.local);
+        Instant(self.last.unwrap_or_default().0.saturating_add(wait))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_time_follows_an_even_clock() {
+        let mut clock = Clock::new();
+        assert_eq!(clock.advance(Instant::from_micros(7_000)), Local(0));
+        assert_eq!(clock.advance(Instant::from_micros(7_250)), Local(250));
+        assert_eq!(clock.to_caller(Local(300)), Instant::from_micros(7_300));
+    }
+
+    #[test]
+    fn a_jump_backwards_holds_local_time_and_runs_on() {
+        let mut clock = Clock::new();
+        clock.advance(Instant::from_micros(5_000));
+        clock.advance(Instant::from_micros(6_000));
+        assert_eq!(clock.advance(Instant::from_micros(10)), Local(1_000));
+        assert_eq!(clock.advance(Instant::from_micros(30)), Local(1_020));
+    }
+
+    #[test]
+    fn a_jump_forwards_counts_for_one_step() {
+        let mut clock = Clock::new();
+        clock.advance(Instant::ZERO);
+        let day = Instant::from_millis(86_400_000);
+        assert_eq!(clock.advance(day), Local(micros(MAX_STEP)));
+    }
+
+    #[test]
+    fn the_end_of_time_does_not_overflow() {
+        let mut clock = Clock::new();
+        clock.advance(Instant::from_micros(u64::MAX));
+        assert_eq!(clock.to_caller(Local::END), Instant::from_micros(u64::MAX));
+        assert_eq!(Instant::from_millis(u64::MAX).as_micros(), u64::MAX);
+    }
+}

@@ -1,0 +1,14 @@
+//! Connect tokens and challenge tokens (standard: *Connect Token*, *Challenge Token*).
+//!
+//! - [`mint`]: a backend makes a connect token. It holds the private key; clients never do.
+//! - [`PublicToken`]: what a client reads of it, without a key.
+//! - [`PrivateToken`]: what a server reads of it, with the private key.
+//! - [`ChallengeToken`]: what a server gives a client to prove that it receives at its address.
+
+mod challenge;
+mod connect;
+mod private;
+
+pub use challenge::ChallengeToken;
+pub use connect::{MintError, PublicToken, TokenError, TokenSpec, mint, mint_with};
+pub use private::{Binding, PrivateToken};

@@ -1,0 +1,127 @@
+//! The private part of a connect token (standard: *Private Connect Token Data*): sealed by the
+//! backend, opened by the server.
+
+use core::fmt;
+
+use crate::address::{AddressError, Addresses};
+use crate::crypto::{Crypto, Key, SessionKeys, Unauthentic, open_extended, seal_extended};
+use crate::identity::{ClientId, ProtocolId, Timeout, TokenNonce};
+use crate::standard::{PRIVATE_TOKEN_BYTES, USER_DATA_BYTES, VERSION_INFO};
+use crate::time::UnixTime;
+use crate::wire::{Reader, Writer};
+
+/// The private part, borrowed from its opened bytes.
+pub struct PrivateToken<'t> {
+    /// Who the client is.
+    pub client_id: ClientId,
+    /// How long silence may last.
+    pub timeout: Timeout,
+    /// The servers this token is for, by the addresses they know themselves by.
+    pub addresses: Addresses<'t>,
+    /// The session's keys.
+    pub keys: SessionKeys,
+    /// What the backend wants the server to have.
+    pub user_data: &'t [u8; USER_DATA_BYTES],
+}
+
+impl<'t> PrivateToken<'t> {
+    /// Reads the opened bytes. Padding behind the fields is not looked at, as the standard does
+    /// not ask for it to be zero.
+    ///
+    /// # Errors
+    /// What is wrong with the list of addresses, the only field that can be wrong.
+    pub fn parse(opened: &'t [u8; PRIVATE_TOKEN_BYTES]) -> Result<Self, AddressError> {
+        let mut fields = Reader::new(opened);
+        let client_id = ClientId(fields.u64().ok_or(AddressError::Truncated)?);
+        let timeout = Timeout::from_secs(fields.i32().ok_or(AddressError::Truncated)?);
+        let addresses = Addresses::read(&mut fields)?;
+        let keys = read_keys(&mut fields).ok_or(AddressError::Truncated)?;
+        let user_data = fields.array().ok_or(AddressError::Truncated)?;
+        Ok(Self { client_id, timeout, addresses, keys, user_data })
+    }
+
+    /// Writes the fields and zeros behind them, the last 16 bytes included: those become the MAC.
+    pub(crate) fn write(&self, out: &mut [u8; PRIVATE_TOKEN_BYTES]) -> Option<()> {
+        let mut out = Writer::new(out);
+        out.u64(self.client_id.0)?;
+        out.i32(self.timeout.as_secs())?;
+        self.addresses.write(&mut out)?;
+        write_keys(&self.keys, &mut out)?;
+        out.put(self.user_data)?;
+        out.zeros_to_end();
+        Some(())
+    }
+
+    /// Seals written fields in place.
+    pub(crate) fn seal(
+        crypto: &impl Crypto,
+        key: &Key,
+        binding: &Binding,
+        written: &mut [u8; PRIVATE_TOKEN_BYTES],
+    ) {
+        seal_extended(crypto, key, &binding.nonce.0, &binding.associated_data(), written);
+    }
+
+    /// Opens a sealed private part in place, for [`PrivateToken::parse`] to read.
+    ///
+    /// # Errors
+    /// [`Unauthentic`] under another key, or if any field of the request was changed. The bytes
+    /// are then lost.
+    pub fn open(
+        crypto: &impl Crypto,
+        key: &Key,
+        binding: &Binding,
+        sealed: &mut [u8; PRIVATE_TOKEN_BYTES],
+    ) -> Result<(), Unauthentic> {
+        open_extended(crypto, key, &binding.nonce.0, &binding.associated_data(), sealed)
+    }
+}
+
+impl fmt::Debug for PrivateToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateToken")
+            .field("client_id", &self.client_id)
+            .field("timeout", &self.timeout)
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a private part is bound to: its nonce and the fields in the clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// The application.
+    pub protocol_id: ProtocolId,
+    /// When the token ends.
+    pub expires: UnixTime,
+    /// Nonce of the seal.
+    pub nonce: TokenNonce,
+}
+
+impl Binding {
+    /// `version info · protocol id · expire timestamp`.
+    fn associated_data(&self) -> [u8; 29] {
+        let mut data = [0; 29];
+        let fields = VERSION_INFO
+            .into_iter()
+            .chain(self.protocol_id.0.to_le_bytes())
+            .chain(self.expires.as_secs().to_le_bytes());
+        for (to, from) in data.iter_mut().zip(fields) {
+            *to = from;
+        }
+        data
+    }
+}
+
+/// Client to server first, in both parts of the token.
+pub(crate) fn read_keys(fields: &mut Reader<'_>) -> Option<SessionKeys> {
+    Some(SessionKeys {
+        client_to_server: Key::from_bytes(*fields.array()?),
+        server_to_client: Key::from_bytes(*fields.array()?),
+    })
+}
+
+pub(crate) fn write_keys(keys: &SessionKeys, out: &mut Writer<'_>) -> Option<()> {
+    out.put(keys.client_to_server.as_bytes())?;
+    out.put(keys.server_to_client.as_bytes())
+}
