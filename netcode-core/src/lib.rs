@@ -8,11 +8,14 @@ extern crate alloc;
 extern crate std;
 
 pub mod address;
+pub mod client;
 pub mod crypto;
 mod drop_reason;
 mod identity;
 pub mod packet;
 mod replay;
+pub mod server;
+mod stats;
 pub mod standard;
 mod time;
 pub mod token;
@@ -21,5 +24,6 @@ mod wire;
 
 pub use drop_reason::{DropCounts, Dropped};
 pub use identity::*;
+pub use stats::ConnectionStats;
 pub use time::{Instant, MAX_STEP, UnixTime};
 pub use transmit::{SendError, Transmit};

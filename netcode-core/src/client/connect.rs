@@ -1,0 +1,170 @@
+//! Beginning: a token is taken in, and its addresses are tried in order.
+
+use core::fmt;
+use core::net::SocketAddr;
+
+use zeroize::Zeroize;
+
+use super::state::{ClientState, Events};
+use super::Client;
+use crate::address::AddressList;
+use crate::crypto::{Crypto, SessionKeys};
+use crate::identity::{ProtocolId, Timeout, TokenNonce};
+use crate::replay::ReplayWindow;
+use crate::standard::{CHALLENGE_TOKEN_BYTES, PRIVATE_TOKEN_BYTES, REDUNDANT_DISCONNECTS};
+use crate::stats::Traffic;
+use crate::time::{Instant, Local, UnixTime};
+use crate::token::{PublicToken, TokenError};
+
+/// What a client keeps of its token.
+pub(super) struct Attempt {
+    pub(super) protocol_id: ProtocolId,
+    pub(super) expires: UnixTime,
+    pub(super) nonce: TokenNonce,
+    pub(super) private: [u8; PRIVATE_TOKEN_BYTES],
+    pub(super) timeout: Timeout,
+    pub(super) keys: SessionKeys,
+    addresses: AddressList,
+    position: u8,
+    /// When the whole attempt ends: it lasts as long as the token was minted for.
+    pub(super) ends: Local,
+}
+
+impl Attempt {
+    pub(super) const NONE: Self = Self {
+        protocol_id: ProtocolId(0),
+        expires: UnixTime::from_secs(0),
+        nonce: TokenNonce([0; 24]),
+        private: [0; PRIVATE_TOKEN_BYTES],
+        timeout: Timeout::NEVER,
+        keys: SessionKeys::EMPTY,
+        addresses: AddressList::EMPTY,
+        position: 0,
+        ends: Local::ZERO,
+    };
+
+    pub(super) fn server(&self) -> Option<SocketAddr> {
+        self.addresses.get(usize::from(self.position))
+    }
+
+    /// Forgets everything that could open or seal. The nonce stays: it is public, and tells
+    /// whether the next token is the same one.
+    pub(super) fn wipe(&mut self) {
+        self.private.zeroize();
+        self.keys.zeroize();
+    }
+
+    fn read(&mut self, token: &PublicToken<'_>, now: Local) {
+        let lifetime = token.expires.as_secs().saturating_sub(token.created.as_secs());
+        self.protocol_id = token.protocol_id;
+        self.expires = token.expires;
+        self.nonce = token.nonce;
+        self.private = *token.private;
+        self.timeout = token.timeout;
+        self.keys = token.keys.clone();
+        self.addresses = token.addresses.to_list();
+        self.position = 0;
+        self.ends = now.after(lifetime.saturating_mul(1_000_000));
+    }
+}
+
+/// Why a client does not begin to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The bytes are no usable token. The client is in
+    /// [`ClientState::InvalidConnectToken`].
+    Token(TokenError),
+    /// It is connected or connecting: [`disconnect`](Client::disconnect) first. Nothing changed.
+    Active,
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(error) => write!(f, "invalid connect token: {error}"),
+            Self::Active => f.write_str("the client is active; disconnect it first"),
+        }
+    }
+}
+
+impl core::error::Error for ConnectError {}
+
+impl<C: Crypto> Client<C> {
+    /// Begins to connect with a token, 2048 bytes, which may be dropped afterwards.
+    ///
+    /// Requests come from [`poll_transmit`](Self::poll_transmit). Disconnect packets that a
+    /// session before this one still owed are not sent any more. If the client was given the same
+    /// token before, its sequence goes on where it was, so that no nonce is used twice; a server
+    /// lets a token in only once all the same.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn connect(&mut self, now: Instant, token: &[u8]) -> Result<(), ConnectError> {
+        let local = self.clock.advance(now);
+        if self.is_active() {
+            return Err(ConnectError::Active);
+        }
+        let token = match PublicToken::parse(token) {
+            Ok(token) => token,
+            Err(error) => {
+                self.enter(ClientState::InvalidConnectToken);
+                return Err(ConnectError::Token(error));
+            }
+        };
+        if token.nonce != self.attempt.nonce {
+            self.sequence = 0;
+        }
+        self.attempt.read(&token, local);
+        self.events = Events::NONE;
+        self.traffic = Traffic::ZERO;
+        self.datagrams_out = 0;
+        self.farewells = 0;
+        self.loopback = false;
+        self.try_server(local);
+        Ok(())
+    }
+
+    /// Begins with the current address.
+    fn try_server(&mut self, now: Local) {
+        self.replay = ReplayWindow::EMPTY;
+        self.challenge = [0; CHALLENGE_TOKEN_BYTES];
+        self.last_sent = None;
+        self.last_received = now;
+        self.enter(ClientState::SendingConnectionRequest);
+    }
+
+    /// Gives up on the current address: on to the next, or to the end that `failure` names.
+    pub(super) fn try_next_server(&mut self, now: Local, failure: ClientState) {
+        self.attempt.position = self.attempt.position.saturating_add(1);
+        if self.attempt.server().is_some() {
+            self.try_server(now);
+        } else {
+            self.end(failure);
+        }
+    }
+
+    /// Ends in `state` without a word to the server.
+    pub(super) fn end(&mut self, state: ClientState) {
+        self.farewells = 0;
+        self.attempt.wipe();
+        self.enter(state);
+    }
+
+    /// Ends the connection or the attempt. The ten disconnect packets come from
+    /// [`poll_transmit`](Self::poll_transmit). Nothing happens if there is neither.
+    pub fn disconnect(&mut self, now: Instant) {
+        self.clock.advance(now);
+        if !self.is_active() {
+            return;
+        }
+        if self.loopback {
+            self.end(ClientState::Disconnected);
+        } else {
+            self.attempt.private.zeroize();
+            self.farewells = REDUNDANT_DISCONNECTS;
+            self.enter(ClientState::Disconnected);
+        }
+    }
+}

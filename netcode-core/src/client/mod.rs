@@ -1,0 +1,152 @@
+//! The client: one connect token, one connection; no sockets, no clock.
+//!
+//! A shell hands in every datagram with [`Client::handle_datagram`], then drains
+//! [`Client::poll_transmit`] and [`Client::poll_event`], and comes back when
+//! [`Client::next_deadline`] says or when a datagram arrives: *mutate, then drain*.
+//!
+//! | file | what lives there |
+//! | --- | --- |
+//! | `state` | the ten states of the standard, and the events |
+//! | `connect` | taking a token in, and going from address to address |
+//! | `receive` | a datagram's way in |
+//! | `transmit` | payloads out, and what time makes due |
+//! | `loopback` | the player who hosts |
+
+mod connect;
+mod loopback;
+mod receive;
+mod state;
+mod transmit;
+
+use core::net::SocketAddr;
+
+pub use self::connect::ConnectError;
+pub use self::receive::Received;
+pub use self::state::{ClientEvent, ClientState};
+
+use self::connect::Attempt;
+use self::state::Events;
+use crate::crypto::RustCrypto;
+use crate::drop_reason::DropCounts;
+use crate::identity::{ClientIndex, Sequence};
+use crate::replay::ReplayWindow;
+use crate::standard::CHALLENGE_TOKEN_BYTES;
+use crate::stats::{ConnectionStats, Traffic};
+use crate::time::{Clock, Local};
+
+/// A netcode client. `C` seals and opens.
+///
+/// About two kilobytes, most of it the token's private part and its addresses: keep it in a
+/// `static` or on the heap where the stack is small. Keys are wiped as soon as they are not
+/// needed.
+pub struct Client<C = RustCrypto> {
+    crypto: C,
+    clock: Clock,
+    state: ClientState,
+    events: Events,
+    attempt: Attempt,
+    /// Of the next packet. It never goes back under one token, whatever address it goes to.
+    sequence: u64,
+    replay: ReplayWindow,
+    challenge_sequence: Sequence,
+    challenge: [u8; CHALLENGE_TOKEN_BYTES],
+    last_sent: Option<Local>,
+    last_received: Local,
+    client_index: ClientIndex,
+    max_clients: u32,
+    farewells: u8,
+    loopback: bool,
+    traffic: Traffic,
+    /// Packets sent since [`Client::connect`].
+    datagrams_out: u64,
+    dropped: DropCounts,
+}
+
+impl Client<RustCrypto> {
+    /// A disconnected client with the default crypto.
+    pub const fn new() -> Self {
+        Self::with_crypto(RustCrypto)
+    }
+}
+
+impl Default for Client<RustCrypto> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C> Client<C> {
+    /// A disconnected client that seals and opens with `crypto`.
+    pub const fn with_crypto(crypto: C) -> Self {
+        Self {
+            crypto,
+            clock: Clock::new(),
+            state: ClientState::Disconnected,
+            events: Events::NONE,
+            attempt: Attempt::NONE,
+            sequence: 0,
+            replay: ReplayWindow::EMPTY,
+            challenge_sequence: Sequence(0),
+            challenge: [0; CHALLENGE_TOKEN_BYTES],
+            last_sent: None,
+            last_received: Local::ZERO,
+            client_index: ClientIndex(0),
+            max_clients: 0,
+            farewells: 0,
+            loopback: false,
+            traffic: Traffic::ZERO,
+            datagrams_out: 0,
+            dropped: DropCounts::ZERO,
+        }
+    }
+
+    /// Where the client stands.
+    pub const fn state(&self) -> ClientState {
+        self.state
+    }
+
+    /// The slot the server gave it, while connected.
+    pub fn client_index(&self) -> Option<ClientIndex> {
+        (self.state == ClientState::Connected).then_some(self.client_index)
+    }
+
+    /// How many slots the server has, while connected.
+    pub fn max_clients(&self) -> Option<u32> {
+        (self.state == ClientState::Connected).then_some(self.max_clients)
+    }
+
+    /// The server it talks to, or is trying.
+    pub fn server_address(&self) -> Option<SocketAddr> {
+        self.is_active().then(|| self.attempt.server()).flatten()
+    }
+
+    /// Whether the client and its server are in one process.
+    pub const fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+
+    /// What the connection has counted since [`connect`](Self::connect).
+    pub fn stats(&self) -> ConnectionStats {
+        self.traffic.to_stats(self.datagrams_out)
+    }
+
+    /// Datagrams dropped since the client was made, by reason.
+    pub const fn dropped(&self) -> &DropCounts {
+        &self.dropped
+    }
+
+    /// The next change of state. Call until `None`.
+    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+        self.events.take().map(ClientEvent::StateChanged)
+    }
+
+    /// Whether it is connected or trying to be.
+    const fn is_active(&self) -> bool {
+        self.state.code() > 0
+    }
+
+    fn enter(&mut self, state: ClientState) {
+        self.state = state;
+        self.events.push(state);
+    }
+}

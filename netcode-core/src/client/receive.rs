@@ -1,0 +1,150 @@
+//! A datagram's way into the client. (Standard: *Reading Encrypted Packets*, *Client State
+//! Machine*.)
+
+use core::net::SocketAddr;
+
+use zeroize::Zeroize;
+
+use super::Client;
+use super::state::ClientState;
+use crate::address::same_endpoint;
+use crate::crypto::Crypto;
+use crate::drop_reason::Dropped;
+use crate::identity::{ClientIndex, Sequence};
+use crate::packet::{Header, Packet, PacketType, Role};
+use crate::time::{Instant, Local};
+
+/// What a datagram was good for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received<'d> {
+    /// The server sent a payload; it stands, opened, in the datagram's buffer.
+    Payload {
+        /// The number of its packet. Payloads arrive in any order; this tells which is newer.
+        sequence: Sequence,
+        /// The bytes, 1 to 1200.
+        payload: &'d [u8],
+    },
+    /// Taken in. An answer, if there is one, comes from
+    /// [`poll_transmit`](Client::poll_transmit).
+    Handled,
+}
+
+impl<C: Crypto> Client<C> {
+    /// Takes in a datagram that arrived at `now` from `from`, in place.
+    ///
+    /// `datagram` is exactly what arrived, of any length. Afterwards it holds the payload that is
+    /// returned, or nothing of use.
+    ///
+    /// # Errors
+    /// [`Dropped`] says which rule refused the datagram. It is counted; there is nothing to do.
+    pub fn handle_datagram<'d>(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+    ) -> Result<Received<'d>, Dropped> {
+        let local = self.clock.advance(now);
+        match self.receive(local, from, datagram) {
+            Ok(received) => Ok(received),
+            Err(reason) => {
+                self.dropped.count(reason);
+                Err(reason)
+            }
+        }
+    }
+
+    fn receive<'d>(
+        &mut self,
+        now: Local,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+    ) -> Result<Received<'d>, Dropped> {
+        if !self.is_active() || self.loopback {
+            return Err(Dropped::Inactive);
+        }
+        if !self.attempt.server().is_some_and(|server| same_endpoint(&server, &from)) {
+            return Err(Dropped::UnknownSender);
+        }
+        let header = Header::parse(datagram, Role::Client)?;
+        if !self.expects(header.kind) {
+            return Err(Dropped::State);
+        }
+        let protected = header.kind.is_replay_protected();
+        if protected && self.replay.is_replay(header.sequence) {
+            self.traffic.replayed = self.traffic.replayed.saturating_add(1);
+            return Err(Dropped::Replayed);
+        }
+        let len = datagram.len();
+        let key = &self.attempt.keys.server_to_client;
+        let opened = header.open(&self.crypto, key, self.attempt.protocol_id, datagram);
+        let packet = match opened {
+            Ok(packet) => packet,
+            Err(reason) => {
+                self.traffic.unauthentic = self.traffic.unauthentic.saturating_add(1);
+                return Err(reason);
+            }
+        };
+        if protected {
+            self.traffic.received(len, header.sequence, self.replay.most_recent());
+            self.replay.mark(header.sequence);
+        }
+        self.take_in(now, &header, packet)
+    }
+
+    /// Whether the type means anything in this state: asked before a key is touched.
+    const fn expects(&self, kind: PacketType) -> bool {
+        match self.state {
+            ClientState::SendingConnectionRequest => {
+                matches!(kind, PacketType::Denied | PacketType::Challenge)
+            }
+            ClientState::SendingConnectionResponse => {
+                matches!(kind, PacketType::Denied | PacketType::KeepAlive)
+            }
+            ClientState::Connected => kind.is_replay_protected(),
+            _ => false,
+        }
+    }
+
+    fn take_in<'d>(
+        &mut self,
+        now: Local,
+        header: &Header,
+        packet: Packet<'d>,
+    ) -> Result<Received<'d>, Dropped> {
+        match packet {
+            Packet::Denied => self.try_next_server(now, ClientState::ConnectionDenied),
+            Packet::Challenge { sequence, token } => {
+                if let Some(sent) = self.last_sent {
+                    self.traffic.round_trip(now.since(sent));
+                }
+                self.challenge_sequence = sequence;
+                self.challenge = *token;
+                self.last_sent = None;
+                self.last_received = now;
+                self.enter(ClientState::SendingConnectionResponse);
+            }
+            Packet::KeepAlive { client_index, max_clients } => {
+                self.last_received = now;
+                self.keep_alive(client_index, max_clients);
+            }
+            Packet::Payload(payload) => {
+                self.last_received = now;
+                self.traffic.payloads_in = self.traffic.payloads_in.saturating_add(1);
+                return Ok(Received::Payload { sequence: header.sequence, payload });
+            }
+            Packet::Disconnect => self.end(ClientState::Disconnected),
+            Packet::Response { .. } => return Err(Dropped::Type),
+        }
+        Ok(Received::Handled)
+    }
+
+    fn keep_alive(&mut self, client_index: ClientIndex, max_clients: u32) {
+        if self.state == ClientState::SendingConnectionResponse {
+            self.client_index = client_index;
+            self.max_clients = max_clients;
+            // No other server will be tried: nobody needs to see the token again.
+            self.attempt.private.zeroize();
+            self.enter(ClientState::Connected);
+        }
+    }
+}

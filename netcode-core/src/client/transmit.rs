@@ -1,0 +1,186 @@
+//! What leaves the client: payloads when asked, everything else when due.
+
+use core::net::SocketAddr;
+
+use super::Client;
+use super::state::ClientState;
+use crate::crypto::Crypto;
+use crate::identity::{ClientIndex, Sequence};
+use crate::packet::{ConnectionRequest, Packet, RequestHeader, seal};
+use crate::standard::{MAX_PAYLOAD_BYTES, SEND_INTERVAL_MICROS};
+use crate::time::{Instant, Local};
+use crate::transmit::{SendError, Transmit};
+
+/// Sequences above are the servers' for packets of no session; a client ends long before.
+const LAST_SEQUENCE: u64 = (1 << 63) - 1;
+
+impl<C: Crypto> Client<C> {
+    /// Seals a payload into `out`; the caller sends the result. `out` needs the payload's length
+    /// and 25 bytes more; [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES) always does.
+    ///
+    /// # Errors
+    /// See [`SendError`]. Nothing was sent or counted then.
+    pub fn send<'b>(
+        &mut self,
+        now: Instant,
+        payload: &[u8],
+        out: &'b mut [u8],
+    ) -> Result<Transmit<'b>, SendError> {
+        let local = self.clock.advance(now);
+        self.check_send(payload)?;
+        if self.loopback {
+            return Err(SendError::Loopback);
+        }
+        let to = self.attempt.server().ok_or(SendError::NotConnected)?;
+        let len = self.write(local, &Packet::Payload(payload), out)?;
+        self.traffic.payloads_out = self.traffic.payloads_out.saturating_add(1);
+        let datagram = out.get(..len).ok_or(SendError::BufferTooShort { needed: len })?;
+        Ok(Transmit { to, datagram })
+    }
+
+    pub(super) fn check_send(&self, payload: &[u8]) -> Result<(), SendError> {
+        if self.state != ClientState::Connected {
+            return Err(SendError::NotConnected);
+        }
+        match payload.len() {
+            1..=MAX_PAYLOAD_BYTES => Ok(()),
+            len => Err(SendError::PayloadLength { len }),
+        }
+    }
+
+    /// Writes the next datagram that is due into `out`, which needs
+    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES). Call until `None`.
+    ///
+    /// Time passes here: timeouts are found, and the next address is tried.
+    pub fn poll_transmit<'b>(&mut self, now: Instant, out: &'b mut [u8]) -> Option<Transmit<'b>> {
+        let local = self.clock.advance(now);
+        if self.loopback {
+            return None;
+        }
+        self.pass_time(local);
+        let to = self.attempt.server()?;
+        let len = if self.farewells > 0 {
+            self.write_farewell(local, out)
+        } else if self.is_active() && self.send_due() <= local {
+            self.write_due(local, out)
+        } else {
+            None
+        };
+        Some(Transmit { to, datagram: out.get(..len?)? })
+    }
+
+    /// When to call [`poll_transmit`](Self::poll_transmit) again if nothing arrives. `None` while
+    /// there is nothing to wait for.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.loopback {
+            return None;
+        }
+        let due = if self.farewells > 0 {
+            self.clock.local()
+        } else if self.is_active() {
+            self.timeouts().fold(self.send_due(), |due, (at, _)| due.min(at))
+        } else {
+            return None;
+        };
+        Some(self.clock.to_caller(due))
+    }
+
+    fn send_due(&self) -> Local {
+        self.last_sent.map_or(Local::ZERO, |sent| sent.after(SEND_INTERVAL_MICROS))
+    }
+
+    /// What can end the present state, and where that leads.
+    fn timeouts(&self) -> impl Iterator<Item = (Local, ClientState)> + '_ {
+        let total = (self.state != ClientState::Connected)
+            .then_some((self.attempt.ends, ClientState::ConnectTokenExpired));
+        let silence = self.attempt.timeout.as_micros().map(|limit| {
+            let end = match self.state {
+                ClientState::SendingConnectionRequest => ClientState::ConnectionRequestTimedOut,
+                ClientState::SendingConnectionResponse => ClientState::ConnectionResponseTimedOut,
+                _ => ClientState::ConnectionTimedOut,
+            };
+            (self.last_received.after(limit), end)
+        });
+        total.into_iter().chain(silence)
+    }
+
+    fn pass_time(&mut self, now: Local) {
+        if !self.is_active() {
+            return;
+        }
+        let due = self.timeouts().find(|(at, _)| *at <= now);
+        match due {
+            None => {}
+            Some((_, end @ (ClientState::ConnectTokenExpired | ClientState::ConnectionTimedOut))) => {
+                self.end(end);
+            }
+            Some((_, failure)) => self.try_next_server(now, failure),
+        }
+    }
+
+    fn write_farewell(&mut self, now: Local, out: &mut [u8]) -> Option<usize> {
+        let written = self.write(now, &Packet::Disconnect, out);
+        self.farewells = self.farewells.saturating_sub(1);
+        if self.farewells == 0 {
+            self.attempt.wipe();
+        }
+        written.ok()
+    }
+
+    /// Writes what the state repeats ten times a second.
+    fn write_due(&mut self, now: Local, out: &mut [u8]) -> Option<usize> {
+        match self.state {
+            ClientState::SendingConnectionRequest => self.write_request(now, out),
+            ClientState::SendingConnectionResponse => {
+                let token = self.challenge;
+                let packet = Packet::Response { sequence: self.challenge_sequence, token: &token };
+                self.write(now, &packet, out).ok()
+            }
+            ClientState::Connected => {
+                // A client's keep-alive says nothing but that it is here.
+                let packet = Packet::KeepAlive { client_index: ClientIndex(0), max_clients: 0 };
+                self.write(now, &packet, out).ok()
+            }
+            _ => None,
+        }
+    }
+
+    fn write_request(&mut self, now: Local, out: &mut [u8]) -> Option<usize> {
+        let header = RequestHeader {
+            protocol_id: self.attempt.protocol_id,
+            expires: self.attempt.expires,
+            nonce: self.attempt.nonce,
+        };
+        let len = ConnectionRequest::write(&header, &self.attempt.private, out)?;
+        self.count_sent(now, len);
+        Some(len)
+    }
+
+    fn write(
+        &mut self,
+        now: Local,
+        packet: &Packet<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, SendError> {
+        if self.sequence > LAST_SEQUENCE {
+            return Err(SendError::SequenceExhausted);
+        }
+        let key = &self.attempt.keys.client_to_server;
+        let sequence = Sequence(self.sequence);
+        let len = seal(packet, &self.crypto, key, self.attempt.protocol_id, sequence, out)?;
+        self.sequence = self.sequence.saturating_add(1);
+        self.count_sent(now, len);
+        Ok(len)
+    }
+
+    fn count_sent(&mut self, now: Local, len: usize) {
+        self.last_sent = Some(now);
+        self.traffic.sent(len);
+        self.datagrams_out = self.datagrams_out.saturating_add(1);
+    }
+
+    /// The address the next datagram goes to, for shells that bind by family.
+    pub fn next_destination(&self) -> Option<SocketAddr> {
+        self.attempt.server()
+    }
+}

@@ -1,0 +1,98 @@
+//! Looking at connected clients, and disconnecting them.
+
+use core::net::SocketAddr;
+
+use super::Server;
+use super::event::DisconnectReason;
+use super::slots::Slot;
+use crate::crypto::Crypto;
+use crate::identity::{ClientId, ClientIndex, Timeout, UserData};
+use crate::standard::REDUNDANT_DISCONNECTS;
+use crate::stats::ConnectionStats;
+use crate::time::Instant;
+
+/// A connected client.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientInfo<'a> {
+    /// Its slot.
+    pub client: ClientIndex,
+    /// Who it is.
+    pub client_id: ClientId,
+    /// Where it is; `None` for a loopback client.
+    pub address: Option<SocketAddr>,
+    /// What the backend said about it.
+    pub user_data: &'a UserData,
+    /// How long it may be silent.
+    pub timeout: Timeout,
+    /// Whether it has shown that it knows its slot.
+    pub confirmed: bool,
+    /// What was counted.
+    pub stats: ConnectionStats,
+}
+
+impl<'a> ClientInfo<'a> {
+    fn new(id: usize, slot: &'a Slot) -> Self {
+        Self {
+            client: ClientIndex(u32::try_from(id).unwrap_or(u32::MAX)),
+            client_id: slot.client_id,
+            address: slot.peer.address(),
+            user_data: &slot.user_data,
+            timeout: slot.timeout,
+            confirmed: slot.confirmed,
+            stats: slot.traffic.to_stats(slot.sequence),
+        }
+    }
+}
+
+impl<C: Crypto> Server<'_, C> {
+    /// How many clients are connected, loopback included.
+    pub fn connected_count(&self) -> usize {
+        self.slots.connected_count()
+    }
+
+    /// The client in a slot, if one is connected there.
+    pub fn client(&self, client: ClientIndex) -> Option<ClientInfo<'_>> {
+        let id = client.0 as usize;
+        self.slots.connected(id).map(|slot| ClientInfo::new(id, slot))
+    }
+
+    /// The slot of a client id.
+    pub fn find_by_id(&self, client_id: ClientId) -> Option<ClientIndex> {
+        let id = self.slots.find_by_id(client_id)?;
+        self.slots.connected(id).map(|slot| ClientInfo::new(id, slot).client)
+    }
+
+    /// The slot of an address.
+    pub fn find_by_address(&self, address: SocketAddr) -> Option<ClientIndex> {
+        let id = self.slots.find_by_address(&address)?;
+        self.slots.connected(id).map(|slot| ClientInfo::new(id, slot).client)
+    }
+
+    /// Every connected client, by slot.
+    pub fn clients(&self) -> impl Iterator<Item = ClientInfo<'_>> + '_ {
+        self.slots.iter().map(|(id, slot)| ClientInfo::new(id, slot))
+    }
+
+    /// Ends a client's session; false if nobody is connected there. Its disconnect packets come
+    /// from [`poll_transmit`](Self::poll_transmit), its event from
+    /// [`poll_event`](Self::poll_event).
+    pub fn disconnect(&mut self, now: Instant, client: ClientIndex) -> bool {
+        self.clock.advance(now);
+        let id = client.0 as usize;
+        let connected = self.slots.connected(id).is_some();
+        self.slots.leave(id, DisconnectReason::ByServer, REDUNDANT_DISCONNECTS);
+        connected
+    }
+
+    /// Ends every session.
+    pub fn disconnect_all(&mut self, now: Instant) {
+        self.clock.advance(now);
+        self.leave_all(DisconnectReason::ByServer);
+    }
+
+    pub(super) fn leave_all(&mut self, reason: DisconnectReason) {
+        for id in 0..self.slots.capacity() {
+            self.slots.leave(id, reason, REDUNDANT_DISCONNECTS);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What a server is told once.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::address::AddressList;
+use crate::crypto::Key;
+use crate::identity::ProtocolId;
+
+/// What a server is and whom it lets in.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// The application; requests for another are dropped.
+    pub protocol_id: ProtocolId,
+    /// The key shared with the backend that mints tokens.
+    pub private_key: Key,
+    /// The addresses this server goes by in tokens (in the *internal* list, if the backend tells
+    /// the two apart). A token that names none of them is dropped.
+    pub addresses: AddressList,
+    /// Clients at a time; at most the storage's slots, at least one.
+    pub max_clients: usize,
+    /// How long a handshake may take, whatever the token's timeout is.
+    pub handshake_timeout: Duration,
+    /// The restart rule. A server that starts has forgotten which tokens were used before. With
+    /// the longest lifetime the backend gives a token, seconds, it refuses those that may have
+    /// been minted before it started, and those that live longer than that. `None` lets a token
+    /// be used again after a restart, as the reference does.
+    pub max_token_lifetime: Option<u64>,
+}
+
+impl ServerConfig {
+    /// A configuration with the usual limits: handshakes take 10 seconds at most, and there is no
+    /// restart rule until [`max_token_lifetime`](Self::max_token_lifetime) is set.
+    pub const fn new(
+        protocol_id: ProtocolId,
+        private_key: Key,
+        addresses: AddressList,
+        max_clients: usize,
+    ) -> Self {
+        Self {
+            protocol_id,
+            private_key,
+            addresses,
+            max_clients,
+            handshake_timeout: Duration::from_secs(10),
+            max_token_lifetime: None,
+        }
+    }
+}
+
+/// Why a configuration cannot work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// `max_clients` is 0: a server without slots denies everybody. Ask for at least one.
+    NoClients,
+    /// `max_clients` is above the storage's slots: give it more, or ask for fewer.
+    TooManyClients {
+        /// Slots in the storage.
+        slots: usize,
+    },
+    /// There is no room for a half-open connection or for a used token: give the storage some.
+    NoRoom,
+    /// No address: no token could name this server.
+    NoAddress,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoClients => f.write_str("max_clients is 0; ask for at least one"),
+            Self::TooManyClients { slots } => {
+                write!(f, "max_clients is above the {slots} slots of the storage")
+            }
+            Self::NoRoom => f.write_str("the storage has no half-open or no token entries"),
+            Self::NoAddress => f.write_str("the server has no address that a token could name"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// Why a server does not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum StartError {
+    /// It runs already.
+    Running,
+    /// Clients of the last run are still owed disconnect packets or events: drain
+    /// [`poll_transmit`](super::Server::poll_transmit) and
+    /// [`poll_event`](super::Server::poll_event) first.
+    Draining,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Running => "the server is running",
+            Self::Draining => "datagrams or events of the last run are still to be taken",
+        })
+    }
+}
+
+impl core::error::Error for StartError {}

@@ -1,0 +1,150 @@
+//! Half-open connections: clients that showed a good token and have not answered the challenge.
+//!
+//! An entry is found by address *and* token, so that a second token sent from a forged address
+//! cannot take the place of a victim's keys. There is a bounded number of entries, in all and for
+//! each address, and each ends soon, whatever timeout its token asks for.
+
+use core::net::SocketAddr;
+
+use zeroize::Zeroize;
+
+use super::index::{HashKey, Index};
+use super::peer::Peer;
+use super::storage::{IndexTables, Table, TimerTables};
+use super::timers::Timers;
+use crate::crypto::SessionKeys;
+use crate::drop_reason::Dropped;
+use crate::identity::{ClientId, Timeout};
+use crate::time::Local;
+
+/// Tokens one address can have under way. A response from it may have to be tried under each.
+const MAX_PER_ADDRESS: usize = 4;
+
+pub(crate) struct HalfOpen {
+    pub(crate) keys: SessionKeys,
+    pub(crate) client_id: ClientId,
+    pub(crate) challenged_at: Local,
+    pub(crate) timeout: Timeout,
+    pub(crate) mac: [u8; 16],
+    peer: Peer,
+}
+
+impl HalfOpen {
+    pub(crate) const EMPTY: Self = Self {
+        keys: SessionKeys::EMPTY,
+        client_id: ClientId(0),
+        challenged_at: Local::ZERO,
+        timeout: Timeout::NEVER,
+        mac: [0; 16],
+        peer: Peer::NONE,
+    };
+
+    pub(crate) fn new(
+        from: &SocketAddr,
+        mac: [u8; 16],
+        keys: SessionKeys,
+        client_id: ClientId,
+        timeout: Timeout,
+    ) -> Self {
+        Self { keys, client_id, challenged_at: Local::ZERO, timeout, mac, peer: Peer::new(from) }
+    }
+}
+
+pub(crate) struct HalfOpens<'s> {
+    entries: Table<'s, HalfOpen>,
+    by_address: Index<'s>,
+    pub(crate) timers: Timers<'s>,
+    hash_key: HashKey,
+    count: usize,
+}
+
+impl<'s> HalfOpens<'s> {
+    pub(crate) fn new(
+        entries: Table<'s, HalfOpen>,
+        by_address: IndexTables<'s>,
+        timers: TimerTables<'s>,
+    ) -> Self {
+        Self {
+            entries,
+            by_address: Index::new(by_address),
+            timers: Timers::new(timers),
+            hash_key: HashKey(0, 0),
+            count: 0,
+        }
+    }
+
+    pub(crate) fn reset(&mut self, hash_key: HashKey) {
+        for entry in self.entries.iter_mut() {
+            *entry = HalfOpen::EMPTY;
+        }
+        self.by_address.reset(self.entries.len());
+        self.timers.reset();
+        self.hash_key = hash_key;
+        self.count = 0;
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn get(&self, id: usize) -> Option<&HalfOpen> {
+        self.entries.get(id)
+    }
+
+    /// The entries of an address: at most [`MAX_PER_ADDRESS`].
+    pub(crate) fn of_address(&self, from: &SocketAddr) -> impl Iterator<Item = usize> + '_ {
+        let peer = Peer::new(from);
+        let found = self.by_address.candidates(self.hash_key.hash(peer.as_bytes()));
+        found.filter(move |&id| self.entries.get(id).is_some_and(|entry| entry.peer == peer))
+    }
+
+    /// Adds an entry, or renews the one of the same address and token. It ends at `until`.
+    pub(crate) fn admit(
+        &mut self,
+        from: &SocketAddr,
+        entry: HalfOpen,
+        now: Local,
+        until: Local,
+    ) -> Result<(), Dropped> {
+        let same = |id: &usize| self.entries.get(*id).is_some_and(|old| old.mac == entry.mac);
+        let known = self.of_address(from).find(same);
+        let id = match known {
+            Some(id) => id,
+            None => {
+                if self.of_address(from).count() >= MAX_PER_ADDRESS {
+                    return Err(Dropped::HalfOpenFull);
+                }
+                let id = self.by_address.take_free().ok_or(Dropped::HalfOpenFull)?;
+                self.by_address.insert(self.hash_key.hash(entry.peer.as_bytes()), id);
+                self.count = self.count.saturating_add(1);
+                id
+            }
+        };
+        let place = self.entries.get_mut(id).ok_or(Dropped::HalfOpenFull)?;
+        *place = entry;
+        place.challenged_at = now;
+        self.timers.set(id, until.0);
+        Ok(())
+    }
+
+    pub(crate) fn release(&mut self, id: usize) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        let hash = self.hash_key.hash(entry.peer.as_bytes());
+        entry.keys.zeroize();
+        *entry = HalfOpen::EMPTY;
+        self.by_address.remove(hash, id);
+        self.by_address.give_back(id);
+        self.timers.cancel(id);
+        self.count = self.count.saturating_sub(1);
+    }
+
+    /// Releases every entry whose time is over.
+    pub(crate) fn expire(&mut self, now: Local) {
+        while let Some((due, id)) = self.timers.first() {
+            if due > now.0 {
+                break;
+            }
+            self.release(id);
+        }
+    }
+}

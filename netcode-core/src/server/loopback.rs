@@ -1,0 +1,116 @@
+//! The player who hosts: a client in the server's own process, with a slot but no network.
+
+use core::fmt;
+
+use super::Server;
+use super::peer::Peer;
+use super::receive::Received;
+use super::slots::Joining;
+use super::transmit::check_payload;
+use crate::crypto::{Crypto, SessionKeys};
+use crate::identity::{ClientId, ClientIndex, Sequence, Timeout, UserData};
+use crate::time::Instant;
+use crate::transmit::SendError;
+
+/// Why a loopback client cannot join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum LoopbackError {
+    /// The server is stopped: start it first.
+    NotRunning,
+    /// No slot is free.
+    Full,
+    /// A client with this id is connected.
+    IdConnected,
+}
+
+impl fmt::Display for LoopbackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotRunning => "the server is not running",
+            Self::Full => "no client slot is free",
+            Self::IdConnected => "a client with this id is connected",
+        })
+    }
+}
+
+impl core::error::Error for LoopbackError {}
+
+impl<C: Crypto> Server<'_, C> {
+    /// Gives a slot to a client in this process. It neither times out nor needs keep-alives; its
+    /// payloads go through [`send_loopback`](Self::send_loopback) and
+    /// [`handle_loopback`](Self::handle_loopback), everything else is as for any client.
+    ///
+    /// # Errors
+    /// See [`LoopbackError`].
+    pub fn connect_loopback(
+        &mut self,
+        now: Instant,
+        client_id: ClientId,
+        user_data: &UserData,
+    ) -> Result<ClientIndex, LoopbackError> {
+        let now = self.clock.advance(now);
+        if !self.running {
+            return Err(LoopbackError::NotRunning);
+        }
+        if self.slots.find_by_id(client_id).is_some() {
+            return Err(LoopbackError::IdConnected);
+        }
+        let joining = Joining {
+            peer: Peer::NONE,
+            client_id,
+            keys: SessionKeys::EMPTY,
+            timeout: Timeout::NEVER,
+            user_data: &user_data.0,
+            loopback: true,
+            now,
+        };
+        let id = self.slots.join(joining).ok_or(LoopbackError::Full)?;
+        self.stats.connects = self.stats.connects.saturating_add(1);
+        Ok(ClientIndex(u32::try_from(id).unwrap_or(u32::MAX)))
+    }
+
+    /// Counts a payload to a loopback client and returns it, for the caller to hand over.
+    ///
+    /// # Errors
+    /// [`SendError::NotConnected`], [`SendError::PayloadLength`], or [`SendError::Loopback`] if
+    /// the client is not in this process.
+    pub fn send_loopback<'p>(
+        &mut self,
+        client: ClientIndex,
+        payload: &'p [u8],
+    ) -> Result<&'p [u8], SendError> {
+        let id = client.0 as usize;
+        let slot = self.slots.connected_mut(id).ok_or(SendError::NotConnected)?;
+        if !slot.loopback {
+            return Err(SendError::Loopback);
+        }
+        check_payload(payload)?;
+        slot.sequence = slot.sequence.saturating_add(1);
+        self.count_payload_out(id);
+        Ok(payload)
+    }
+
+    /// Takes in a payload from a loopback client.
+    ///
+    /// # Errors
+    /// As for [`send_loopback`](Self::send_loopback).
+    pub fn handle_loopback<'p>(
+        &mut self,
+        client: ClientIndex,
+        payload: &'p [u8],
+    ) -> Result<Received<'p>, SendError> {
+        let id = client.0 as usize;
+        let slot = self.slots.connected_mut(id).ok_or(SendError::NotConnected)?;
+        if !slot.loopback {
+            return Err(SendError::Loopback);
+        }
+        check_payload(payload)?;
+        let sequence = Sequence(slot.traffic.payloads_in);
+        slot.traffic.payloads_in = slot.traffic.payloads_in.saturating_add(1);
+        slot.traffic.datagrams_in = slot.traffic.datagrams_in.saturating_add(1);
+        self.stats.payloads_in = self.stats.payloads_in.saturating_add(1);
+        Ok(Received::Payload { client, sequence, payload })
+    }
+}

@@ -1,0 +1,250 @@
+//! The server: client slots, half-open connections, used tokens; no sockets, no clock.
+//!
+//! A shell hands in every datagram with [`Server::handle_datagram`], then drains
+//! [`Server::poll_transmit`] and [`Server::poll_event`], and comes back when
+//! [`Server::next_deadline`] says or when a datagram arrives: *mutate, then drain*.
+//!
+//! | file | what lives there |
+//! | --- | --- |
+//! | `receive` | a datagram's way in: who sent it, what it is |
+//! | `request`, `response` | the two halves of the handshake |
+//! | `transmit` | payloads out, and what time makes due |
+//! | `clients` | looking at clients, disconnecting them |
+//! | `loopback` | the player who hosts |
+//! | `slots`, `half_open`, `history` | the three tables |
+//! | `index`, `timers`, `storage`, `peer` | what tables are made of |
+
+mod clients;
+mod config;
+mod event;
+mod half_open;
+mod history;
+mod index;
+mod loopback;
+mod peer;
+mod receive;
+mod request;
+mod response;
+mod slots;
+mod stats;
+mod storage;
+mod timers;
+mod transmit;
+
+use rand_core::CryptoRng;
+
+pub use self::clients::ClientInfo;
+pub use self::config::{ConfigError, ServerConfig, StartError};
+pub use self::event::{DisconnectReason, ServerEvent};
+pub use self::loopback::LoopbackError;
+pub use self::receive::Received;
+pub use self::stats::ServerStats;
+#[cfg(feature = "alloc")]
+pub use self::storage::Capacity;
+pub use self::storage::{StaticStorage, Storage};
+pub use self::transmit::{MAX_SEND_BYTES, Outgoing};
+
+use self::half_open::HalfOpens;
+use self::history::History;
+use self::index::HashKey;
+use self::slots::Slots;
+use crate::crypto::{Crypto, Key, RustCrypto};
+use crate::identity::Sequence;
+use crate::time::{Clock, Instant, Local, UnixTime};
+
+/// Bit 63: sequences of global packets have it, those of sessions never.
+const GLOBAL: u64 = 1 << 63;
+
+/// A netcode server. `'s` is where its tables live; `C` seals and opens.
+///
+/// It is made stopped; [`start`](Self::start) opens it.
+pub struct Server<'s, C = RustCrypto> {
+    crypto: C,
+    config: ServerConfig,
+    slots: Slots<'s>,
+    half_open: HalfOpens<'s>,
+    history: History<'s>,
+    stats: ServerStats,
+    clock: Clock,
+    calendar: Calendar,
+    challenge_key: Key,
+    challenge_sequence: u64,
+    global_sequence: u64,
+    running: bool,
+}
+
+impl<'s> Server<'s, RustCrypto> {
+    /// A stopped server with the default crypto.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn new(storage: Storage<'s>, config: ServerConfig) -> Result<Self, ConfigError> {
+        Self::with_crypto(storage, config, RustCrypto)
+    }
+}
+
+impl<'s, C: Crypto> Server<'s, C> {
+    /// A stopped server that seals and opens with `crypto`. The storage is emptied.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn with_crypto(
+        storage: Storage<'s>,
+        config: ServerConfig,
+        crypto: C,
+    ) -> Result<Self, ConfigError> {
+        let slots = storage.slots.len();
+        if config.max_clients == 0 {
+            return Err(ConfigError::NoClients);
+        }
+        if config.max_clients > slots {
+            return Err(ConfigError::TooManyClients { slots });
+        }
+        if storage.half_open.is_empty() || storage.tokens.is_empty() {
+            return Err(ConfigError::NoRoom);
+        }
+        if config.addresses.is_empty() {
+            return Err(ConfigError::NoAddress);
+        }
+        Ok(Self {
+            crypto,
+            config,
+            slots: Slots::new(
+                storage.slots,
+                storage.slots_by_address,
+                storage.slots_by_id,
+                storage.slot_timers,
+            ),
+            half_open: HalfOpens::new(
+                storage.half_open,
+                storage.half_open_by_address,
+                storage.half_open_timers,
+            ),
+            history: History::new(storage.tokens, storage.tokens_by_mac, storage.token_timers),
+            stats: ServerStats::default(),
+            clock: Clock::new(),
+            calendar: Calendar::NEVER_STARTED,
+            challenge_key: Key::EMPTY,
+            challenge_sequence: 0,
+            global_sequence: 0,
+            running: false,
+        })
+    }
+
+    /// Starts to let clients in. `unix` is the calendar time at `now`; give it again from time to
+    /// time with [`set_unix_time`](Self::set_unix_time).
+    ///
+    /// Draws the challenge key, the base of the global sequences and the key of the hash indexes
+    /// from `rng`. A generator that repeats itself after a reset makes nonces repeat: on a device,
+    /// seed it from hardware. The token history survives a stop; it is empty at the first start.
+    ///
+    /// # Errors
+    /// See [`StartError`]. Nothing has changed then.
+    pub fn start(
+        &mut self,
+        now: Instant,
+        unix: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StartError> {
+        if self.running {
+            return Err(StartError::Running);
+        }
+        if !self.slots.all_free() {
+            return Err(StartError::Draining);
+        }
+        let local = self.clock.advance(now);
+        let first_start = self.calendar.first_start.is_none();
+        self.calendar.set(local, unix);
+        let hash_key = HashKey(rng.next_u64(), rng.next_u64());
+        if first_start {
+            self.calendar.first_start = Some(self.calendar.at(local));
+            self.history.reset(HashKey(rng.next_u64(), rng.next_u64()));
+        }
+        self.slots.reset(self.config.max_clients, hash_key);
+        self.half_open.reset(hash_key);
+        self.challenge_key = Key::generate(rng);
+        self.challenge_sequence = 0;
+        self.global_sequence = rng.next_u64();
+        self.running = true;
+        Ok(())
+    }
+
+    /// Disconnects every client and lets nobody in. What the clients are owed still comes from
+    /// [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event).
+    pub fn stop(&mut self, now: Instant) {
+        self.clock.advance(now);
+        self.leave_all(DisconnectReason::ServerStopped);
+        self.half_open.reset(HashKey(0, 0));
+        self.challenge_key = Key::EMPTY;
+        self.running = false;
+    }
+
+    /// Whether it lets clients in.
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// Tells the calendar time at `now`. Between calls the server counts on by itself, so once a
+    /// minute is enough where the clock is good.
+    ///
+    /// The server's calendar never runs backwards: an earlier time is taken as standing still, so
+    /// that no expired token becomes valid again.
+    pub fn set_unix_time(&mut self, now: Instant, unix: UnixTime) {
+        let local = self.clock.advance(now);
+        self.calendar.set(local, unix);
+    }
+
+    /// What it was made with.
+    pub fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    /// What it has counted.
+    pub fn stats(&self) -> &ServerStats {
+        &self.stats
+    }
+
+    /// Handshakes under way.
+    pub fn half_open_count(&self) -> usize {
+        self.half_open.count()
+    }
+
+    /// Tokens in the history.
+    pub fn token_count(&self) -> usize {
+        self.history.count()
+    }
+
+    /// The next sequence for a packet that belongs to no session (challenge, denied): the top
+    /// half of the range, from a base drawn at start.
+    fn next_global_sequence(&mut self) -> Sequence {
+        self.global_sequence = self.global_sequence.wrapping_add(1);
+        Sequence(self.global_sequence | GLOBAL)
+    }
+}
+
+/// The server's calendar: what it was told last, and how long ago.
+struct Calendar {
+    told: UnixTime,
+    told_at: Local,
+    first_start: Option<UnixTime>,
+}
+
+impl Calendar {
+    const NEVER_STARTED: Self =
+        Self { told: UnixTime::from_secs(0), told_at: Local::ZERO, first_start: None };
+
+    fn set(&mut self, now: Local, unix: UnixTime) {
+        let counted = self.at(now);
+        if unix > counted {
+            self.told = unix;
+            self.told_at = now;
+        } else if unix < counted {
+            self.told = counted;
+            self.told_at = now;
+        }
+    }
+
+    fn at(&self, now: Local) -> UnixTime {
+        self.told.saturating_add_secs(now.since(self.told_at) / 1_000_000)
+    }
+}

@@ -1,0 +1,66 @@
+//! A peer's address in 23 bytes: all-zero is none, so that tables of them are all-zero too.
+
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use crate::wire::{Reader, Writer};
+
+const PEER_BYTES: usize = 1 + 16 + 2 + 4;
+
+/// IP, port and IPv6 scope. The flow label is left out: it may change from datagram to datagram.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peer([u8; PEER_BYTES]);
+
+impl Peer {
+    pub(crate) const NONE: Self = Self([0; PEER_BYTES]);
+
+    pub(crate) fn new(address: &SocketAddr) -> Self {
+        let mut bytes = [0; PEER_BYTES];
+        // The fields are 23 bytes at most, so writing cannot fail.
+        let _ = Self::write(&mut Writer::new(&mut bytes), address);
+        Self(bytes)
+    }
+
+    fn write(out: &mut Writer<'_>, address: &SocketAddr) -> Option<()> {
+        out.u8(if address.is_ipv4() { 4 } else { 6 })?;
+        out.u16(address.port())?;
+        match address {
+            SocketAddr::V4(v4) => out.put(&v4.ip().octets()),
+            SocketAddr::V6(v6) => {
+                out.put(&v6.ip().octets())?;
+                out.u32(v6.scope_id())
+            }
+        }
+    }
+
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        let mut fields = Reader::new(&self.0);
+        let family = fields.u8()?;
+        let port = fields.u16()?;
+        match family {
+            4 => Some(SocketAddrV4::new(Ipv4Addr::from(*fields.array::<4>()?), port).into()),
+            6 => {
+                let ip = Ipv6Addr::from(*fields.array::<16>()?);
+                Some(SocketAddrV6::new(ip, port, 0, fields.u32()?).into())
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_survives_packing() {
+        for text in ["1.2.3.4:5", "[2001:db8::1]:65535", "[fe80::1%7]:9"] {
+            let address: SocketAddr = text.parse().unwrap();
+            assert_eq!(Peer::new(&address).address(), Some(address));
+        }
+        assert_eq!(Peer::NONE.address(), None);
+    }
+}

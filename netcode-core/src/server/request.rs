@@ -1,0 +1,175 @@
+//! The first half of the handshake: a connection request, answered with a challenge.
+//! (Standard: *Processing Connection Requests*.)
+
+use core::net::SocketAddr;
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::Server;
+use super::half_open::HalfOpen;
+use super::receive::Received;
+use crate::crypto::{Crypto, SessionKeys};
+use crate::drop_reason::Dropped;
+use crate::identity::{ClientId, Sequence, Timeout};
+use crate::packet::{ConnectionRequest, Packet, RequestHeader, seal};
+use crate::standard::{CHALLENGE_TOKEN_BYTES, MAC_BYTES, USER_DATA_BYTES};
+use crate::time::{Local, UnixTime, micros};
+use crate::token::{Binding, ChallengeToken, PrivateToken};
+use crate::transmit::Transmit;
+
+/// What a good token says, out of the datagram that the reply will be written over.
+struct Admitted {
+    client_id: ClientId,
+    timeout: Timeout,
+    keys: SessionKeys,
+    user_data: Zeroizing<[u8; USER_DATA_BYTES]>,
+    mac: [u8; MAC_BYTES],
+    expires: UnixTime,
+}
+
+impl<C: Crypto> Server<'_, C> {
+    pub(super) fn handle_request<'d>(
+        &mut self,
+        now: Local,
+        from: SocketAddr,
+        datagram: &'d mut [u8],
+    ) -> Result<Received<'d>, Dropped> {
+        let today = self.calendar.at(now);
+        let admitted = self.check_request(today, &from, datagram)?;
+        if self.slots.find_by_id(admitted.client_id).is_some() {
+            return Err(Dropped::IdConnected);
+        }
+        self.history.admit(admitted.mac, &from, admitted.expires, today)?;
+        if self.slots.is_full() {
+            return self.deny(from, &admitted.keys, datagram);
+        }
+        self.half_open.expire(now);
+        let until = now.after(micros(self.config.handshake_timeout));
+        let entry = HalfOpen::new(
+            &from,
+            admitted.mac,
+            admitted.keys.clone(),
+            admitted.client_id,
+            admitted.timeout,
+        );
+        self.half_open.admit(&from, entry, now, until)?;
+        self.challenge(from, &admitted, datagram)
+    }
+
+    /// Every check of a request that concerns the token itself, the cheap ones first.
+    fn check_request(
+        &self,
+        today: UnixTime,
+        from: &SocketAddr,
+        datagram: &mut [u8],
+    ) -> Result<Admitted, Dropped> {
+        let request = ConnectionRequest::parse(datagram)?;
+        self.check_header(today, &request.header)?;
+        if self.slots.find_by_address(from).is_some() {
+            return Err(Dropped::AddressConnected);
+        }
+        let mac = *request.private.last_chunk::<MAC_BYTES>().ok_or(Dropped::RequestLength)?;
+        self.history.check(&mac, from)?;
+
+        let RequestHeader { protocol_id, expires, nonce } = request.header;
+        let binding = Binding { protocol_id, expires, nonce };
+        let key = &self.config.private_key;
+        PrivateToken::open(&self.crypto, key, &binding, request.private)
+            .map_err(|_| Dropped::TokenUnauthentic)?;
+        let admitted = self.read_private(request.private, mac, expires);
+        // The buffer is the caller's; the session's keys are not.
+        request.private.zeroize();
+        admitted
+    }
+
+    fn check_header(&self, today: UnixTime, header: &RequestHeader) -> Result<(), Dropped> {
+        if header.protocol_id != self.config.protocol_id {
+            return Err(Dropped::ProtocolId);
+        }
+        if header.expires <= today {
+            return Err(Dropped::TokenExpired);
+        }
+        if let Some(lifetime) = self.config.max_token_lifetime {
+            if header.expires > today.saturating_add_secs(lifetime) {
+                return Err(Dropped::TokenLifetime);
+            }
+            // Minted `lifetime` before it expires at the earliest: if that is not after the
+            // start, it may have been used in the run before.
+            let start = self.calendar.first_start.unwrap_or(today);
+            if header.expires <= start.saturating_add_secs(lifetime) {
+                return Err(Dropped::TokenBeforeStart);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_private(
+        &self,
+        opened: &[u8; 1024],
+        mac: [u8; MAC_BYTES],
+        expires: UnixTime,
+    ) -> Result<Admitted, Dropped> {
+        let token = PrivateToken::parse(opened).map_err(|_| Dropped::TokenMalformed)?;
+        let ours = &self.config.addresses;
+        if !token.addresses.iter().any(|address| ours.contains(&address)) {
+            return Err(Dropped::NotOurAddress);
+        }
+        Ok(Admitted {
+            client_id: token.client_id,
+            timeout: token.timeout,
+            user_data: Zeroizing::new(*token.user_data),
+            keys: token.keys,
+            mac,
+            expires,
+        })
+    }
+
+    /// Writes a challenge over the request.
+    fn challenge<'d>(
+        &mut self,
+        to: SocketAddr,
+        admitted: &Admitted,
+        datagram: &'d mut [u8],
+    ) -> Result<Received<'d>, Dropped> {
+        let sequence = Sequence(self.challenge_sequence);
+        self.challenge_sequence = self.challenge_sequence.wrapping_add(1);
+        let mut token = [0; CHALLENGE_TOKEN_BYTES];
+        ChallengeToken { client_id: admitted.client_id, user_data: &admitted.user_data }.seal(
+            &self.crypto,
+            &self.challenge_key,
+            sequence,
+            &mut token,
+        );
+        self.stats.challenges = self.stats.challenges.saturating_add(1);
+        let packet = Packet::Challenge { sequence, token: &token };
+        self.reply(to, &admitted.keys, &packet, datagram)
+    }
+
+    /// Writes *denied* over a request or a response.
+    pub(super) fn deny<'d>(
+        &mut self,
+        to: SocketAddr,
+        keys: &SessionKeys,
+        datagram: &'d mut [u8],
+    ) -> Result<Received<'d>, Dropped> {
+        self.stats.denied = self.stats.denied.saturating_add(1);
+        self.reply(to, keys, &Packet::Denied, datagram)
+    }
+
+    fn reply<'d>(
+        &mut self,
+        to: SocketAddr,
+        keys: &SessionKeys,
+        packet: &Packet<'_>,
+        datagram: &'d mut [u8],
+    ) -> Result<Received<'d>, Dropped> {
+        let sequence = self.next_global_sequence();
+        let key = &keys.server_to_client;
+        let protocol_id = self.config.protocol_id;
+        // A reply is shorter than what it answers, so there is always room.
+        let len = seal(packet, &self.crypto, key, protocol_id, sequence, datagram)
+            .map_err(|_| Dropped::TooShort)?;
+        let datagram = datagram.get(..len).ok_or(Dropped::TooShort)?;
+        Ok(Received::Reply(Transmit { to, datagram }))
+    }
+}

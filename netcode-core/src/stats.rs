@@ -1,0 +1,101 @@
+//! What a connection counts, for both roles.
+
+use core::time::Duration;
+
+use crate::identity::Sequence;
+
+/// Counters of one connection, since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ConnectionStats {
+    /// Authentic datagrams received.
+    pub datagrams_in: u64,
+    /// Sealed datagrams sent.
+    pub datagrams_out: u64,
+    /// Bytes of authentic datagrams received.
+    pub bytes_in: u64,
+    /// Bytes of sealed datagrams sent.
+    pub bytes_out: u64,
+    /// Payloads received.
+    pub payloads_in: u64,
+    /// Payloads sent.
+    pub payloads_out: u64,
+    /// Datagrams that were received before, or too late to tell. Stops at 65,535.
+    pub replayed: u32,
+    /// Datagrams from the peer's address that it did not seal, or that were damaged.
+    /// Stops at 65,535.
+    pub unauthentic: u32,
+    /// Datagrams the peer sent that have not arrived: gaps between sequences. Reordered ones
+    /// count until they arrive.
+    pub lost: u64,
+    /// From a handshake packet to its answer, if that was measured. The last packet before the
+    /// answer counts, so after a loss it may be too short.
+    pub handshake_round_trip: Option<Duration>,
+}
+
+/// The same counters in the little room of a client slot; what can be derived is.
+#[derive(Clone, Copy)]
+pub(crate) struct Traffic {
+    pub(crate) datagrams_in: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) payloads_in: u64,
+    pub(crate) payloads_out: u64,
+    pub(crate) lost: u32,
+    pub(crate) replayed: u16,
+    pub(crate) unauthentic: u16,
+    /// Microseconds, zero while unknown.
+    pub(crate) round_trip: u32,
+}
+
+impl Traffic {
+    pub(crate) const ZERO: Self = Self {
+        datagrams_in: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        payloads_in: 0,
+        payloads_out: 0,
+        lost: 0,
+        replayed: 0,
+        unauthentic: 0,
+        round_trip: 0,
+    };
+
+    /// Counts an authentic datagram. `newest` is the highest sequence before it.
+    pub(crate) fn received(&mut self, bytes: usize, sequence: Sequence, newest: Sequence) {
+        if self.datagrams_in == 0 {
+            // Nothing says how many came before the first.
+        } else if sequence > newest {
+            let gap = sequence.0.saturating_sub(newest.0).saturating_sub(1);
+            self.lost = self.lost.saturating_add(u32::try_from(gap).unwrap_or(u32::MAX));
+        } else {
+            self.lost = self.lost.saturating_sub(1);
+        }
+        self.datagrams_in = self.datagrams_in.saturating_add(1);
+        self.bytes_in = self.bytes_in.saturating_add(bytes as u64);
+    }
+
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.bytes_out = self.bytes_out.saturating_add(bytes as u64);
+    }
+
+    pub(crate) fn round_trip(&mut self, micros: u64) {
+        self.round_trip = u32::try_from(micros).unwrap_or(u32::MAX).max(1);
+    }
+
+    pub(crate) fn to_stats(self, datagrams_out: u64) -> ConnectionStats {
+        ConnectionStats {
+            datagrams_in: self.datagrams_in,
+            datagrams_out,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            payloads_in: self.payloads_in,
+            payloads_out: self.payloads_out,
+            replayed: u32::from(self.replayed),
+            unauthentic: u32::from(self.unauthentic),
+            lost: u64::from(self.lost),
+            handshake_round_trip: (self.round_trip != 0)
+                .then(|| Duration::from_micros(u64::from(self.round_trip))),
+        }
+    }
+}
