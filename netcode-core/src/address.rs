@@ -4,7 +4,7 @@
 //! is walked: 32 addresses take 608 bytes instead of a kilobyte.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::standard::MAX_SERVER_ADDRESSES;
 use crate::wire::{Reader, Writer};
@@ -20,16 +20,6 @@ const MAX_LIST_BYTES: usize = MAX_SERVER_ADDRESSES * MAX_ADDRESS_BYTES;
 /// the sender's business; tokens do not carry them.
 pub(crate) fn same_endpoint(a: &SocketAddr, b: &SocketAddr) -> bool {
     a.port() == b.port() && a.ip() == b.ip()
-}
-
-/// `address` without its flow label, so that equal peers are equal values.
-pub(crate) fn without_flow(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(_) => address,
-        SocketAddr::V6(v6) => {
-            SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, v6.scope_id()))
-        }
-    }
 }
 
 fn write_address(out: &mut Writer<'_>, address: &SocketAddr) -> Option<()> {
@@ -290,6 +280,8 @@ impl Iterator for AddressIter<'_> {
 
 #[cfg(test)]
 mod tests {
+    use core::net::SocketAddrV6;
+
     use super::*;
 
     #[test]

@@ -1,7 +1,7 @@
 //! netcode 1.02.
 #![no_std]
 #![forbid(unsafe_code)]
-#[cfg(any(feature = "alloc", test))]
+#[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(test)]
 #[macro_use]

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::net::SocketAddr;
 
+use crate::standard::MAX_PAYLOAD_BYTES;
+
 /// A datagram for the caller to send, in the buffer the caller lent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transmit<'b> {
@@ -53,3 +55,12 @@ impl fmt::Display for SendError {
 }
 
 impl core::error::Error for SendError {}
+
+/// The length rule of payloads, the same in both directions. (Standard: *Connection Payload
+/// Packet*.)
+pub(crate) fn check_payload(payload: &[u8]) -> Result<(), SendError> {
+    match payload.len() {
+        1..=MAX_PAYLOAD_BYTES => Ok(()),
+        len => Err(SendError::PayloadLength { len }),
+    }
+}

@@ -1,15 +1,13 @@
 //! What leaves the client: payloads when asked, everything else when due.
 
-use core::net::SocketAddr;
-
 use super::Client;
 use super::state::ClientState;
 use crate::crypto::Crypto;
 use crate::identity::{ClientIndex, Sequence};
 use crate::packet::{ConnectionRequest, Packet, RequestHeader, seal};
-use crate::standard::{MAX_PAYLOAD_BYTES, SEND_INTERVAL_MICROS};
+use crate::standard::SEND_INTERVAL_MICROS;
 use crate::time::{Instant, Local};
-use crate::transmit::{SendError, Transmit};
+use crate::transmit::{SendError, Transmit, check_payload};
 
 /// Sequences above are the servers' for packets of no session; a client ends long before.
 const LAST_SEQUENCE: u64 = (1 << 63) - 1;
@@ -42,10 +40,7 @@ impl<C: Crypto> Client<C> {
         if self.state != ClientState::Connected {
             return Err(SendError::NotConnected);
         }
-        match payload.len() {
-            1..=MAX_PAYLOAD_BYTES => Ok(()),
-            len => Err(SendError::PayloadLength { len }),
-        }
+        check_payload(payload)
     }
 
     /// Writes the next datagram that is due into `out`, which needs
@@ -177,10 +172,5 @@ impl<C: Crypto> Client<C> {
         self.last_sent = Some(now);
         self.traffic.sent(len);
         self.datagrams_out = self.datagrams_out.saturating_add(1);
-    }
-
-    /// The address the next datagram goes to, for shells that bind by family.
-    pub fn next_destination(&self) -> Option<SocketAddr> {
-        self.attempt.server()
     }
 }

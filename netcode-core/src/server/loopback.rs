@@ -6,11 +6,10 @@ use super::Server;
 use super::peer::Peer;
 use super::receive::Received;
 use super::slots::Joining;
-use super::transmit::check_payload;
 use crate::crypto::{Crypto, SessionKeys};
 use crate::identity::{ClientId, ClientIndex, Sequence, Timeout, UserData};
 use crate::time::Instant;
-use crate::transmit::SendError;
+use crate::transmit::{SendError, check_payload};
 
 /// Why a loopback client cannot join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::identity::{ClientIndex, Sequence};
 use crate::packet::{Packet, seal};
 use crate::standard::{MAX_DATAGRAM_BYTES, MAX_OVERHEAD_BYTES, REDUNDANT_DISCONNECTS};
 use crate::time::{Instant, Local};
-use crate::transmit::{SendError, Transmit};
+use crate::transmit::{SendError, Transmit, check_payload};
 
 /// A keep-alive at its longest.
 const MAX_KEEP_ALIVE_BYTES: usize = 8 + MAX_OVERHEAD_BYTES;
@@ -215,13 +215,6 @@ impl<C: Crypto> Server<'_, C> {
         slot.last_sent = now;
         slot.traffic.sent(len);
         Ok(len)
-    }
-}
-
-pub(super) fn check_payload(payload: &[u8]) -> Result<(), SendError> {
-    match payload.len() {
-        1..=crate::standard::MAX_PAYLOAD_BYTES => Ok(()),
-        len => Err(SendError::PayloadLength { len }),
     }
 }
 

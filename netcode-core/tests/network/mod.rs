@@ -1,0 +1,349 @@
+//! A server, its clients and the network between them, on virtual time.
+//!
+//! Time jumps to whatever comes next: a datagram's arrival or somebody's deadline. The network
+//! loses, duplicates and delays by a seeded generator, so that every run is the same run.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests stop where they fail")]
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use netcode_core::address::AddressList;
+use netcode_core::client::{self, Client, ClientEvent, ClientState};
+use netcode_core::crypto::Key;
+use netcode_core::server::{self, Server, ServerConfig, ServerEvent, StaticStorage, Storage};
+use netcode_core::standard::CONNECT_TOKEN_BYTES;
+use netcode_core::token::{TokenSpec, mint};
+use netcode_core::{ClientId, ClientIndex, Dropped, Instant, ProtocolId, Timeout, UnixTime, UserData};
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt, SeedableRng};
+
+pub const PROTOCOL: ProtocolId = ProtocolId(0x1122_3344_5566_7788);
+pub const EPOCH: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+pub fn key() -> Key {
+    Key::from_bytes([7; 32])
+}
+
+pub fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+/// The address of the server under test.
+pub fn server_address() -> SocketAddr {
+    address("10.0.0.1:40000")
+}
+
+/// The address of client `n`.
+pub fn client_address(n: usize) -> SocketAddr {
+    let [high, low] = u16::try_from(n).unwrap().to_be_bytes();
+    SocketAddr::from(([10, 1, high, low], 50000))
+}
+
+/// What a token is minted with; change what the test is about.
+pub struct Ticket {
+    pub id: u64,
+    pub created: u64,
+    pub lifetime: u64,
+    pub timeout: i32,
+    pub servers: Vec<SocketAddr>,
+    pub internal: Vec<SocketAddr>,
+    pub seed: u64,
+}
+
+impl Ticket {
+    pub fn new(id: u64) -> Self {
+        Self {
+            id,
+            created: EPOCH.as_secs(),
+            lifetime: 45,
+            timeout: 5,
+            servers: vec![server_address()],
+            internal: vec![],
+            seed: id,
+        }
+    }
+
+    pub fn mint(&self) -> [u8; CONNECT_TOKEN_BYTES] {
+        self.mint_with(PROTOCOL, &key())
+    }
+
+    pub fn mint_with(&self, protocol_id: ProtocolId, key: &Key) -> [u8; CONNECT_TOKEN_BYTES] {
+        let mut user_data = UserData::ZERO;
+        user_data.0[..8].copy_from_slice(&self.id.to_le_bytes());
+        let mut token = [0; CONNECT_TOKEN_BYTES];
+        let spec = TokenSpec {
+            protocol_id,
+            client_id: ClientId(self.id),
+            created: UnixTime::from_secs(self.created),
+            expires: UnixTime::from_secs(self.created + self.lifetime),
+            timeout: Timeout::from_secs(self.timeout),
+            public_addresses: &self.servers,
+            internal_addresses: &self.internal,
+            user_data: &user_data,
+        };
+        mint(&spec, key, &mut StdRng::seed_from_u64(self.seed), &mut token).unwrap();
+        token
+    }
+}
+
+pub fn config(max_clients: usize) -> ServerConfig {
+    let addresses = AddressList::new(&[server_address()]).unwrap();
+    ServerConfig::new(PROTOCOL, key(), addresses, max_clients)
+}
+
+/// Tables for 16 clients, 32 handshakes and 64 tokens.
+pub fn storage() -> Storage<'static> {
+    Box::leak(Box::new(StaticStorage::<16, 32, 64>::new())).tables()
+}
+
+/// What happens to a datagram under way.
+#[derive(Clone, Copy)]
+pub struct Weather {
+    pub loss: f64,
+    pub duplicates: f64,
+    pub latency: Duration,
+    pub jitter: Duration,
+}
+
+pub const FINE: Weather = Weather {
+    loss: 0.0,
+    duplicates: 0.0,
+    latency: Duration::from_millis(5),
+    jitter: Duration::ZERO,
+};
+
+pub const STORM: Weather = Weather {
+    loss: 0.2,
+    duplicates: 0.1,
+    latency: Duration::from_millis(20),
+    jitter: Duration::from_millis(60),
+};
+
+/// A client with everything it has reported.
+pub struct Player {
+    pub client: Client,
+    pub address: SocketAddr,
+    pub states: Vec<ClientState>,
+    pub payloads: Vec<Vec<u8>>,
+}
+
+struct Flight {
+    from: SocketAddr,
+    to: SocketAddr,
+    bytes: Vec<u8>,
+}
+
+/// The world of a test.
+pub struct World {
+    pub now: Instant,
+    pub server: Server<'static>,
+    pub players: Vec<Player>,
+    pub events: Vec<ServerEvent>,
+    pub payloads: Vec<(ClientIndex, Vec<u8>)>,
+    pub drops: Vec<Dropped>,
+    pub weather: Weather,
+    /// Every datagram ever sent, for tests that replay them.
+    pub tape: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    /// Addresses that neither send nor receive.
+    pub cut: Vec<SocketAddr>,
+    pub server_at: SocketAddr,
+    pub rng: StdRng,
+    flights: BTreeMap<(u64, u64), Flight>,
+    flight_number: u64,
+    wakes: Rc<Cell<u64>>,
+}
+
+impl World {
+    pub fn new(max_clients: usize) -> Self {
+        Self::with(storage(), config(max_clients))
+    }
+
+    pub fn with(storage: Storage<'static>, config: ServerConfig) -> Self {
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut server = Server::new(storage, config).unwrap();
+        server.start(Instant::ZERO, EPOCH, &mut rng).unwrap();
+        Self {
+            now: Instant::ZERO,
+            server,
+            players: vec![],
+            events: vec![],
+            payloads: vec![],
+            drops: vec![],
+            weather: FINE,
+            tape: vec![],
+            cut: vec![],
+            server_at: server_address(),
+            rng,
+            flights: BTreeMap::new(),
+            flight_number: 0,
+            wakes: Rc::default(),
+        }
+    }
+
+    /// Adds a client that begins to connect now.
+    pub fn join(&mut self, ticket: &Ticket) -> usize {
+        let n = self.players.len();
+        let mut client = Client::new();
+        client.connect(self.now, &ticket.mint()).unwrap();
+        let address = client_address(n);
+        self.players.push(Player { client, address, states: vec![], payloads: vec![] });
+        self.drain();
+        n
+    }
+
+    /// Adds a client and waits until it is connected.
+    pub fn connect(&mut self, ticket: &Ticket) -> usize {
+        let n = self.join(ticket);
+        self.run_until(|world| world.state(n) == ClientState::Connected);
+        n
+    }
+
+    pub fn state(&self, n: usize) -> ClientState {
+        self.players[n].client.state()
+    }
+
+    pub fn launch(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        self.tape.push((from, to, bytes.to_vec()));
+        if self.cut.contains(&from) || self.cut.contains(&to) {
+            return;
+        }
+        let copies = if self.rng.random_bool(self.weather.duplicates) { 2 } else { 1 };
+        for _ in 0..copies {
+            if self.rng.random_bool(self.weather.loss) {
+                continue;
+            }
+            let jitter = self.weather.jitter.as_micros() as u64;
+            let delay = self.weather.latency.as_micros() as u64
+                + if jitter > 0 { self.rng.next_u64() % jitter } else { 0 };
+            self.flight_number += 1;
+            let arrival = (self.now.as_micros() + delay, self.flight_number);
+            self.flights.insert(arrival, Flight { from, to, bytes: bytes.to_vec() });
+        }
+    }
+
+    /// Lets everybody send and report what they owe.
+    pub fn drain(&mut self) {
+        let mut out = [0; 2048];
+        while let Some(transmit) = self.server.poll_transmit(self.now, &mut out) {
+            let (to, bytes) = (transmit.to, transmit.datagram.to_vec());
+            self.launch(self.server_at, to, &bytes);
+        }
+        while let Some(event) = self.server.poll_event() {
+            self.events.push(event);
+        }
+        for n in 0..self.players.len() {
+            self.drain_player(n);
+        }
+    }
+
+    fn drain_player(&mut self, n: usize) {
+        let mut out = [0; 2048];
+        loop {
+            let player = &mut self.players[n];
+            let Some(transmit) = player.client.poll_transmit(self.now, &mut out) else { break };
+            let (from, to, bytes) = (player.address, transmit.to, transmit.datagram.to_vec());
+            self.launch(from, to, &bytes);
+        }
+        let player = &mut self.players[n];
+        while let Some(ClientEvent::StateChanged(state)) = player.client.poll_event() {
+            player.states.push(state);
+        }
+    }
+
+    /// Hands a datagram to the server as if it had just arrived.
+    pub fn deliver_to_server(&mut self, from: SocketAddr, bytes: &[u8]) -> Result<(), Dropped> {
+        let mut bytes = bytes.to_vec();
+        match self.server.handle_datagram(self.now, from, &mut bytes) {
+            Ok(server::Received::Payload { client, payload, .. }) => {
+                self.payloads.push((client, payload.to_vec()));
+            }
+            Ok(server::Received::Reply(reply)) => {
+                let (to, bytes) = (reply.to, reply.datagram.to_vec());
+                self.launch(self.server_at, to, &bytes);
+            }
+            Ok(server::Received::Handled) => {}
+            Err(reason) => {
+                self.drops.push(reason);
+                return Err(reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn land(&mut self, flight: Flight) {
+        if flight.to == self.server_at {
+            let _ = self.deliver_to_server(flight.from, &flight.bytes);
+            return;
+        }
+        let Some(player) = self.players.iter_mut().find(|p| p.address == flight.to) else { return };
+        let mut bytes = flight.bytes;
+        let received = player.client.handle_datagram(self.now, flight.from, &mut bytes);
+        if let Ok(client::Received::Payload { payload, .. }) = received {
+            player.payloads.push(payload.to_vec());
+        }
+    }
+
+    /// When something happens next.
+    fn next(&self) -> Option<Instant> {
+        let flight = self.flights.keys().next().map(|(at, _)| Instant::from_micros(*at));
+        let clients = self.players.iter().filter_map(|player| player.client.next_deadline());
+        clients.chain(flight).chain(self.server.next_deadline()).min()
+    }
+
+    /// Jumps to what happens next and lets it happen. False if nothing ever will.
+    pub fn step(&mut self) -> bool {
+        let Some(next) = self.next() else { return false };
+        self.now = self.now.max(next);
+        self.happen();
+        true
+    }
+
+    fn happen(&mut self) {
+        while let Some(entry) = self.flights.first_entry() {
+            if entry.key().0 > self.now.as_micros() {
+                break;
+            }
+            let flight = entry.remove();
+            self.land(flight);
+        }
+        self.drain();
+        self.wakes.set(self.wakes.get() + 1);
+    }
+
+    pub fn run_until(&mut self, mut done: impl FnMut(&Self) -> bool) {
+        let limit = self.now.saturating_add(Duration::from_secs(600));
+        while !done(self) {
+            assert!(self.step() && self.now < limit, "it never came to pass");
+        }
+    }
+
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now.saturating_add(time);
+        while self.next().is_some_and(|next| next <= end) {
+            self.step();
+        }
+        self.now = end;
+        self.happen();
+    }
+
+    pub fn client_sends(&mut self, n: usize, payload: &[u8]) {
+        let mut out = [0; 2048];
+        let player = &mut self.players[n];
+        let transmit = player.client.send(self.now, payload, &mut out).unwrap();
+        let (from, to, bytes) = (player.address, transmit.to, transmit.datagram.to_vec());
+        self.launch(from, to, &bytes);
+    }
+
+    pub fn server_sends(&mut self, client: ClientIndex, payload: &[u8]) {
+        let mut out = [0; 2048];
+        let outgoing = self.server.send(self.now, client, payload, &mut out).unwrap();
+        let sent: Vec<_> = outgoing.into_iter().map(|t| (t.to, t.datagram.to_vec())).collect();
+        for (to, bytes) in sent {
+            self.launch(self.server_at, to, &bytes);
+        }
+    }
+}
