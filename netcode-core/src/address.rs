@@ -41,7 +41,9 @@ fn write_address(out: &mut Writer<'_>, address: &SocketAddr) -> Option<()> {
 
 fn read_address(from: &mut Reader<'_>) -> Result<SocketAddr, AddressError> {
     let ip = match from.u8().ok_or(AddressError::Truncated)? {
-        IPV4 => IpAddr::V4(Ipv4Addr::from(*from.array::<4>().ok_or(AddressError::Truncated)?)),
+        IPV4 => IpAddr::V4(Ipv4Addr::from(
+            *from.array::<4>().ok_or(AddressError::Truncated)?,
+        )),
         IPV6 => {
             let mut groups = [0; 8];
             for group in &mut groups {
@@ -51,7 +53,10 @@ fn read_address(from: &mut Reader<'_>) -> Result<SocketAddr, AddressError> {
         }
         _ => return Err(AddressError::UnknownType),
     };
-    Ok(SocketAddr::new(ip, from.u16().ok_or(AddressError::Truncated)?))
+    Ok(SocketAddr::new(
+        ip,
+        from.u16().ok_or(AddressError::Truncated)?,
+    ))
 }
 
 /// A list of server addresses that cannot be read, or cannot be made.
@@ -90,7 +95,11 @@ pub struct AddressList {
 
 impl AddressList {
     /// A list without addresses.
-    pub const EMPTY: Self = Self { encoded: [0; MAX_LIST_BYTES], used: 0, count: 0 };
+    pub const EMPTY: Self = Self {
+        encoded: [0; MAX_LIST_BYTES],
+        used: 0,
+        count: 0,
+    };
 
     /// A list of `addresses`.
     ///
@@ -116,7 +125,10 @@ impl AddressList {
         if count >= MAX_SERVER_ADDRESSES {
             return Err(AddressError::Count);
         }
-        let free = self.encoded.get_mut(usize::from(self.used)..).ok_or(AddressError::Count)?;
+        let free = self
+            .encoded
+            .get_mut(usize::from(self.used)..)
+            .ok_or(AddressError::Count)?;
         let mut out = Writer::new(free);
         write_address(&mut out, &address).ok_or(AddressError::Count)?;
         let written = u16::try_from(out.written()).unwrap_or(0);
@@ -127,8 +139,14 @@ impl AddressList {
 
     /// The same list, borrowed.
     pub fn as_addresses(&self) -> Addresses<'_> {
-        let encoded = self.encoded.get(..usize::from(self.used)).unwrap_or_default();
-        Addresses { encoded, count: self.count }
+        let encoded = self
+            .encoded
+            .get(..usize::from(self.used))
+            .unwrap_or_default();
+        Addresses {
+            encoded,
+            count: self.count,
+        }
     }
 
     /// How many there are.
@@ -228,7 +246,10 @@ impl<'t> Addresses<'t> {
 
     /// Walks them in order.
     pub const fn iter(&self) -> AddressIter<'t> {
-        AddressIter { encoded: Reader::new(self.encoded), left: self.count }
+        AddressIter {
+            encoded: Reader::new(self.encoded),
+            left: self.count,
+        }
     }
 
     /// An owned copy.
@@ -287,7 +308,10 @@ mod tests {
     #[test]
     fn an_ipv6_group_travels_as_a_little_endian_number() {
         let mut bytes = [0; MAX_ADDRESS_BYTES];
-        write_address(&mut Writer::new(&mut bytes), &"[2001:db8::1]:4660".parse().unwrap());
+        write_address(
+            &mut Writer::new(&mut bytes),
+            &"[2001:db8::1]:4660".parse().unwrap(),
+        );
         assert_eq!(bytes[..5], [2, 0x01, 0x20, 0xb8, 0x0d]);
         assert_eq!(bytes[15..], [1, 0, 0x34, 0x12]);
     }
@@ -296,10 +320,14 @@ mod tests {
     fn a_list_holds_32_addresses_of_either_family() {
         let mut list = AddressList::EMPTY;
         for port in 0..32 {
-            list.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port)).unwrap();
+            list.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port))
+                .unwrap();
         }
         assert_eq!(list.len(), 32);
-        assert_eq!(list.push("1.2.3.4:5".parse().unwrap()), Err(AddressError::Count));
+        assert_eq!(
+            list.push("1.2.3.4:5".parse().unwrap()),
+            Err(AddressError::Count)
+        );
         assert_eq!(list.get(31).unwrap().port(), 31);
         assert_eq!(list.get(32), None);
     }
@@ -310,9 +338,18 @@ mod tests {
         assert_eq!(read(&[0, 0, 0, 0]), Err(AddressError::Count));
         assert_eq!(read(&[33, 0, 0, 0]), Err(AddressError::Count));
         assert_eq!(read(&[1, 1, 0, 0, 1]), Err(AddressError::Count));
-        assert_eq!(read(&[1, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6]), Err(AddressError::UnknownType));
-        assert_eq!(read(&[1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6]), Err(AddressError::UnknownType));
-        assert_eq!(read(&[1, 0, 0, 0, 1, 1, 2, 3, 4, 5]), Err(AddressError::Truncated));
+        assert_eq!(
+            read(&[1, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6]),
+            Err(AddressError::UnknownType)
+        );
+        assert_eq!(
+            read(&[1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6]),
+            Err(AddressError::UnknownType)
+        );
+        assert_eq!(
+            read(&[1, 0, 0, 0, 1, 1, 2, 3, 4, 5]),
+            Err(AddressError::Truncated)
+        );
         assert_eq!(read(&[1, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6]), Ok(1));
     }
 

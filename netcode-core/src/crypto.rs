@@ -12,8 +12,8 @@ use rand_core::CryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::wire::Reader;
 use crate::standard::{KEY_BYTES, MAC_BYTES, PACKET_NONCE_BYTES, TOKEN_NONCE_BYTES};
+use crate::wire::Reader;
 
 /// A 32-byte secret. Wiped when dropped, compared in constant time, never printed.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -64,12 +64,17 @@ pub struct SessionKeys {
 }
 
 impl SessionKeys {
-    pub(crate) const EMPTY: Self =
-        Self { client_to_server: Key::EMPTY, server_to_client: Key::EMPTY };
+    pub(crate) const EMPTY: Self = Self {
+        client_to_server: Key::EMPTY,
+        server_to_client: Key::EMPTY,
+    };
 
     /// Draws both keys.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self { client_to_server: Key::generate(rng), server_to_client: Key::generate(rng) }
+        Self {
+            client_to_server: Key::generate(rng),
+            server_to_client: Key::generate(rng),
+        }
     }
 }
 
@@ -165,8 +170,9 @@ impl Crypto for RustCrypto {
         associated_data: &[u8],
         body_and_tag: &mut [u8],
     ) -> Result<(), Unauthentic> {
-        let (body, tag) =
-            body_and_tag.split_last_chunk_mut::<MAC_BYTES>().ok_or(Unauthentic)?;
+        let (body, tag) = body_and_tag
+            .split_last_chunk_mut::<MAC_BYTES>()
+            .ok_or(Unauthentic)?;
         let cipher = ChaCha20Poly1305::new(key.as_bytes().into());
         cipher
             .decrypt_inout_detached(
@@ -222,7 +228,10 @@ mod tests {
     #[test]
     fn the_nonce_is_four_zero_bytes_and_the_sequence() {
         assert_eq!(packet_nonce(0x0102), [0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(packet_nonce(u64::MAX), [0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]);
+        assert_eq!(
+            packet_nonce(u64::MAX),
+            [0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]
+        );
     }
 
     #[test]
@@ -242,7 +251,10 @@ mod tests {
         let mut sealed = [plain.as_slice(), &[0; 16]].concat();
         let key = Key::from_bytes(key);
         seal_extended(&RustCrypto, &key, &nonce, &aad, &mut sealed);
-        assert_eq!(hex::encode(&sealed[plain.len()..]), "c0875924c1c7987947deafd8780acf49");
+        assert_eq!(
+            hex::encode(&sealed[plain.len()..]),
+            "c0875924c1c7987947deafd8780acf49"
+        );
         assert_eq!(hex::encode(&sealed[..8]), "bd6d179d3e83d43b");
         open_extended(&RustCrypto, &key, &nonce, &aad, &mut sealed).unwrap();
         assert_eq!(&sealed[..plain.len()], plain);

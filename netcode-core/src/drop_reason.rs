@@ -116,12 +116,16 @@ impl DropCounts {
 
     /// Every reason with its count, zeros included.
     pub fn iter(&self) -> impl Iterator<Item = (Dropped, u32)> + '_ {
-        Dropped::ALL.iter().map(|&reason| (reason, self.get(reason)))
+        Dropped::ALL
+            .iter()
+            .map(|&reason| (reason, self.get(reason)))
     }
 
     /// Datagrams dropped for any reason.
     pub fn total(&self) -> u64 {
-        self.0.iter().fold(0, |sum, &count| sum.saturating_add(u64::from(count)))
+        self.0
+            .iter()
+            .fold(0, |sum, &count| sum.saturating_add(u64::from(count)))
     }
 }
 

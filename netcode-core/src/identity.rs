@@ -100,7 +100,11 @@ pub struct UserDataTooLong {
 
 impl fmt::Display for UserDataTooLong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "user data of {} bytes is longer than {USER_DATA_BYTES}", self.len)
+        write!(
+            f,
+            "user data of {} bytes is longer than {USER_DATA_BYTES}",
+            self.len
+        )
     }
 }
 

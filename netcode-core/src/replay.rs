@@ -13,7 +13,10 @@ pub(crate) struct ReplayWindow {
 }
 
 impl ReplayWindow {
-    pub(crate) const EMPTY: Self = Self { most_recent: 0, seen: [0; 4] };
+    pub(crate) const EMPTY: Self = Self {
+        most_recent: 0,
+        seen: [0; 4],
+    };
 
     /// Whether `sequence` was received already, or is too old to tell.
     ///

@@ -33,7 +33,8 @@ pub const MAX_SERVER_ADDRESSES: usize = 32;
 pub const MAX_PAYLOAD_BYTES: usize = 1200;
 /// A connection request, exactly: type, version, protocol id, expiry, nonce, private part.
 /// (*Connection Request Packet*.)
-pub const CONNECTION_REQUEST_BYTES: usize = 1 + 13 + 8 + 8 + TOKEN_NONCE_BYTES + PRIVATE_TOKEN_BYTES;
+pub const CONNECTION_REQUEST_BYTES: usize =
+    1 + 13 + 8 + 8 + TOKEN_NONCE_BYTES + PRIVATE_TOKEN_BYTES;
 /// The shortest sealed datagram: prefix, one sequence byte, MAC. (*Reading Encrypted Packets*.)
 pub const MIN_SEALED_BYTES: usize = 1 + 1 + MAC_BYTES;
 /// What sealing adds to a body at most: prefix, eight sequence bytes, MAC.

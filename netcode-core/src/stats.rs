@@ -44,8 +44,6 @@ pub(crate) struct Traffic {
     pub(crate) lost: u32,
     pub(crate) replayed: u16,
     pub(crate) unauthentic: u16,
-    /// Microseconds, zero while unknown.
-    pub(crate) round_trip: u32,
 }
 
 impl Traffic {
@@ -58,7 +56,6 @@ impl Traffic {
         lost: 0,
         replayed: 0,
         unauthentic: 0,
-        round_trip: 0,
     };
 
     /// Counts an authentic datagram. `newest` is the highest sequence before it.
@@ -67,7 +64,9 @@ impl Traffic {
             // Nothing says how many came before the first.
         } else if sequence > newest {
             let gap = sequence.0.saturating_sub(newest.0).saturating_sub(1);
-            self.lost = self.lost.saturating_add(u32::try_from(gap).unwrap_or(u32::MAX));
+            self.lost = self
+                .lost
+                .saturating_add(u32::try_from(gap).unwrap_or(u32::MAX));
         } else {
             self.lost = self.lost.saturating_sub(1);
         }
@@ -79,11 +78,7 @@ impl Traffic {
         self.bytes_out = self.bytes_out.saturating_add(bytes as u64);
     }
 
-    pub(crate) fn round_trip(&mut self, micros: u64) {
-        self.round_trip = u32::try_from(micros).unwrap_or(u32::MAX).max(1);
-    }
-
-    pub(crate) fn to_stats(self, datagrams_out: u64) -> ConnectionStats {
+    pub(crate) fn to_stats(self, datagrams_out: u64, round_trip: RoundTrip) -> ConnectionStats {
         ConnectionStats {
             datagrams_in: self.datagrams_in,
             datagrams_out,
@@ -94,8 +89,23 @@ impl Traffic {
             replayed: u32::from(self.replayed),
             unauthentic: u32::from(self.unauthentic),
             lost: u64::from(self.lost),
-            handshake_round_trip: (self.round_trip != 0)
-                .then(|| Duration::from_micros(u64::from(self.round_trip))),
+            handshake_round_trip: round_trip.duration(),
         }
+    }
+}
+
+/// A round trip in microseconds, as far as it was measured. All-zero is unknown.
+#[derive(Clone, Copy)]
+pub(crate) struct RoundTrip(u32);
+
+impl RoundTrip {
+    pub(crate) const UNKNOWN: Self = Self(0);
+
+    pub(crate) fn from_micros(micros: u64) -> Self {
+        Self(u32::try_from(micros).unwrap_or(u32::MAX).max(1))
+    }
+
+    fn duration(self) -> Option<Duration> {
+        (self.0 != 0).then(|| Duration::from_micros(u64::from(self.0)))
     }
 }

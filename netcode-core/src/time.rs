@@ -108,7 +108,10 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) const fn new() -> Self {
-        Self { last: None, local: Local::ZERO }
+        Self {
+            last: None,
+            local: Local::ZERO,
+        }
     }
 
     /// Local time at the caller's `now`.
@@ -166,7 +169,10 @@ mod tests {
     fn the_end_of_time_does_not_overflow() {
         let mut clock = Clock::new();
         clock.advance(Instant::from_micros(u64::MAX));
-        assert_eq!(clock.to_caller(Local(u64::MAX)), Instant::from_micros(u64::MAX));
+        assert_eq!(
+            clock.to_caller(Local(u64::MAX)),
+            Instant::from_micros(u64::MAX)
+        );
         assert_eq!(Instant::from_millis(u64::MAX).as_micros(), u64::MAX);
     }
 }

@@ -63,7 +63,9 @@ impl<'b> Writer<'b> {
 
     pub(crate) fn put(&mut self, field: &[u8]) -> Option<()> {
         let end = self.written.checked_add(field.len())?;
-        self.bytes.get_mut(self.written..end)?.copy_from_slice(field);
+        self.bytes
+            .get_mut(self.written..end)?
+            .copy_from_slice(field);
         self.written = end;
         Some(())
     }

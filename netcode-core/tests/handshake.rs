@@ -23,28 +23,44 @@ fn a_client_with_a_token_gets_a_slot_and_both_sides_are_told() {
         ]
     );
     let client = ClientIndex(0);
-    assert_eq!(world.events, [ServerEvent::Connected { client, client_id: ClientId(77) }]);
+    assert_eq!(
+        world.events,
+        [ServerEvent::Connected {
+            client,
+            client_id: ClientId(77)
+        }]
+    );
     assert_eq!(world.players[n].client.client_index(), Some(client));
     assert_eq!(world.players[n].client.max_clients(), Some(4));
     let info = world.server.client(client).unwrap();
     assert_eq!(info.address, Some(client_address(n)));
     assert_eq!(info.user_data.0[..8], 77u64.to_le_bytes());
     assert_eq!(world.server.find_by_id(ClientId(77)), Some(client));
-    assert_eq!(world.server.find_by_address(client_address(n)), Some(client));
+    assert_eq!(
+        world.server.find_by_address(client_address(n)),
+        Some(client)
+    );
 }
 
 #[test]
 fn payloads_of_every_size_cross_in_both_directions() {
     let mut world = World::new(4);
     let n = world.connect(&Ticket::new(1));
-    let payloads: Vec<Vec<u8>> = (1..=1200).step_by(109).map(|len| vec![len as u8; len]).collect();
+    let payloads: Vec<Vec<u8>> = (1..=1200)
+        .step_by(109)
+        .map(|len| vec![len as u8; len])
+        .collect();
     for payload in &payloads {
         world.client_sends(n, payload);
         world.server_sends(ClientIndex(0), payload);
     }
     world.run_for(Duration::from_millis(50));
     assert_eq!(world.players[n].payloads, payloads);
-    let received: Vec<_> = world.payloads.iter().map(|(_, payload)| payload.clone()).collect();
+    let received: Vec<_> = world
+        .payloads
+        .iter()
+        .map(|(_, payload)| payload.clone())
+        .collect();
     assert_eq!(received, payloads);
 }
 
@@ -55,12 +71,19 @@ fn a_client_that_disconnects_frees_its_slot() {
     world.players[n].client.disconnect(world.now);
     let sent = world.tape.len();
     world.drain();
-    assert_eq!(world.tape.len() - sent, 10, "ten redundant disconnect packets");
+    assert_eq!(
+        world.tape.len() - sent,
+        10,
+        "ten redundant disconnect packets"
+    );
     world.run_for(Duration::from_millis(50));
     assert_eq!(world.server.connected_count(), 0);
     let reason = DisconnectReason::ByClient;
-    let gone =
-        ServerEvent::Disconnected { client: ClientIndex(0), client_id: ClientId(1), reason };
+    let gone = ServerEvent::Disconnected {
+        client: ClientIndex(0),
+        client_id: ClientId(1),
+        reason,
+    };
     assert_eq!(world.events.last(), Some(&gone));
 }
 
@@ -83,7 +106,12 @@ fn keep_alives_hold_a_silent_connection_past_its_timeout() {
     world.run_for(Duration::from_secs(30));
     assert_eq!(world.state(n), ClientState::Connected);
     assert_eq!(world.server.connected_count(), 1);
-    let sent = world.server.client(ClientIndex(0)).unwrap().stats.datagrams_out;
+    let sent = world
+        .server
+        .client(ClientIndex(0))
+        .unwrap()
+        .stats
+        .datagrams_out;
     assert!((295..=305).contains(&sent), "10 Hz for 30 s, not {sent}");
 }
 
@@ -95,7 +123,10 @@ fn a_storm_of_loss_duplicates_and_reordering_delivers_each_payload_at_most_once(
         world.join(&Ticket::new(id));
     }
     let all = |world: &World| {
-        world.players.iter().all(|p| p.client.state() == ClientState::Connected)
+        world
+            .players
+            .iter()
+            .all(|p| p.client.state() == ClientState::Connected)
     };
     world.run_until(all);
     for round in 0..200u32 {
@@ -106,9 +137,17 @@ fn a_storm_of_loss_duplicates_and_reordering_delivers_each_payload_at_most_once(
     }
     world.run_for(Duration::from_millis(500));
     for slot in 0..16 {
-        let mut got: Vec<_> =
-            world.payloads.iter().filter(|(c, _)| c.0 == slot).map(|(_, p)| p.clone()).collect();
-        assert!((130..=190).contains(&got.len()), "about 80 % of 200, not {}", got.len());
+        let mut got: Vec<_> = world
+            .payloads
+            .iter()
+            .filter(|(c, _)| c.0 == slot)
+            .map(|(_, p)| p.clone())
+            .collect();
+        assert!(
+            (130..=190).contains(&got.len()),
+            "about 80 % of 200, not {}",
+            got.len()
+        );
         got.sort();
         let before = got.len();
         got.dedup();

@@ -5,14 +5,14 @@ use core::net::SocketAddr;
 
 use zeroize::Zeroize;
 
-use super::state::{ClientState, Events};
 use super::Client;
+use super::state::{ClientState, Events};
 use crate::address::AddressList;
 use crate::crypto::{Crypto, SessionKeys};
 use crate::identity::{ProtocolId, Timeout, TokenNonce};
 use crate::replay::ReplayWindow;
 use crate::standard::{CHALLENGE_TOKEN_BYTES, PRIVATE_TOKEN_BYTES, REDUNDANT_DISCONNECTS};
-use crate::stats::Traffic;
+use crate::stats::{RoundTrip, Traffic};
 use crate::time::{Instant, Local, UnixTime};
 use crate::token::{PublicToken, TokenError};
 
@@ -55,7 +55,10 @@ impl Attempt {
     }
 
     fn read(&mut self, token: &PublicToken<'_>, now: Local) {
-        let lifetime = token.expires.as_secs().saturating_sub(token.created.as_secs());
+        let lifetime = token
+            .expires
+            .as_secs()
+            .saturating_sub(token.created.as_secs());
         self.protocol_id = token.protocol_id;
         self.expires = token.expires;
         self.nonce = token.nonce;
@@ -119,6 +122,7 @@ impl<C: Crypto> Client<C> {
         self.attempt.read(&token, local);
         self.events = Events::NONE;
         self.traffic = Traffic::ZERO;
+        self.round_trip = RoundTrip::UNKNOWN;
         self.datagrams_out = 0;
         self.farewells = 0;
         self.loopback = false;

@@ -6,7 +6,7 @@ use super::receive::Received;
 use super::state::ClientState;
 use crate::crypto::Crypto;
 use crate::identity::{ClientIndex, Sequence};
-use crate::stats::Traffic;
+use crate::stats::{RoundTrip, Traffic};
 use crate::time::Instant;
 use crate::transmit::SendError;
 
@@ -29,6 +29,7 @@ impl<C: Crypto> Client<C> {
         self.attempt.wipe();
         self.farewells = 0;
         self.traffic = Traffic::ZERO;
+        self.round_trip = RoundTrip::UNKNOWN;
         self.datagrams_out = 0;
         self.loopback = true;
         self.client_index = client_index;

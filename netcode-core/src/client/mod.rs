@@ -31,7 +31,7 @@ use crate::drop_reason::DropCounts;
 use crate::identity::{ClientIndex, Sequence};
 use crate::replay::ReplayWindow;
 use crate::standard::CHALLENGE_TOKEN_BYTES;
-use crate::stats::{ConnectionStats, Traffic};
+use crate::stats::{ConnectionStats, RoundTrip, Traffic};
 use crate::time::{Clock, Local};
 
 /// A netcode client. `C` seals and opens.
@@ -57,6 +57,7 @@ pub struct Client<C = RustCrypto> {
     farewells: u8,
     loopback: bool,
     traffic: Traffic,
+    round_trip: RoundTrip,
     /// Packets sent since [`Client::connect`].
     datagrams_out: u64,
     dropped: DropCounts,
@@ -95,6 +96,7 @@ impl<C> Client<C> {
             farewells: 0,
             loopback: false,
             traffic: Traffic::ZERO,
+            round_trip: RoundTrip::UNKNOWN,
             datagrams_out: 0,
             dropped: DropCounts::ZERO,
         }
@@ -127,7 +129,7 @@ impl<C> Client<C> {
 
     /// What the connection has counted since [`connect`](Self::connect).
     pub fn stats(&self) -> ConnectionStats {
-        self.traffic.to_stats(self.datagrams_out)
+        self.traffic.to_stats(self.datagrams_out, self.round_trip)
     }
 
     /// Datagrams dropped since the client was made, by reason.

@@ -12,6 +12,7 @@ use crate::crypto::Crypto;
 use crate::drop_reason::Dropped;
 use crate::identity::{ClientIndex, Sequence};
 use crate::packet::{Header, Packet, PacketType, Role};
+use crate::stats::RoundTrip;
 use crate::time::{Instant, Local};
 
 /// What a datagram was good for.
@@ -62,7 +63,11 @@ impl<C: Crypto> Client<C> {
         if !self.is_active() || self.loopback {
             return Err(Dropped::Inactive);
         }
-        if !self.attempt.server().is_some_and(|server| same_endpoint(&server, &from)) {
+        if !self
+            .attempt
+            .server()
+            .is_some_and(|server| same_endpoint(&server, &from))
+        {
             return Err(Dropped::UnknownSender);
         }
         let header = Header::parse(datagram, Role::Client)?;
@@ -85,7 +90,8 @@ impl<C: Crypto> Client<C> {
             }
         };
         if protected {
-            self.traffic.received(len, header.sequence, self.replay.most_recent());
+            self.traffic
+                .received(len, header.sequence, self.replay.most_recent());
             self.replay.mark(header.sequence);
         }
         self.take_in(now, &header, packet)
@@ -115,7 +121,7 @@ impl<C: Crypto> Client<C> {
             Packet::Denied => self.try_next_server(now, ClientState::ConnectionDenied),
             Packet::Challenge { sequence, token } => {
                 if let Some(sent) = self.last_sent {
-                    self.traffic.round_trip(now.since(sent));
+                    self.round_trip = RoundTrip::from_micros(now.since(sent));
                 }
                 self.challenge_sequence = sequence;
                 self.challenge = *token;
@@ -123,14 +129,20 @@ impl<C: Crypto> Client<C> {
                 self.last_received = now;
                 self.enter(ClientState::SendingConnectionResponse);
             }
-            Packet::KeepAlive { client_index, max_clients } => {
+            Packet::KeepAlive {
+                client_index,
+                max_clients,
+            } => {
                 self.last_received = now;
                 self.keep_alive(client_index, max_clients);
             }
             Packet::Payload(payload) => {
                 self.last_received = now;
                 self.traffic.payloads_in = self.traffic.payloads_in.saturating_add(1);
-                return Ok(Received::Payload { sequence: header.sequence, payload });
+                return Ok(Received::Payload {
+                    sequence: header.sequence,
+                    payload,
+                });
             }
             Packet::Disconnect => self.end(ClientState::Disconnected),
             Packet::Response { .. } => return Err(Dropped::Type),

@@ -84,7 +84,10 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) const NONE: Self = Self { states: [ClientState::Disconnected; ROOM], len: 0 };
+    pub(super) const NONE: Self = Self {
+        states: [ClientState::Disconnected; ROOM],
+        len: 0,
+    };
 
     pub(super) fn push(&mut self, state: ClientState) {
         let place = usize::from(self.len).min(ROOM - 1);

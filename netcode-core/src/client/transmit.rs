@@ -32,7 +32,9 @@ impl<C: Crypto> Client<C> {
         let to = self.attempt.server().ok_or(SendError::NotConnected)?;
         let len = self.write(local, &Packet::Payload(payload), out)?;
         self.traffic.payloads_out = self.traffic.payloads_out.saturating_add(1);
-        let datagram = out.get(..len).ok_or(SendError::BufferTooShort { needed: len })?;
+        let datagram = out
+            .get(..len)
+            .ok_or(SendError::BufferTooShort { needed: len })?;
         Ok(Transmit { to, datagram })
     }
 
@@ -61,7 +63,10 @@ impl<C: Crypto> Client<C> {
         } else {
             None
         };
-        Some(Transmit { to, datagram: out.get(..len?)? })
+        Some(Transmit {
+            to,
+            datagram: out.get(..len?)?,
+        })
     }
 
     /// When to call [`poll_transmit`](Self::poll_transmit) again if nothing arrives. `None` while
@@ -73,7 +78,8 @@ impl<C: Crypto> Client<C> {
         let due = if self.farewells > 0 {
             self.clock.local()
         } else if self.is_active() {
-            self.timeouts().fold(self.send_due(), |due, (at, _)| due.min(at))
+            self.timeouts()
+                .fold(self.send_due(), |due, (at, _)| due.min(at))
         } else {
             return None;
         };
@@ -81,7 +87,8 @@ impl<C: Crypto> Client<C> {
     }
 
     fn send_due(&self) -> Local {
-        self.last_sent.map_or(Local::ZERO, |sent| sent.after(SEND_INTERVAL_MICROS))
+        self.last_sent
+            .map_or(Local::ZERO, |sent| sent.after(SEND_INTERVAL_MICROS))
     }
 
     /// What can end the present state, and where that leads.
@@ -106,7 +113,10 @@ impl<C: Crypto> Client<C> {
         let due = self.timeouts().find(|(at, _)| *at <= now);
         match due {
             None => {}
-            Some((_, end @ (ClientState::ConnectTokenExpired | ClientState::ConnectionTimedOut))) => {
+            Some((
+                _,
+                end @ (ClientState::ConnectTokenExpired | ClientState::ConnectionTimedOut),
+            )) => {
                 self.end(end);
             }
             Some((_, failure)) => self.try_next_server(now, failure),
@@ -128,12 +138,18 @@ impl<C: Crypto> Client<C> {
             ClientState::SendingConnectionRequest => self.write_request(now, out),
             ClientState::SendingConnectionResponse => {
                 let token = self.challenge;
-                let packet = Packet::Response { sequence: self.challenge_sequence, token: &token };
+                let packet = Packet::Response {
+                    sequence: self.challenge_sequence,
+                    token: &token,
+                };
                 self.write(now, &packet, out).ok()
             }
             ClientState::Connected => {
                 // A client's keep-alive says nothing but that it is here.
-                let packet = Packet::KeepAlive { client_index: ClientIndex(0), max_clients: 0 };
+                let packet = Packet::KeepAlive {
+                    client_index: ClientIndex(0),
+                    max_clients: 0,
+                };
                 self.write(now, &packet, out).ok()
             }
             _ => None,
@@ -162,7 +178,14 @@ impl<C: Crypto> Client<C> {
         }
         let key = &self.attempt.keys.client_to_server;
         let sequence = Sequence(self.sequence);
-        let len = seal(packet, &self.crypto, key, self.attempt.protocol_id, sequence, out)?;
+        let len = seal(
+            packet,
+            &self.crypto,
+            key,
+            self.attempt.protocol_id,
+            sequence,
+            out,
+        )?;
         self.sequence = self.sequence.saturating_add(1);
         self.count_sent(now, len);
         Ok(len)

@@ -109,13 +109,27 @@ impl Header {
         if !(1..=8).contains(&sequence_len) {
             return Err(Dropped::SequenceLength);
         }
-        let bytes = fields.take(usize::from(sequence_len)).ok_or(Dropped::TooShort)?;
-        let sequence = bytes.iter().rev().fold(0, |value, &byte| (value << 8) | u64::from(byte));
-        let body = fields.rest().len().checked_sub(MAC_BYTES).ok_or(Dropped::TooShort)?;
+        let bytes = fields
+            .take(usize::from(sequence_len))
+            .ok_or(Dropped::TooShort)?;
+        let sequence = bytes
+            .iter()
+            .rev()
+            .fold(0, |value, &byte| (value << 8) | u64::from(byte));
+        let body = fields
+            .rest()
+            .len()
+            .checked_sub(MAC_BYTES)
+            .ok_or(Dropped::TooShort)?;
         if !kind.fits_body(body) {
             return Err(Dropped::BodyLength);
         }
-        Ok(Self { kind, sequence: Sequence(sequence), prefix, len: sequence_len.saturating_add(1) })
+        Ok(Self {
+            kind,
+            sequence: Sequence(sequence),
+            prefix,
+            len: sequence_len.saturating_add(1),
+        })
     }
 
     /// Opens the packet in place. `datagram` is the one this header was read from.
@@ -129,7 +143,9 @@ impl Header {
         protocol_id: ProtocolId,
         datagram: &'d mut [u8],
     ) -> Result<Packet<'d>, Dropped> {
-        let body_and_tag = datagram.get_mut(usize::from(self.len)..).ok_or(Dropped::TooShort)?;
+        let body_and_tag = datagram
+            .get_mut(usize::from(self.len)..)
+            .ok_or(Dropped::TooShort)?;
         crypto
             .open(
                 key,
@@ -138,8 +154,9 @@ impl Header {
                 body_and_tag,
             )
             .map_err(|_| Dropped::Unauthentic)?;
-        let (body, _) =
-            body_and_tag.split_last_chunk::<MAC_BYTES>().ok_or(Dropped::TooShort)?;
+        let (body, _) = body_and_tag
+            .split_last_chunk::<MAC_BYTES>()
+            .ok_or(Dropped::TooShort)?;
         Packet::read(self.kind, body).ok_or(Dropped::BodyLength)
     }
 }
@@ -202,12 +219,14 @@ impl<'p> Packet<'p> {
         let mut fields = Reader::new(body);
         let packet = match kind {
             PacketType::Denied => Self::Denied,
-            PacketType::Challenge => {
-                Self::Challenge { sequence: Sequence(fields.u64()?), token: fields.array()? }
-            }
-            PacketType::Response => {
-                Self::Response { sequence: Sequence(fields.u64()?), token: fields.array()? }
-            }
+            PacketType::Challenge => Self::Challenge {
+                sequence: Sequence(fields.u64()?),
+                token: fields.array()?,
+            },
+            PacketType::Response => Self::Response {
+                sequence: Sequence(fields.u64()?),
+                token: fields.array()?,
+            },
             PacketType::KeepAlive => Self::KeepAlive {
                 client_index: ClientIndex(fields.u32()?),
                 max_clients: fields.u32()?,
@@ -225,7 +244,10 @@ impl<'p> Packet<'p> {
                 out.u64(sequence.0)?;
                 out.put(*token)
             }
-            Self::KeepAlive { client_index, max_clients } => {
+            Self::KeepAlive {
+                client_index,
+                max_clients,
+            } => {
                 out.u32(client_index.0)?;
                 out.u32(*max_clients)
             }
@@ -260,7 +282,12 @@ pub fn seal(
     let prefix = packet.kind() as u8 | (sequence_len << 4);
     let mut fields = Writer::new(datagram);
     fields.u8(prefix).ok_or(too_short)?;
-    for byte in sequence.0.to_le_bytes().into_iter().take(usize::from(sequence_len)) {
+    for byte in sequence
+        .0
+        .to_le_bytes()
+        .into_iter()
+        .take(usize::from(sequence_len))
+    {
         fields.u8(byte).ok_or(too_short)?;
     }
     packet.write(&mut fields).ok_or(too_short)?;

@@ -39,7 +39,7 @@ impl<'a> ClientInfo<'a> {
             user_data: &slot.user_data,
             timeout: slot.timeout,
             confirmed: slot.confirmed,
-            stats: slot.traffic.to_stats(slot.sequence),
+            stats: slot.traffic.to_stats(slot.sequence, slot.round_trip),
         }
     }
 }
@@ -53,24 +53,32 @@ impl<C: Crypto> Server<'_, C> {
     /// The client in a slot, if one is connected there.
     pub fn client(&self, client: ClientIndex) -> Option<ClientInfo<'_>> {
         let id = client.0 as usize;
-        self.slots.connected(id).map(|slot| ClientInfo::new(id, slot))
+        self.slots
+            .connected(id)
+            .map(|slot| ClientInfo::new(id, slot))
     }
 
     /// The slot of a client id.
     pub fn find_by_id(&self, client_id: ClientId) -> Option<ClientIndex> {
         let id = self.slots.find_by_id(client_id)?;
-        self.slots.connected(id).map(|slot| ClientInfo::new(id, slot).client)
+        self.slots
+            .connected(id)
+            .map(|slot| ClientInfo::new(id, slot).client)
     }
 
     /// The slot of an address.
     pub fn find_by_address(&self, address: SocketAddr) -> Option<ClientIndex> {
         let id = self.slots.find_by_address(&address)?;
-        self.slots.connected(id).map(|slot| ClientInfo::new(id, slot).client)
+        self.slots
+            .connected(id)
+            .map(|slot| ClientInfo::new(id, slot).client)
     }
 
     /// Every connected client, by slot.
     pub fn clients(&self) -> impl Iterator<Item = ClientInfo<'_>> + '_ {
-        self.slots.iter().map(|(id, slot)| ClientInfo::new(id, slot))
+        self.slots
+            .iter()
+            .map(|(id, slot)| ClientInfo::new(id, slot))
     }
 
     /// Ends a client's session; false if nobody is connected there. Its disconnect packets come
@@ -80,7 +88,8 @@ impl<C: Crypto> Server<'_, C> {
         self.clock.advance(now);
         let id = client.0 as usize;
         let connected = self.slots.connected(id).is_some();
-        self.slots.leave(id, DisconnectReason::ByServer, REDUNDANT_DISCONNECTS);
+        self.slots
+            .leave(id, DisconnectReason::ByServer, REDUNDANT_DISCONNECTS);
         connected
     }
 

@@ -46,7 +46,14 @@ impl HalfOpen {
         client_id: ClientId,
         timeout: Timeout,
     ) -> Self {
-        Self { keys, client_id, challenged_at: Local::ZERO, timeout, mac, peer: Peer::new(from) }
+        Self {
+            keys,
+            client_id,
+            challenged_at: Local::ZERO,
+            timeout,
+            mac,
+            peer: Peer::new(from),
+        }
     }
 }
 
@@ -94,7 +101,9 @@ impl<'s> HalfOpens<'s> {
     /// The entries of an address: at most [`MAX_PER_ADDRESS`].
     pub(crate) fn of_address(&self, from: &SocketAddr) -> impl Iterator<Item = usize> + '_ {
         let peer = Peer::new(from);
-        let found = self.by_address.candidates(self.hash_key.hash(peer.as_bytes()));
+        let found = self
+            .by_address
+            .candidates(self.hash_key.hash(peer.as_bytes()));
         found.filter(move |&id| self.entries.get(id).is_some_and(|entry| entry.peer == peer))
     }
 
@@ -106,7 +115,11 @@ impl<'s> HalfOpens<'s> {
         now: Local,
         until: Local,
     ) -> Result<(), Dropped> {
-        let same = |id: &usize| self.entries.get(*id).is_some_and(|old| old.mac == entry.mac);
+        let same = |id: &usize| {
+            self.entries
+                .get(*id)
+                .is_some_and(|old| old.mac == entry.mac)
+        };
         let known = self.of_address(from).find(same);
         let id = match known {
             Some(id) => id,
@@ -115,7 +128,8 @@ impl<'s> HalfOpens<'s> {
                     return Err(Dropped::HalfOpenFull);
                 }
                 let id = self.by_address.take_free().ok_or(Dropped::HalfOpenFull)?;
-                self.by_address.insert(self.hash_key.hash(entry.peer.as_bytes()), id);
+                self.by_address
+                    .insert(self.hash_key.hash(entry.peer.as_bytes()), id);
                 self.count = self.count.saturating_add(1);
                 id
             }
@@ -128,7 +142,9 @@ impl<'s> HalfOpens<'s> {
     }
 
     pub(crate) fn release(&mut self, id: usize) {
-        let Some(entry) = self.entries.get_mut(id) else { return };
+        let Some(entry) = self.entries.get_mut(id) else {
+            return;
+        };
         let hash = self.hash_key.hash(entry.peer.as_bytes());
         entry.keys.zeroize();
         *entry = HalfOpen::EMPTY;

@@ -22,7 +22,11 @@ pub(crate) struct UsedToken {
 }
 
 impl UsedToken {
-    pub(crate) const EMPTY: Self = Self { mac: [0; 16], peer: Peer::NONE, consumed: false };
+    pub(crate) const EMPTY: Self = Self {
+        mac: [0; 16],
+        peer: Peer::NONE,
+        consumed: false,
+    };
 }
 
 pub(crate) struct History<'s> {
@@ -93,7 +97,11 @@ impl<'s> History<'s> {
         self.by_mac.insert(self.hash_key.hash(&mac), id);
         self.timers.set(id, expires.as_secs());
         if let Some(token) = self.tokens.get_mut(id) {
-            *token = UsedToken { mac, peer: Peer::new(from), consumed: false };
+            *token = UsedToken {
+                mac,
+                peer: Peer::new(from),
+                consumed: false,
+            };
         }
         self.count = self.count.saturating_add(1);
         Ok(())
@@ -112,7 +120,9 @@ impl<'s> History<'s> {
             if expires > now.as_secs() {
                 break;
             }
-            let Some(mac) = self.tokens.get(id).map(|token| token.mac) else { break };
+            let Some(mac) = self.tokens.get(id).map(|token| token.mac) else {
+                break;
+            };
             self.by_mac.remove(self.hash_key.hash(&mac), id);
             self.by_mac.give_back(id);
             self.timers.cancel(id);

@@ -47,7 +47,11 @@ pub(crate) struct Index<'s> {
 
 impl<'s> Index<'s> {
     pub(crate) fn new(tables: IndexTables<'s>) -> Self {
-        Self { buckets: tables.buckets, links: tables.links, free: Link::NONE }
+        Self {
+            buckets: tables.buckets,
+            links: tables.links,
+            free: Link::NONE,
+        }
     }
 
     /// Empties every chain; the first `usable` entries become free, the lowest first in line.
@@ -96,7 +100,9 @@ impl<'s> Index<'s> {
                 *head = after;
             }
         } else {
-            let before = self.chain(first).find(|&other| self.link(other).get() == Some(id));
+            let before = self
+                .chain(first)
+                .find(|&other| self.link(other).get() == Some(id));
             let Some(before) = before else { return };
             self.set_link(before, after);
         }
@@ -105,7 +111,12 @@ impl<'s> Index<'s> {
 
     /// Entries that may have the key behind `hash`; the caller compares the key itself.
     pub(crate) fn candidates(&self, hash: u64) -> impl Iterator<Item = usize> + '_ {
-        self.chain(self.buckets.get(self.bucket(hash)).copied().unwrap_or(Link::NONE))
+        self.chain(
+            self.buckets
+                .get(self.bucket(hash))
+                .copied()
+                .unwrap_or(Link::NONE),
+        )
     }
 
     fn chain(&self, first: Link) -> impl Iterator<Item = usize> + '_ {

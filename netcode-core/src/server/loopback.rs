@@ -62,7 +62,6 @@ impl<C: Crypto> Server<'_, C> {
             keys: SessionKeys::EMPTY,
             timeout: Timeout::NEVER,
             user_data: &user_data.0,
-            loopback: true,
             now,
         };
         let id = self.slots.join(joining).ok_or(LoopbackError::Full)?;
@@ -81,8 +80,11 @@ impl<C: Crypto> Server<'_, C> {
         payload: &'p [u8],
     ) -> Result<&'p [u8], SendError> {
         let id = client.0 as usize;
-        let slot = self.slots.connected_mut(id).ok_or(SendError::NotConnected)?;
-        if !slot.loopback {
+        let slot = self
+            .slots
+            .connected_mut(id)
+            .ok_or(SendError::NotConnected)?;
+        if !slot.is_loopback() {
             return Err(SendError::Loopback);
         }
         check_payload(payload)?;
@@ -101,8 +103,11 @@ impl<C: Crypto> Server<'_, C> {
         payload: &'p [u8],
     ) -> Result<Received<'p>, SendError> {
         let id = client.0 as usize;
-        let slot = self.slots.connected_mut(id).ok_or(SendError::NotConnected)?;
-        if !slot.loopback {
+        let slot = self
+            .slots
+            .connected_mut(id)
+            .ok_or(SendError::NotConnected)?;
+        if !slot.is_loopback() {
             return Err(SendError::Loopback);
         }
         check_payload(payload)?;
@@ -110,6 +115,10 @@ impl<C: Crypto> Server<'_, C> {
         slot.traffic.payloads_in = slot.traffic.payloads_in.saturating_add(1);
         slot.traffic.datagrams_in = slot.traffic.datagrams_in.saturating_add(1);
         self.stats.payloads_in = self.stats.payloads_in.saturating_add(1);
-        Ok(Received::Payload { client, sequence, payload })
+        Ok(Received::Payload {
+            client,
+            sequence,
+            payload,
+        })
     }
 }

@@ -230,8 +230,11 @@ struct Calendar {
 }
 
 impl Calendar {
-    const NEVER_STARTED: Self =
-        Self { told: UnixTime::from_secs(0), told_at: Local::ZERO, first_start: None };
+    const NEVER_STARTED: Self = Self {
+        told: UnixTime::from_secs(0),
+        told_at: Local::ZERO,
+        first_start: None,
+    };
 
     fn set(&mut self, now: Local, unix: UnixTime) {
         let counted = self.at(now);
@@ -245,6 +248,7 @@ impl Calendar {
     }
 
     fn at(&self, now: Local) -> UnixTime {
-        self.told.saturating_add_secs(now.since(self.told_at) / 1_000_000)
+        self.told
+            .saturating_add_secs(now.since(self.told_at) / 1_000_000)
     }
 }

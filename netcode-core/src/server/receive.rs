@@ -3,8 +3,8 @@
 
 use core::net::SocketAddr;
 
-use super::event::DisconnectReason;
 use super::Server;
+use super::event::DisconnectReason;
 use crate::crypto::Crypto;
 use crate::drop_reason::Dropped;
 use crate::identity::{ClientIndex, Sequence};
@@ -112,7 +112,8 @@ impl<C: Crypto> Server<'_, C> {
             .inspect_err(|_| {
                 slot.traffic.unauthentic = slot.traffic.unauthentic.saturating_add(1);
             })?;
-        slot.traffic.received(len, header.sequence, slot.replay.most_recent());
+        slot.traffic
+            .received(len, header.sequence, slot.replay.most_recent());
         slot.replay.mark(header.sequence);
         slot.last_received = now;
         match packet {
@@ -120,7 +121,11 @@ impl<C: Crypto> Server<'_, C> {
                 slot.confirmed = true;
                 slot.traffic.payloads_in = slot.traffic.payloads_in.saturating_add(1);
                 let client = ClientIndex(u32::try_from(id).unwrap_or(u32::MAX));
-                Ok(Received::Payload { client, sequence: header.sequence, payload })
+                Ok(Received::Payload {
+                    client,
+                    sequence: header.sequence,
+                    payload,
+                })
             }
             Packet::KeepAlive { .. } => {
                 slot.confirmed = true;

@@ -39,7 +39,8 @@ impl<C: Crypto> Server<'_, C> {
         if self.slots.find_by_id(admitted.client_id).is_some() {
             return Err(Dropped::IdConnected);
         }
-        self.history.admit(admitted.mac, &from, admitted.expires, today)?;
+        self.history
+            .admit(admitted.mac, &from, admitted.expires, today)?;
         if self.slots.is_full() {
             return self.deny(from, &admitted.keys, datagram);
         }
@@ -68,11 +69,22 @@ impl<C: Crypto> Server<'_, C> {
         if self.slots.find_by_address(from).is_some() {
             return Err(Dropped::AddressConnected);
         }
-        let mac = *request.private.last_chunk::<MAC_BYTES>().ok_or(Dropped::RequestLength)?;
+        let mac = *request
+            .private
+            .last_chunk::<MAC_BYTES>()
+            .ok_or(Dropped::RequestLength)?;
         self.history.check(&mac, from)?;
 
-        let RequestHeader { protocol_id, expires, nonce } = request.header;
-        let binding = Binding { protocol_id, expires, nonce };
+        let RequestHeader {
+            protocol_id,
+            expires,
+            nonce,
+        } = request.header;
+        let binding = Binding {
+            protocol_id,
+            expires,
+            nonce,
+        };
         let key = &self.config.private_key;
         PrivateToken::open(&self.crypto, key, &binding, request.private)
             .map_err(|_| Dropped::TokenUnauthentic)?;
@@ -111,7 +123,11 @@ impl<C: Crypto> Server<'_, C> {
     ) -> Result<Admitted, Dropped> {
         let token = PrivateToken::parse(opened).map_err(|_| Dropped::TokenMalformed)?;
         let ours = &self.config.addresses;
-        if !token.addresses.iter().any(|address| ours.contains(&address)) {
+        if !token
+            .addresses
+            .iter()
+            .any(|address| ours.contains(&address))
+        {
             return Err(Dropped::NotOurAddress);
         }
         Ok(Admitted {
@@ -134,14 +150,16 @@ impl<C: Crypto> Server<'_, C> {
         let sequence = Sequence(self.challenge_sequence);
         self.challenge_sequence = self.challenge_sequence.wrapping_add(1);
         let mut token = [0; CHALLENGE_TOKEN_BYTES];
-        ChallengeToken { client_id: admitted.client_id, user_data: &admitted.user_data }.seal(
-            &self.crypto,
-            &self.challenge_key,
-            sequence,
-            &mut token,
-        );
+        ChallengeToken {
+            client_id: admitted.client_id,
+            user_data: &admitted.user_data,
+        }
+        .seal(&self.crypto, &self.challenge_key, sequence, &mut token);
         self.stats.challenges = self.stats.challenges.saturating_add(1);
-        let packet = Packet::Challenge { sequence, token: &token };
+        let packet = Packet::Challenge {
+            sequence,
+            token: &token,
+        };
         self.reply(to, &admitted.keys, &packet, datagram)
     }
 

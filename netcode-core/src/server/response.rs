@@ -11,6 +11,7 @@ use crate::crypto::Crypto;
 use crate::drop_reason::Dropped;
 use crate::packet::{Header, Packet};
 use crate::standard::{CHALLENGE_TOKEN_BYTES, MAX_OVERHEAD_BYTES};
+use crate::stats::RoundTrip;
 use crate::time::Local;
 use crate::token::ChallengeToken;
 use crate::transmit::Transmit;
@@ -72,10 +73,15 @@ impl<C: Crypto> Server<'_, C> {
             copy.copy_from_slice(datagram);
             self.half_open.get(id).is_some_and(|entry| {
                 let key = &entry.keys.client_to_server;
-                header.open(&self.crypto, key, self.config.protocol_id, copy).is_ok()
+                header
+                    .open(&self.crypto, key, self.config.protocol_id, copy)
+                    .is_ok()
             })
         };
-        self.half_open.of_address(from).find(opens).ok_or(Dropped::Unauthentic)
+        self.half_open
+            .of_address(from)
+            .find(opens)
+            .ok_or(Dropped::Unauthentic)
     }
 
     /// Gives the client its slot and writes its first keep-alive over the response.
@@ -87,7 +93,10 @@ impl<C: Crypto> Server<'_, C> {
         challenge: &ChallengeToken<'_>,
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Dropped> {
-        let entry = self.half_open.get(half_open).ok_or(Dropped::UnknownSender)?;
+        let entry = self
+            .half_open
+            .get(half_open)
+            .ok_or(Dropped::UnknownSender)?;
         let round_trip = now.since(entry.challenged_at);
         self.history.consume(&entry.mac);
         let joining = Joining {
@@ -96,16 +105,17 @@ impl<C: Crypto> Server<'_, C> {
             keys: entry.keys.clone(),
             timeout: entry.timeout,
             user_data: challenge.user_data,
-            loopback: false,
             now,
         };
         let id = self.slots.join(joining).ok_or(Dropped::State)?;
         self.half_open.release(half_open);
         self.stats.connects = self.stats.connects.saturating_add(1);
         if let Some(slot) = self.slots.get_mut(id) {
-            slot.traffic.round_trip(round_trip);
+            slot.round_trip = RoundTrip::from_micros(round_trip);
         }
-        let len = self.write_keep_alive(now, id, datagram).map_err(|_| Dropped::TooShort)?;
+        let len = self
+            .write_keep_alive(now, id, datagram)
+            .map_err(|_| Dropped::TooShort)?;
         let datagram = datagram.get(..len).ok_or(Dropped::TooShort)?;
         Ok(Received::Reply(Transmit { to: from, datagram }))
     }

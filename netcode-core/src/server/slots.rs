@@ -17,7 +17,7 @@ use crate::crypto::SessionKeys;
 use crate::identity::{ClientId, Timeout, UserData};
 use crate::replay::ReplayWindow;
 use crate::standard::SEND_INTERVAL_MICROS;
-use crate::stats::Traffic;
+use crate::stats::{RoundTrip, Traffic};
 use crate::time::Local;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub(crate) struct Slot {
     pub(crate) keys: SessionKeys,
     pub(crate) replay: ReplayWindow,
     pub(crate) traffic: Traffic,
+    pub(crate) round_trip: RoundTrip,
     pub(crate) client_id: ClientId,
     /// Of the next packet; also the number of packets sent.
     pub(crate) sequence: u64,
@@ -47,7 +48,6 @@ pub(crate) struct Slot {
     pub(crate) peer: Peer,
     pub(crate) state: SlotState,
     pub(crate) confirmed: bool,
-    pub(crate) loopback: bool,
     pub(crate) farewells: u8,
     pub(crate) owes_connected: bool,
     pub(crate) owes_disconnected: Option<DisconnectReason>,
@@ -59,6 +59,7 @@ impl Slot {
         keys: SessionKeys::EMPTY,
         replay: ReplayWindow::EMPTY,
         traffic: Traffic::ZERO,
+        round_trip: RoundTrip::UNKNOWN,
         client_id: ClientId(0),
         sequence: 0,
         last_sent: Local::ZERO,
@@ -68,7 +69,6 @@ impl Slot {
         peer: Peer::NONE,
         state: SlotState::Free,
         confirmed: false,
-        loopback: false,
         farewells: 0,
         owes_connected: false,
         owes_disconnected: None,
@@ -76,7 +76,9 @@ impl Slot {
 
     /// When silence ends the session, if it does.
     pub(crate) fn times_out_at(&self) -> Option<Local> {
-        self.timeout.as_micros().map(|limit| self.last_received.after(limit))
+        self.timeout
+            .as_micros()
+            .map(|limit| self.last_received.after(limit))
     }
 
     pub(crate) fn keep_alive_at(&self) -> Local {
@@ -86,7 +88,13 @@ impl Slot {
     /// When the slot wants to be looked at again.
     pub(crate) fn due_at(&self) -> Local {
         let keep_alive = self.keep_alive_at();
-        self.times_out_at().map_or(keep_alive, |timeout| timeout.min(keep_alive))
+        self.times_out_at()
+            .map_or(keep_alive, |timeout| timeout.min(keep_alive))
+    }
+
+    /// Whether the client is in this process: it then has no address.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.peer == Peer::NONE
     }
 
     fn owes_event(&self) -> bool {
@@ -94,14 +102,13 @@ impl Slot {
     }
 }
 
-/// Who gets a slot, and with what.
+/// Who gets a slot, and with what. A loopback client has no peer.
 pub(crate) struct Joining<'j> {
     pub(crate) peer: Peer,
     pub(crate) client_id: ClientId,
     pub(crate) keys: SessionKeys,
     pub(crate) timeout: Timeout,
     pub(crate) user_data: &'j [u8; 256],
-    pub(crate) loopback: bool,
     pub(crate) now: Local,
 }
 
@@ -178,11 +185,15 @@ impl<'s> Slots<'s> {
     }
 
     pub(crate) fn connected(&self, id: usize) -> Option<&Slot> {
-        self.slots.get(id).filter(|slot| slot.state == SlotState::Connected)
+        self.slots
+            .get(id)
+            .filter(|slot| slot.state == SlotState::Connected)
     }
 
     pub(crate) fn connected_mut(&mut self, id: usize) -> Option<&mut Slot> {
-        self.slots.get_mut(id).filter(|slot| slot.state == SlotState::Connected)
+        self.slots
+            .get_mut(id)
+            .filter(|slot| slot.state == SlotState::Connected)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Slot)> + '_ {
@@ -192,13 +203,21 @@ impl<'s> Slots<'s> {
 
     pub(crate) fn find_by_address(&self, address: &SocketAddr) -> Option<usize> {
         let peer = Peer::new(address);
-        let mut found = self.by_address.candidates(self.hash_key.hash(peer.as_bytes()));
+        let mut found = self
+            .by_address
+            .candidates(self.hash_key.hash(peer.as_bytes()));
         found.find(|&id| self.slots.get(id).is_some_and(|slot| slot.peer == peer))
     }
 
     pub(crate) fn find_by_id(&self, client_id: ClientId) -> Option<usize> {
-        let mut found = self.by_id.candidates(self.hash_key.hash(&client_id.0.to_le_bytes()));
-        found.find(|&id| self.slots.get(id).is_some_and(|slot| slot.client_id == client_id))
+        let mut found = self
+            .by_id
+            .candidates(self.hash_key.hash(&client_id.0.to_le_bytes()));
+        found.find(|&id| {
+            self.slots
+                .get(id)
+                .is_some_and(|slot| slot.client_id == client_id)
+        })
     }
 
     /// Gives a free slot to a client and owes the event that says so.
@@ -214,19 +233,21 @@ impl<'s> Slots<'s> {
             timeout: joining.timeout,
             peer: joining.peer,
             state: SlotState::Connected,
-            confirmed: joining.loopback,
-            loopback: joining.loopback,
             owes_connected: true,
             ..Slot::EMPTY
         };
         let due = slot.due_at();
-        if joining.loopback {
+        let loopback = slot.is_loopback();
+        slot.confirmed = loopback;
+        if loopback {
             // Nobody looks a local player up by address, and silence means nothing.
         } else {
-            self.by_address.insert(self.hash_key.hash(joining.peer.as_bytes()), id);
+            self.by_address
+                .insert(self.hash_key.hash(joining.peer.as_bytes()), id);
             self.timers.set(id, due.0);
         }
-        self.by_id.insert(self.hash_key.hash(&joining.client_id.0.to_le_bytes()), id);
+        self.by_id
+            .insert(self.hash_key.hash(&joining.client_id.0.to_le_bytes()), id);
         self.connected = self.connected.saturating_add(1);
         self.queue_event(id);
         Some(id)
@@ -234,15 +255,19 @@ impl<'s> Slots<'s> {
 
     /// Ends a connected client's session; `farewells` disconnect packets are owed first.
     pub(crate) fn leave(&mut self, id: usize, reason: DisconnectReason, farewells: u8) {
-        let Some(slot) = self.connected_mut(id) else { return };
+        let Some(slot) = self.connected_mut(id) else {
+            return;
+        };
         slot.state = SlotState::Leaving;
-        slot.farewells = if slot.loopback { 0 } else { farewells };
+        slot.farewells = if slot.is_loopback() { 0 } else { farewells };
         slot.owes_disconnected = Some(reason);
-        let (peer, client_id, loopback) = (slot.peer, slot.client_id, slot.loopback);
+        let (peer, client_id, loopback) = (slot.peer, slot.client_id, slot.is_loopback());
         if !loopback {
-            self.by_address.remove(self.hash_key.hash(peer.as_bytes()), id);
+            self.by_address
+                .remove(self.hash_key.hash(peer.as_bytes()), id);
         }
-        self.by_id.remove(self.hash_key.hash(&client_id.0.to_le_bytes()), id);
+        self.by_id
+            .remove(self.hash_key.hash(&client_id.0.to_le_bytes()), id);
         self.connected = self.connected.saturating_sub(1);
         self.queue_event(id);
         self.timers.set(id, Local::ZERO.0);
@@ -251,13 +276,17 @@ impl<'s> Slots<'s> {
 
     /// Moves a slot on that owes no more packets, or no more events.
     pub(crate) fn settle(&mut self, id: usize) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
+        let Some(slot) = self.slots.get_mut(id) else {
+            return;
+        };
         if slot.state == SlotState::Leaving && slot.farewells == 0 {
             slot.state = SlotState::Left;
             slot.keys.zeroize();
             self.timers.cancel(id);
         }
-        let Some(slot) = self.slots.get_mut(id) else { return };
+        let Some(slot) = self.slots.get_mut(id) else {
+            return;
+        };
         if slot.state == SlotState::Left && !slot.owes_event() {
             slot.user_data.zeroize();
             *slot = Slot::EMPTY;
@@ -278,7 +307,10 @@ impl<'s> Slots<'s> {
     }
 
     fn is_queued(&self, id: usize) -> bool {
-        let linked = self.slots.get(id).is_some_and(|slot| slot.next_event != Link::NONE);
+        let linked = self
+            .slots
+            .get(id)
+            .is_some_and(|slot| slot.next_event != Link::NONE);
         linked || self.last_event == Link::to(id)
     }
 
@@ -289,7 +321,9 @@ impl<'s> Slots<'s> {
 
     /// Takes the first slot out of the queue if it owes no more events.
     pub(crate) fn settle_first_event(&mut self, id: usize) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
+        let Some(slot) = self.slots.get_mut(id) else {
+            return;
+        };
         if slot.owes_event() {
             return;
         }

@@ -45,7 +45,10 @@ struct IndexArrays<const N: usize> {
 }
 
 impl<const N: usize> IndexArrays<N> {
-    const EMPTY: Self = Self { buckets: [Link::NONE; N], links: [Link::NONE; N] };
+    const EMPTY: Self = Self {
+        buckets: [Link::NONE; N],
+        links: [Link::NONE; N],
+    };
 
     fn tables(&mut self) -> IndexTables<'_> {
         IndexTables {
@@ -63,7 +66,11 @@ struct TimerArrays<const N: usize> {
 }
 
 impl<const N: usize> TimerArrays<N> {
-    const EMPTY: Self = Self { at: [0; N], heap: [0; N], position: [Link::NONE; N] };
+    const EMPTY: Self = Self {
+        at: [0; N],
+        heap: [0; N],
+        position: [Link::NONE; N],
+    };
 
     fn tables(&mut self) -> TimerTables<'_> {
         TimerTables {
@@ -207,7 +214,10 @@ mod heap {
     }
 
     fn index(len: usize) -> IndexTables<'static> {
-        IndexTables { buckets: table(len, || Link::NONE), links: table(len, || Link::NONE) }
+        IndexTables {
+            buckets: table(len, || Link::NONE),
+            links: table(len, || Link::NONE),
+        }
     }
 
     fn timers(len: usize) -> TimerTables<'static> {
@@ -221,7 +231,11 @@ mod heap {
     impl Storage<'static> {
         /// Tables on the heap, allocated now and never again.
         pub fn heap(capacity: Capacity) -> Self {
-            let Capacity { clients, half_open, tokens } = capacity;
+            let Capacity {
+                clients,
+                half_open,
+                tokens,
+            } = capacity;
             Self {
                 slots: table(clients, || Slot::EMPTY),
                 slots_by_address: index(clients),

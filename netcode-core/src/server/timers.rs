@@ -16,7 +16,12 @@ pub(crate) struct Timers<'s> {
 
 impl<'s> Timers<'s> {
     pub(crate) fn new(tables: TimerTables<'s>) -> Self {
-        Self { at: tables.at, heap: tables.heap, position: tables.position, len: 0 }
+        Self {
+            at: tables.at,
+            heap: tables.heap,
+            position: tables.position,
+            len: 0,
+        }
     }
 
     pub(crate) fn reset(&mut self) {
@@ -32,7 +37,9 @@ impl<'s> Timers<'s> {
 
     /// Sets when `id` is due, whether or not it was set before.
     pub(crate) fn set(&mut self, id: usize, at: u64) {
-        let Some(place) = self.at.get_mut(id) else { return };
+        let Some(place) = self.at.get_mut(id) else {
+            return;
+        };
         *place = at;
         let position = match self.position(id) {
             Some(position) => position,
@@ -49,7 +56,9 @@ impl<'s> Timers<'s> {
 
     /// Takes `id` out, if it is in.
     pub(crate) fn cancel(&mut self, id: usize) {
-        let Some(position) = self.position(id) else { return };
+        let Some(position) = self.position(id) else {
+            return;
+        };
         if let Some(place) = self.position.get_mut(id) {
             *place = Link::NONE;
         }
@@ -65,7 +74,9 @@ impl<'s> Timers<'s> {
 
     fn rise(&mut self, mut position: usize, id: usize) -> usize {
         while let Some(parent) = position.checked_sub(1).map(|above| above / 2) {
-            let Some(other) = self.entry(parent) else { break };
+            let Some(other) = self.entry(parent) else {
+                break;
+            };
             if self.due(other) <= self.due(id) {
                 break;
             }
@@ -82,7 +93,10 @@ impl<'s> Timers<'s> {
             let children = [left, left.saturating_add(1)];
             let smaller = children
                 .into_iter()
-                .filter_map(|child| self.entry(child).map(|other| (self.due(other), child, other)))
+                .filter_map(|child| {
+                    self.entry(child)
+                        .map(|other| (self.due(other), child, other))
+                })
                 .min();
             match smaller {
                 Some((due, child, other)) if due < self.due(id) => {

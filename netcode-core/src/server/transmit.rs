@@ -40,7 +40,15 @@ impl<'b> IntoIterator for Outgoing<'b> {
     fn into_iter(self) -> Self::IntoIter {
         let to = self.to;
         let keep_alive = self.keep_alive.map(|datagram| Transmit { to, datagram });
-        [keep_alive, Some(Transmit { to, datagram: self.datagram })].into_iter().flatten()
+        [
+            keep_alive,
+            Some(Transmit {
+                to,
+                datagram: self.datagram,
+            }),
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 
@@ -62,11 +70,15 @@ impl<C: Crypto> Server<'_, C> {
         let local = self.clock.advance(now);
         let id = client.0 as usize;
         let slot = self.slots.connected(id).ok_or(SendError::NotConnected)?;
-        if slot.loopback {
+        if slot.is_loopback() {
             return Err(SendError::Loopback);
         }
         let to = slot.peer.address().ok_or(SendError::NotConnected)?;
-        let keep_alive_room = if slot.confirmed { 0 } else { MAX_KEEP_ALIVE_BYTES };
+        let keep_alive_room = if slot.confirmed {
+            0
+        } else {
+            MAX_KEEP_ALIVE_BYTES
+        };
         let needed = payload.len().saturating_add(MAX_OVERHEAD_BYTES);
         let needed = needed.saturating_add(keep_alive_room);
         let (front, back) = out
@@ -87,8 +99,14 @@ impl<C: Crypto> Server<'_, C> {
         let len = self.write(local, id, &Packet::Payload(payload), back)?;
         self.stats.sent(len);
         self.count_payload_out(id);
-        let datagram = back.get(..len).ok_or(SendError::BufferTooShort { needed })?;
-        Ok(Outgoing { to, keep_alive, datagram })
+        let datagram = back
+            .get(..len)
+            .ok_or(SendError::BufferTooShort { needed })?;
+        Ok(Outgoing {
+            to,
+            keep_alive,
+            datagram,
+        })
     }
 
     pub(super) fn count_payload_out(&mut self, id: usize) {
@@ -113,7 +131,10 @@ impl<C: Crypto> Server<'_, C> {
             }
             if let Some((to, len)) = self.transmit_due(local, id, out) {
                 self.stats.sent(len);
-                return Some(Transmit { to, datagram: out.get(..len)? });
+                return Some(Transmit {
+                    to,
+                    datagram: out.get(..len)?,
+                });
             }
         }
     }
@@ -140,12 +161,13 @@ impl<C: Crypto> Server<'_, C> {
                 Some((to?, written.ok()?))
             }
             SlotState::Connected if slot.times_out_at().is_some_and(|at| at <= now) => {
-                self.slots.leave(id, DisconnectReason::TimedOut, REDUNDANT_DISCONNECTS);
+                self.slots
+                    .leave(id, DisconnectReason::TimedOut, REDUNDANT_DISCONNECTS);
                 None
             }
             SlotState::Connected => {
-                let written = (slot.keep_alive_at() <= now)
-                    .then(|| self.write_keep_alive(now, id, out));
+                let written =
+                    (slot.keep_alive_at() <= now).then(|| self.write_keep_alive(now, id, out));
                 if let Some(slot) = self.slots.get_mut(id) {
                     // A keep-alive that could not be written is not tried again at once.
                     if slot.keep_alive_at() <= now {
@@ -210,7 +232,14 @@ impl<C: Crypto> Server<'_, C> {
         }
         let key = &slot.keys.server_to_client;
         let sequence = Sequence(slot.sequence);
-        let len = seal(packet, &self.crypto, key, self.config.protocol_id, sequence, out)?;
+        let len = seal(
+            packet,
+            &self.crypto,
+            key,
+            self.config.protocol_id,
+            sequence,
+            out,
+        )?;
         slot.sequence = slot.sequence.saturating_add(1);
         slot.last_sent = now;
         slot.traffic.sent(len);
@@ -225,5 +254,9 @@ fn take_event(id: usize, slot: &mut Slot) -> Option<ServerEvent> {
         return Some(ServerEvent::Connected { client, client_id });
     }
     let reason = slot.owes_disconnected.take()?;
-    Some(ServerEvent::Disconnected { client, client_id, reason })
+    Some(ServerEvent::Disconnected {
+        client,
+        client_id,
+        reason,
+    })
 }

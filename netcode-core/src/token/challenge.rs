@@ -46,6 +46,9 @@ impl<'t> ChallengeToken<'t> {
         let mut fields = Reader::new(sealed);
         let client_id = ClientId(fields.u64().ok_or(Unauthentic)?);
         let user_data = fields.array().ok_or(Unauthentic)?;
-        Ok(Self { client_id, user_data })
+        Ok(Self {
+            client_id,
+            user_data,
+        })
     }
 }

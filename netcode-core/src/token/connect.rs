@@ -112,7 +112,11 @@ pub fn mint_with(
         user_data: &spec.user_data.0,
     };
     fields.write(&mut private).ok_or(AddressError::Truncated)?;
-    let binding = Binding { protocol_id: spec.protocol_id, expires: spec.expires, nonce };
+    let binding = Binding {
+        protocol_id: spec.protocol_id,
+        expires: spec.expires,
+        nonce,
+    };
     PrivateToken::seal(&RustCrypto, private_key, &binding, &mut private);
 
     let token = PublicToken {
@@ -151,7 +155,10 @@ impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Length { len } => {
-                write!(f, "a connect token is {CONNECT_TOKEN_BYTES} bytes, not {len}")
+                write!(
+                    f,
+                    "a connect token is {CONNECT_TOKEN_BYTES} bytes, not {len}"
+                )
             }
             Self::Version => f.write_str("not a netcode 1.02 connect token"),
             Self::ExpiresBeforeCreated => f.write_str("the token expires before it is created"),
@@ -220,7 +227,11 @@ impl<'t> PublicToken<'t> {
 
     /// What the private part is bound to.
     pub fn binding(&self) -> Binding {
-        Binding { protocol_id: self.protocol_id, expires: self.expires, nonce: self.nonce }
+        Binding {
+            protocol_id: self.protocol_id,
+            expires: self.expires,
+            nonce: self.nonce,
+        }
     }
 
     /// Opens a copy of the private part with the backend's key, for [`PrivateToken::parse`].

@@ -37,7 +37,13 @@ impl<'t> PrivateToken<'t> {
         let addresses = Addresses::read(&mut fields)?;
         let keys = read_keys(&mut fields).ok_or(AddressError::Truncated)?;
         let user_data = fields.array().ok_or(AddressError::Truncated)?;
-        Ok(Self { client_id, timeout, addresses, keys, user_data })
+        Ok(Self {
+            client_id,
+            timeout,
+            addresses,
+            keys,
+            user_data,
+        })
     }
 
     /// Writes the fields and zeros behind them, the last 16 bytes included: those become the MAC.
@@ -59,7 +65,13 @@ impl<'t> PrivateToken<'t> {
         binding: &Binding,
         written: &mut [u8; PRIVATE_TOKEN_BYTES],
     ) {
-        seal_extended(crypto, key, &binding.nonce.0, &binding.associated_data(), written);
+        seal_extended(
+            crypto,
+            key,
+            &binding.nonce.0,
+            &binding.associated_data(),
+            written,
+        );
     }
 
     /// Opens a sealed private part in place, for [`PrivateToken::parse`] to read.
@@ -73,7 +85,13 @@ impl<'t> PrivateToken<'t> {
         binding: &Binding,
         sealed: &mut [u8; PRIVATE_TOKEN_BYTES],
     ) -> Result<(), Unauthentic> {
-        open_extended(crypto, key, &binding.nonce.0, &binding.associated_data(), sealed)
+        open_extended(
+            crypto,
+            key,
+            &binding.nonce.0,
+            &binding.associated_data(),
+            sealed,
+        )
     }
 }
 

@@ -3,7 +3,11 @@
 //! Time jumps to whatever comes next: a datagram's arrival or somebody's deadline. The network
 //! loses, duplicates and delays by a seeded generator, so that every run is the same run.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests stop where they fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -17,7 +21,9 @@ use netcode_core::crypto::Key;
 use netcode_core::server::{self, Server, ServerConfig, ServerEvent, StaticStorage, Storage};
 use netcode_core::standard::CONNECT_TOKEN_BYTES;
 use netcode_core::token::{TokenSpec, mint};
-use netcode_core::{ClientId, ClientIndex, Dropped, Instant, ProtocolId, Timeout, UnixTime, UserData};
+use netcode_core::{
+    ClientId, ClientIndex, Dropped, Instant, ProtocolId, Timeout, UnixTime, UserData,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
@@ -85,7 +91,13 @@ impl Ticket {
             internal_addresses: &self.internal,
             user_data: &user_data,
         };
-        mint(&spec, key, &mut StdRng::seed_from_u64(self.seed), &mut token).unwrap();
+        mint(
+            &spec,
+            key,
+            &mut StdRng::seed_from_u64(self.seed),
+            &mut token,
+        )
+        .unwrap();
         token
     }
 }
@@ -190,7 +202,12 @@ impl World {
         let mut client = Client::new();
         client.connect(self.now, &ticket.mint()).unwrap();
         let address = client_address(n);
-        self.players.push(Player { client, address, states: vec![], payloads: vec![] });
+        self.players.push(Player {
+            client,
+            address,
+            states: vec![],
+            payloads: vec![],
+        });
         self.drain();
         n
     }
@@ -211,17 +228,32 @@ impl World {
         if self.cut.contains(&from) || self.cut.contains(&to) {
             return;
         }
-        let copies = if self.rng.random_bool(self.weather.duplicates) { 2 } else { 1 };
+        let copies = if self.rng.random_bool(self.weather.duplicates) {
+            2
+        } else {
+            1
+        };
         for _ in 0..copies {
             if self.rng.random_bool(self.weather.loss) {
                 continue;
             }
             let jitter = self.weather.jitter.as_micros() as u64;
             let delay = self.weather.latency.as_micros() as u64
-                + if jitter > 0 { self.rng.next_u64() % jitter } else { 0 };
+                + if jitter > 0 {
+                    self.rng.next_u64() % jitter
+                } else {
+                    0
+                };
             self.flight_number += 1;
             let arrival = (self.now.as_micros() + delay, self.flight_number);
-            self.flights.insert(arrival, Flight { from, to, bytes: bytes.to_vec() });
+            self.flights.insert(
+                arrival,
+                Flight {
+                    from,
+                    to,
+                    bytes: bytes.to_vec(),
+                },
+            );
         }
     }
 
@@ -244,7 +276,9 @@ impl World {
         let mut out = [0; 2048];
         loop {
             let player = &mut self.players[n];
-            let Some(transmit) = player.client.poll_transmit(self.now, &mut out) else { break };
+            let Some(transmit) = player.client.poll_transmit(self.now, &mut out) else {
+                break;
+            };
             let (from, to, bytes) = (player.address, transmit.to, transmit.datagram.to_vec());
             self.launch(from, to, &bytes);
         }
@@ -258,7 +292,9 @@ impl World {
     pub fn deliver_to_server(&mut self, from: SocketAddr, bytes: &[u8]) -> Result<(), Dropped> {
         let mut bytes = bytes.to_vec();
         match self.server.handle_datagram(self.now, from, &mut bytes) {
-            Ok(server::Received::Payload { client, payload, .. }) => {
+            Ok(server::Received::Payload {
+                client, payload, ..
+            }) => {
                 self.payloads.push((client, payload.to_vec()));
             }
             Ok(server::Received::Reply(reply)) => {
@@ -279,9 +315,13 @@ impl World {
             let _ = self.deliver_to_server(flight.from, &flight.bytes);
             return;
         }
-        let Some(player) = self.players.iter_mut().find(|p| p.address == flight.to) else { return };
+        let Some(player) = self.players.iter_mut().find(|p| p.address == flight.to) else {
+            return;
+        };
         let mut bytes = flight.bytes;
-        let received = player.client.handle_datagram(self.now, flight.from, &mut bytes);
+        let received = player
+            .client
+            .handle_datagram(self.now, flight.from, &mut bytes);
         if let Ok(client::Received::Payload { payload, .. }) = received {
             player.payloads.push(payload.to_vec());
         }
@@ -289,14 +329,26 @@ impl World {
 
     /// When something happens next.
     fn next(&self) -> Option<Instant> {
-        let flight = self.flights.keys().next().map(|(at, _)| Instant::from_micros(*at));
-        let clients = self.players.iter().filter_map(|player| player.client.next_deadline());
-        clients.chain(flight).chain(self.server.next_deadline()).min()
+        let flight = self
+            .flights
+            .keys()
+            .next()
+            .map(|(at, _)| Instant::from_micros(*at));
+        let clients = self
+            .players
+            .iter()
+            .filter_map(|player| player.client.next_deadline());
+        clients
+            .chain(flight)
+            .chain(self.server.next_deadline())
+            .min()
     }
 
     /// Jumps to what happens next and lets it happen. False if nothing ever will.
     pub fn step(&mut self) -> bool {
-        let Some(next) = self.next() else { return false };
+        let Some(next) = self.next() else {
+            return false;
+        };
         self.now = self.now.max(next);
         self.happen();
         true
@@ -340,8 +392,14 @@ impl World {
 
     pub fn server_sends(&mut self, client: ClientIndex, payload: &[u8]) {
         let mut out = [0; 2048];
-        let outgoing = self.server.send(self.now, client, payload, &mut out).unwrap();
-        let sent: Vec<_> = outgoing.into_iter().map(|t| (t.to, t.datagram.to_vec())).collect();
+        let outgoing = self
+            .server
+            .send(self.now, client, payload, &mut out)
+            .unwrap();
+        let sent: Vec<_> = outgoing
+            .into_iter()
+            .map(|t| (t.to, t.datagram.to_vec()))
+            .collect();
         for (to, bytes) in sent {
             self.launch(self.server_at, to, &bytes);
         }

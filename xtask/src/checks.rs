@@ -1,0 +1,109 @@
+//! The steps that are one command of cargo.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process::{self, run};
+use crate::size::PROBE;
+use crate::steps::{Outcome, Tests};
+use crate::workspace::{cargo, root};
+
+pub(crate) fn fmt() -> Result<Outcome> {
+    run(cargo("fmt").args(["--all", "--", "--check"]))?;
+    run(cargo("fmt").args(["--manifest-path", PROBE, "--", "--check"]))?;
+    Ok(Outcome::Passed)
+}
+
+pub(crate) fn clippy() -> Result<Outcome> {
+    run(cargo("clippy")
+        .args(["--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
+    Ok(Outcome::Passed)
+}
+
+pub(crate) fn doc() -> Result<Outcome> {
+    run(cargo("doc")
+        .args(["--workspace", "--all-features", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(Outcome::Passed)
+}
+
+pub(crate) fn tests() -> Result<Outcome> {
+    test(cargo("test").args(["--workspace", "--all-features", "--no-fail-fast"]))
+}
+
+/// The core as a microcontroller gets it.
+pub(crate) fn core_tests() -> Result<Outcome> {
+    test(cargo("test").args(["-p", "netcode-core", "--no-default-features", "--no-fail-fast"]))
+}
+
+/// The core against bytes that an independent implementation wrote, where they are at hand.
+pub(crate) fn vectors() -> Result<Outcome> {
+    let file = root().join("../shared/vectors/netcode-1.02.json");
+    let Ok(file) = file.canonicalize() else {
+        return Ok(Outcome::Skipped("no vectors beside the repository".into()));
+    };
+    test(
+        cargo("test")
+            .args(["-p", "netcode-core", "--all-features", "--test", "vectors"])
+            .env("NETCODE_VECTORS", file),
+    )
+}
+
+pub(crate) fn deny() -> Result<Outcome> {
+    if !process::succeeds(cargo("deny").arg("--version")) {
+        return Ok(Outcome::Skipped("cargo-deny is missing: cargo install cargo-deny".into()));
+    }
+    run(cargo("deny").args(["--all-features", "check"]))?;
+    Ok(Outcome::Passed)
+}
+
+/// Runs `cargo test …` and counts. A run that failed before or beside its tests counts as one
+/// failure, and so does a run without a test: it has proven nothing.
+pub(crate) fn test(command: &mut Command) -> Result<Outcome> {
+    let mut sum = Tests::default();
+    let good = process::listen(command, |line| {
+        if let Some(tests) = read_result(line) {
+            sum.passed = sum.passed.saturating_add(tests.passed);
+            sum.failed = sum.failed.saturating_add(tests.failed);
+        }
+    })?;
+    if good && sum == Tests::default() {
+        bail!("no test was run");
+    }
+    if !good && sum.failed == 0 {
+        println!("cargo test failed, though no test did");
+        sum.failed = 1;
+    }
+    Ok(Outcome::Tests(sum))
+}
+
+/// Reads `test result: ok. 12 passed; 0 failed; …`.
+fn read_result(line: &str) -> Option<Tests> {
+    let (_, counts) = line.split_once("test result: ")?;
+    let count = |word: &str| {
+        let before = counts.split("; ").find_map(|part| part.strip_suffix(word))?;
+        before.rsplit(' ').next()?.parse().ok()
+    };
+    Some(Tests { passed: count(" passed")?, failed: count(" failed")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_counts_of_a_result_line_are_read() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered";
+        assert_eq!(read_result(line), Some(Tests { passed: 12, failed: 3 }));
+        let line = "test result: \u{1b}[32mok\u{1b}[0m. 7 passed; 0 failed; 0 ignored";
+        assert_eq!(read_result(line), Some(Tests { passed: 7, failed: 0 }));
+    }
+
+    #[test]
+    fn other_lines_count_nothing() {
+        assert_eq!(read_result("test the_result ... ok"), None);
+        assert_eq!(read_result("test result: "), None);
+        assert_eq!(read_result("12 passed; 3 failed"), None);
+    }
+}

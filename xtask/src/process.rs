@@ -1,0 +1,78 @@
+//! Other programs: shown, run, listened to.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The cargo that runs us.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs a command with our output; anything but success is an error.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let shown = show(command);
+    println!("$ {shown}");
+    let status = command.status().with_context(|| format!("cannot run `{shown}`"))?;
+    if !status.success() {
+        bail!("`{shown}` failed ({status})");
+    }
+    Ok(())
+}
+
+/// Runs a command and takes its standard output; what it says on standard error is shown if it
+/// fails.
+pub(crate) fn capture(command: &mut Command) -> Result<String> {
+    let shown = show(command);
+    let output = command.output().with_context(|| format!("cannot run `{shown}`"))?;
+    if !output.status.success() {
+        bail!("`{shown}` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` did not print text"))
+}
+
+/// Runs a command, hands each line of its standard output on and to `line`; says whether the
+/// command succeeded.
+pub(crate) fn listen(command: &mut Command, mut line: impl FnMut(&str)) -> Result<bool> {
+    let shown = show(command);
+    println!("$ {shown}");
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run `{shown}`"))?;
+    if let Some(stdout) = child.stdout.take() {
+        for said in BufReader::new(stdout).split(b'\n') {
+            // A test may print what is not text: that is no reason to stop listening.
+            let said = said?;
+            let said = String::from_utf8_lossy(&said);
+            println!("{said}");
+            line(&said);
+        }
+    }
+    Ok(child.wait()?.success())
+}
+
+/// Whether a command can be started and succeeds; its output is not shown.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The command as one would type it, without the directories of the program.
+fn show(command: &Command) -> String {
+    let program = std::path::Path::new(command.get_program());
+    let mut words: Vec<String> = command
+        .get_envs()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .filter(|(key, _)| *key != "PATH")
+        .map(|(key, value)| format!("{}={}", key.display(), value.display()))
+        .collect();
+    words.push(program.file_name().unwrap_or(program.as_os_str()).display().to_string());
+    words.extend(command.get_args().map(|arg| arg.display().to_string()));
+    words.join(" ")
+}

@@ -1,0 +1,58 @@
+//! Running steps, and counting what passed.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use crate::steps::{Outcome, Step, Tests};
+
+/// Runs `steps` in order and goes on after failures. The last line is `N passed, N failed`.
+pub(crate) fn run(steps: &[&Step]) -> ExitCode {
+    let mut reports = Vec::with_capacity(steps.len());
+    for step in steps {
+        println!("\n==> {}: {}", step.name, step.about);
+        let began = Instant::now();
+        let report = Report::new(step.name, (step.run)(), began.elapsed());
+        println!("<== {report}");
+        reports.push(report);
+    }
+    println!();
+    for report in &reports {
+        println!("{report}");
+    }
+    let total = reports.iter().fold(Tests::default(), |sum, report| Tests {
+        passed: sum.passed.saturating_add(report.tests.passed),
+        failed: sum.failed.saturating_add(report.tests.failed),
+    });
+    println!("\n{} passed, {} failed", total.passed, total.failed);
+    // Steps that were all skipped have proven nothing.
+    if total.failed == 0 && total.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// How one step went.
+struct Report {
+    name: &'static str,
+    tests: Tests,
+    words: String,
+    took: Duration,
+}
+
+impl Report {
+    fn new(name: &'static str, outcome: anyhow::Result<Outcome>, took: Duration) -> Self {
+        let (tests, words) = match outcome {
+            Ok(Outcome::Passed) => (Tests { passed: 1, failed: 0 }, "ok".to_owned()),
+            Ok(Outcome::Skipped(why)) => (Tests::default(), format!("SKIPPED: {why}")),
+            Ok(Outcome::Tests(tests)) => {
+                let state = if tests.failed == 0 { "ok" } else { "FAILED" };
+                (tests, format!("{state}: {} passed, {} failed", tests.passed, tests.failed))
+            }
+            Err(error) => (Tests { passed: 0, failed: 1 }, format!("FAILED: {error:#}")),
+        };
+        Self { name, tests, words, took }
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:<9} {:>6.1} s  {}", self.name, self.took.as_secs_f64(), self.words)
+    }
+}

@@ -1,0 +1,52 @@
+//! What is run, in order. A new step is a line here and a function.
+
+use anyhow::Result;
+
+use crate::{checks, features, no_std, size};
+
+/// Something that is run and passes or fails.
+pub(crate) struct Step {
+    /// Its subcommand.
+    pub(crate) name: &'static str,
+    /// One line for `--help`.
+    pub(crate) about: &'static str,
+    /// What it does. An error is a failure; what it printed until then stays.
+    pub(crate) run: fn() -> Result<Outcome>,
+}
+
+/// How a step ended that did not fail outright.
+pub(crate) enum Outcome {
+    /// Good; counts as one.
+    Passed,
+    /// Tests were run; each counts.
+    Tests(Tests),
+    /// Not run, and why. Never counts as passed.
+    Skipped(String),
+}
+
+/// Tests that passed and failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tests {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+}
+
+/// Cheap ones first, so that a slip shows soon.
+pub(crate) const STEPS: &[Step] = &[
+    Step { name: "fmt", about: "The formatting is rustfmt's", run: checks::fmt },
+    Step { name: "clippy", about: "No lint fires, with all features", run: checks::clippy },
+    Step { name: "doc", about: "The documentation builds without a warning", run: checks::doc },
+    Step { name: "unit", about: "All tests of the workspace, all features", run: checks::tests },
+    Step { name: "core", about: "The core's tests without features", run: checks::core_tests },
+    Step { name: "vectors", about: "Another implementation's bytes", run: checks::vectors },
+    Step { name: "features", about: "All combinations of the core's features", run: features::run },
+    Step { name: "no-std", about: "Builds for bare metal", run: no_std::run },
+    Step { name: "size", about: "Bytes of memory and of code", run: size::run },
+    // Later: `firmware` in an emulator and `web` in a browser, both through `toolchain::Cross`.
+    Step { name: "deny", about: "Licences and advisories of what we use", run: checks::deny },
+];
+
+/// The step of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Step> {
+    STEPS.iter().find(|step| step.name == name)
+}
