@@ -16,8 +16,14 @@ pub(crate) fn fmt() -> Result<Outcome> {
 }
 
 pub(crate) fn clippy() -> Result<Outcome> {
-    run(cargo("clippy")
-        .args(["--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]))?;
+    run(cargo("clippy").args([
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     Ok(Outcome::Passed)
 }
 
@@ -34,7 +40,12 @@ pub(crate) fn tests() -> Result<Outcome> {
 
 /// The core as a microcontroller gets it.
 pub(crate) fn core_tests() -> Result<Outcome> {
-    test(cargo("test").args(["-p", "netcode-core", "--no-default-features", "--no-fail-fast"]))
+    test(cargo("test").args([
+        "-p",
+        "netcode-core",
+        "--no-default-features",
+        "--no-fail-fast",
+    ]))
 }
 
 /// The core against bytes that an independent implementation wrote, where they are at hand.
@@ -52,7 +63,9 @@ pub(crate) fn vectors() -> Result<Outcome> {
 
 pub(crate) fn deny() -> Result<Outcome> {
     if !process::succeeds(cargo("deny").arg("--version")) {
-        return Ok(Outcome::Skipped("cargo-deny is missing: cargo install cargo-deny".into()));
+        return Ok(Outcome::Skipped(
+            "cargo-deny is missing: cargo install cargo-deny".into(),
+        ));
     }
     run(cargo("deny").args(["--all-features", "check"]))?;
     Ok(Outcome::Passed)
@@ -82,10 +95,15 @@ pub(crate) fn test(command: &mut Command) -> Result<Outcome> {
 fn read_result(line: &str) -> Option<Tests> {
     let (_, counts) = line.split_once("test result: ")?;
     let count = |word: &str| {
-        let before = counts.split("; ").find_map(|part| part.strip_suffix(word))?;
+        let before = counts
+            .split("; ")
+            .find_map(|part| part.strip_suffix(word))?;
         before.rsplit(' ').next()?.parse().ok()
     };
-    Some(Tests { passed: count(" passed")?, failed: count(" failed")? })
+    Some(Tests {
+        passed: count(" passed")?,
+        failed: count(" failed")?,
+    })
 }
 
 #[cfg(test)]
@@ -95,9 +113,21 @@ mod tests {
     #[test]
     fn both_counts_of_a_result_line_are_read() {
         let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered";
-        assert_eq!(read_result(line), Some(Tests { passed: 12, failed: 3 }));
+        assert_eq!(
+            read_result(line),
+            Some(Tests {
+                passed: 12,
+                failed: 3
+            })
+        );
         let line = "test result: \u{1b}[32mok\u{1b}[0m. 7 passed; 0 failed; 0 ignored";
-        assert_eq!(read_result(line), Some(Tests { passed: 7, failed: 0 }));
+        assert_eq!(
+            read_result(line),
+            Some(Tests {
+                passed: 7,
+                failed: 0
+            })
+        );
     }
 
     #[test]

@@ -14,7 +14,13 @@ pub(crate) fn run() -> Result<Outcome> {
     for combination in combinations(&core.features) {
         let features = combination.join(",");
         let mut check = cargo("clippy");
-        check.args(["--quiet", "-p", "netcode-core", "--lib", "--no-default-features"]);
+        check.args([
+            "--quiet",
+            "-p",
+            "netcode-core",
+            "--lib",
+            "--no-default-features",
+        ]);
         if !features.is_empty() {
             check.args(["--features", &features]);
         }
@@ -23,21 +29,26 @@ pub(crate) fn run() -> Result<Outcome> {
         }
     }
     if !broken.is_empty() {
-        bail!("netcode-core does not build cleanly with features {}", broken.join(" "));
+        bail!(
+            "netcode-core does not build cleanly with features {}",
+            broken.join(" ")
+        );
     }
     Ok(Outcome::Passed)
 }
 
 /// All subsets, the empty one first.
 fn combinations(features: &[String]) -> Vec<Vec<&str>> {
-    features.iter().fold(vec![Vec::new()], |mut subsets, feature| {
-        let with: Vec<Vec<&str>> = subsets
-            .iter()
-            .map(|subset| subset.iter().copied().chain([feature.as_str()]).collect())
-            .collect();
-        subsets.extend(with);
-        subsets
-    })
+    features
+        .iter()
+        .fold(vec![Vec::new()], |mut subsets, feature| {
+            let with: Vec<Vec<&str>> = subsets
+                .iter()
+                .map(|subset| subset.iter().copied().chain([feature.as_str()]).collect())
+                .collect();
+            subsets.extend(with);
+            subsets
+        })
 }
 
 #[cfg(test)]

@@ -23,8 +23,14 @@ struct Shell {
 }
 
 const SHELLS: &[Shell] = &[
-    Shell { package: "netcode-core", builds: &[&[], &["sealed"]] },
-    Shell { package: "netcode-smoltcp", builds: &[&[]] },
+    Shell {
+        package: "netcode-core",
+        builds: &[&[], &["sealed"]],
+    },
+    Shell {
+        package: "netcode-smoltcp",
+        builds: &[&[]],
+    },
 ];
 
 pub(crate) fn run() -> Result<Outcome> {
@@ -33,7 +39,10 @@ pub(crate) fn run() -> Result<Outcome> {
     println!("with {}", cross.describe());
     let mut broken = Vec::new();
     for shell in SHELLS {
-        let Some(package) = packages.iter().find(|package| package.name == shell.package) else {
+        let Some(package) = packages
+            .iter()
+            .find(|package| package.name == shell.package)
+        else {
             println!("{} is not here yet: not built", shell.package);
             continue;
         };
@@ -50,7 +59,9 @@ pub(crate) fn run() -> Result<Outcome> {
 /// Builds for all targets at once; if that fails, each alone, to name those that fail.
 fn build(cross: &Cross, package: &Package, features: &[&str]) -> Result<Vec<String>> {
     let name = format!("{} [{}]", package.name, features.join(","));
-    if let Some(feature) = features.iter().find(|it| !package.features.iter().any(|has| has == *it))
+    if let Some(feature) = features
+        .iter()
+        .find(|it| !package.features.iter().any(|has| has == *it))
     {
         println!("{name}: there is no feature {feature} yet: not built");
         return Ok(Vec::new());

@@ -14,7 +14,9 @@ pub(crate) fn cargo() -> Command {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
     println!("$ {shown}");
-    let status = command.status().with_context(|| format!("cannot run `{shown}`"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run `{shown}`"))?;
     if !status.success() {
         bail!("`{shown}` failed ({status})");
     }
@@ -25,9 +27,14 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// fails.
 pub(crate) fn capture(command: &mut Command) -> Result<String> {
     let shown = show(command);
-    let output = command.output().with_context(|| format!("cannot run `{shown}`"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run `{shown}`"))?;
     if !output.status.success() {
-        bail!("`{shown}` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "`{shown}` failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` did not print text"))
 }
@@ -72,7 +79,13 @@ fn show(command: &Command) -> String {
         .filter(|(key, _)| *key != "PATH")
         .map(|(key, value)| format!("{}={}", key.display(), value.display()))
         .collect();
-    words.push(program.file_name().unwrap_or(program.as_os_str()).display().to_string());
+    words.push(
+        program
+            .file_name()
+            .unwrap_or(program.as_os_str())
+            .display()
+            .to_string(),
+    );
     words.extend(command.get_args().map(|arg| arg.display().to_string()));
     words.join(" ")
 }

@@ -25,7 +25,11 @@ pub(crate) fn run(steps: &[&Step]) -> ExitCode {
     });
     println!("\n{} passed, {} failed", total.passed, total.failed);
     // Steps that were all skipped have proven nothing.
-    if total.failed == 0 && total.passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if total.failed == 0 && total.passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// How one step went.
@@ -39,20 +43,46 @@ struct Report {
 impl Report {
     fn new(name: &'static str, outcome: anyhow::Result<Outcome>, took: Duration) -> Self {
         let (tests, words) = match outcome {
-            Ok(Outcome::Passed) => (Tests { passed: 1, failed: 0 }, "ok".to_owned()),
+            Ok(Outcome::Passed) => (
+                Tests {
+                    passed: 1,
+                    failed: 0,
+                },
+                "ok".to_owned(),
+            ),
             Ok(Outcome::Skipped(why)) => (Tests::default(), format!("SKIPPED: {why}")),
             Ok(Outcome::Tests(tests)) => {
                 let state = if tests.failed == 0 { "ok" } else { "FAILED" };
-                (tests, format!("{state}: {} passed, {} failed", tests.passed, tests.failed))
+                (
+                    tests,
+                    format!("{state}: {} passed, {} failed", tests.passed, tests.failed),
+                )
             }
-            Err(error) => (Tests { passed: 0, failed: 1 }, format!("FAILED: {error:#}")),
+            Err(error) => (
+                Tests {
+                    passed: 0,
+                    failed: 1,
+                },
+                format!("FAILED: {error:#}"),
+            ),
         };
-        Self { name, tests, words, took }
+        Self {
+            name,
+            tests,
+            words,
+            took,
+        }
     }
 }
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:<9} {:>6.1} s  {}", self.name, self.took.as_secs_f64(), self.words)
+        write!(
+            f,
+            "{:<9} {:>6.1} s  {}",
+            self.name,
+            self.took.as_secs_f64(),
+            self.words
+        )
     }
 }

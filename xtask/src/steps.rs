@@ -33,17 +33,57 @@ pub(crate) struct Tests {
 
 /// Cheap ones first, so that a slip shows soon.
 pub(crate) const STEPS: &[Step] = &[
-    Step { name: "fmt", about: "The formatting is rustfmt's", run: checks::fmt },
-    Step { name: "clippy", about: "No lint fires, with all features", run: checks::clippy },
-    Step { name: "doc", about: "The documentation builds without a warning", run: checks::doc },
-    Step { name: "unit", about: "All tests of the workspace, all features", run: checks::tests },
-    Step { name: "core", about: "The core's tests without features", run: checks::core_tests },
-    Step { name: "vectors", about: "Another implementation's bytes", run: checks::vectors },
-    Step { name: "features", about: "All combinations of the core's features", run: features::run },
-    Step { name: "no-std", about: "Builds for bare metal", run: no_std::run },
-    Step { name: "size", about: "Bytes of memory and of code", run: size::run },
+    Step {
+        name: "fmt",
+        about: "The formatting is rustfmt's",
+        run: checks::fmt,
+    },
+    Step {
+        name: "clippy",
+        about: "No lint fires, with all features",
+        run: checks::clippy,
+    },
+    Step {
+        name: "doc",
+        about: "The documentation builds without a warning",
+        run: checks::doc,
+    },
+    Step {
+        name: "unit",
+        about: "All tests of the workspace, all features",
+        run: checks::tests,
+    },
+    Step {
+        name: "core",
+        about: "The core's tests without features",
+        run: checks::core_tests,
+    },
+    Step {
+        name: "vectors",
+        about: "Another implementation's bytes",
+        run: checks::vectors,
+    },
+    Step {
+        name: "features",
+        about: "All combinations of the core's features",
+        run: features::run,
+    },
+    Step {
+        name: "no-std",
+        about: "Builds for bare metal",
+        run: no_std::run,
+    },
+    Step {
+        name: "size",
+        about: "Bytes of memory and of code",
+        run: size::run,
+    },
     // Later: `firmware` in an emulator and `web` in a browser, both through `toolchain::Cross`.
-    Step { name: "deny", about: "Licences and advisories of what we use", run: checks::deny },
+    Step {
+        name: "deny",
+        about: "Licences and advisories of what we use",
+        run: checks::deny,
+    },
 ];
 
 /// The step of this name.

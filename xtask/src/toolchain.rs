@@ -47,7 +47,9 @@ impl Cross {
             Way::Installed
         } else {
             ensure_debian(&missing)?;
-            Way::Debian { build_std: build_std.to_owned() }
+            Way::Debian {
+                build_std: build_std.to_owned(),
+            }
         };
         Ok(Self {
             targets: targets.iter().map(|&target| target.to_owned()).collect(),
@@ -60,10 +62,16 @@ impl Cross {
     pub(crate) fn only(&self, target: &str) -> Self {
         let way = match &self.way {
             Way::Installed => Way::Installed,
-            Way::Debian { build_std } => Way::Debian { build_std: build_std.clone() },
+            Way::Debian { build_std } => Way::Debian {
+                build_std: build_std.clone(),
+            },
         };
         let target_dir = self.target_dir.clone();
-        Self { targets: vec![target.to_owned()], way, target_dir }
+        Self {
+            targets: vec![target.to_owned()],
+            way,
+            target_dir,
+        }
     }
 
     /// `cargo SUBCOMMAND` for the targets, at the repository's root.
@@ -75,9 +83,13 @@ impl Cross {
         command.current_dir(root()).arg(subcommand);
         if let Way::Debian { build_std } = &self.way {
             command.arg(format!("-Zbuild-std={build_std}"));
-            command.env("RUSTC", DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", "1");
+            command
+                .env("RUSTC", DEBIAN_RUSTC)
+                .env("RUSTC_BOOTSTRAP", "1");
             // Cargo runs these around the compiler; they know only our own.
-            command.env_remove("RUSTC_WRAPPER").env_remove("RUSTC_WORKSPACE_WRAPPER");
+            command
+                .env_remove("RUSTC_WRAPPER")
+                .env_remove("RUSTC_WORKSPACE_WRAPPER");
             command.env("PATH", path_with_linker()?);
         }
         for target in &self.targets {
@@ -104,7 +116,11 @@ impl Cross {
 fn missing_targets(targets: &[&str]) -> Result<Vec<String>> {
     let libraries = sysroot()?.join("lib/rustlib");
     let has = |target: &str| libraries.join(target).join("lib").is_dir();
-    Ok(targets.iter().filter(|&&target| !has(target)).map(|&it| it.to_owned()).collect())
+    Ok(targets
+        .iter()
+        .filter(|&&target| !has(target))
+        .map(|&it| it.to_owned())
+        .collect())
 }
 
 fn ensure_debian(missing: &[String]) -> Result<()> {
@@ -133,11 +149,17 @@ fn can_install() -> bool {
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
     let apt = |words: &[&str]| {
         let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-y"]).args(words);
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["-qq", "-y"])
+            .args(words);
         process::run(&mut command)
     };
-    let words: Vec<&str> =
-        ["install", "--no-install-recommends"].iter().chain(packages).copied().collect();
+    let words: Vec<&str> = ["install", "--no-install-recommends"]
+        .iter()
+        .chain(packages)
+        .copied()
+        .collect();
     if apt(&words).is_ok() {
         return Ok(());
     }
@@ -149,7 +171,9 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
 fn path_with_linker() -> Result<OsString> {
     let hidden = sysroot()?.join("lib/rustlib").join(host()?).join("bin");
     let path = std::env::var_os("PATH").unwrap_or_default();
-    Ok(std::env::join_paths(std::iter::once(hidden).chain(std::env::split_paths(&path)))?)
+    Ok(std::env::join_paths(
+        std::iter::once(hidden).chain(std::env::split_paths(&path)),
+    )?)
 }
 
 fn rustc() -> Command {
@@ -159,7 +183,9 @@ fn rustc() -> Command {
 }
 
 fn sysroot() -> Result<PathBuf> {
-    Ok(PathBuf::from(process::capture(rustc().args(["--print", "sysroot"]))?.trim()))
+    Ok(PathBuf::from(
+        process::capture(rustc().args(["--print", "sysroot"]))?.trim(),
+    ))
 }
 
 fn host() -> Result<String> {

@@ -38,11 +38,18 @@ pub(crate) fn packages() -> Result<Vec<Package>> {
     let text = process::capture(cargo("metadata").args(["--no-deps", "--format-version", "1"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&text)?;
     let packages = metadata.get("packages").and_then(|it| it.as_array());
-    packages.context("cargo metadata names no packages")?.iter().map(read_package).collect()
+    packages
+        .context("cargo metadata names no packages")?
+        .iter()
+        .map(read_package)
+        .collect()
 }
 
 fn read_package(package: &serde_json::Value) -> Result<Package> {
-    let name = package.get("name").and_then(|it| it.as_str()).context("package without a name")?;
+    let name = package
+        .get("name")
+        .and_then(|it| it.as_str())
+        .context("package without a name")?;
     let features = package.get("features").and_then(|it| it.as_object());
     let features = features.into_iter().flat_map(|map| map.keys());
     Ok(Package {

@@ -1,0 +1,133 @@
+//! How many bytes things take. The aims are part of the design: above one, the step fails.
+//!
+//! The figures come from `size-probe`, a program that is built like firmware and never run.
+
+mod code;
+mod types;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use crate::process;
+use crate::steps::Outcome;
+use crate::toolchain::Cross;
+use crate::workspace::{root, target_dir};
+
+/// The manifest of the probe, from the root.
+pub(crate) const PROBE: &str = "xtask/size-probe/Cargo.toml";
+
+/// A Cortex-M3: the smallest machine that is asked to be a server.
+const TARGET: &str = "thumbv7m-none-eabi";
+
+pub(crate) fn run() -> Result<Outcome> {
+    let sizes = measure()?;
+    sizes.show();
+    sizes.check()?;
+    Ok(Outcome::Passed)
+}
+
+/// The subcommand: JSON alone on standard output, or the step.
+pub(crate) fn print(as_json: bool) -> ExitCode {
+    if !as_json {
+        return crate::steps::find("size")
+            .map_or(ExitCode::FAILURE, |step| crate::run::run(&[step]));
+    }
+    let result = measure().and_then(|sizes| {
+        println!("{}", serde_json::to_string_pretty(&sizes.to_json())?);
+        sizes.check()
+    });
+    result.map_or_else(
+        |error| {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+struct Sizes {
+    types: Vec<types::Row>,
+    code: Vec<code::Code>,
+}
+
+/// Builds the probe for here and for a Cortex-M3, and reads both.
+fn measure() -> Result<Sizes> {
+    // The probe is a workspace of its own; this makes it use the versions that ours does.
+    let lock = root().join(PROBE).with_file_name("Cargo.lock");
+    std::fs::copy(root().join("Cargo.lock"), &lock)
+        .with_context(|| format!("cannot write {}", lock.display()))?;
+    let host = process::capture(
+        process::cargo()
+            .current_dir(root())
+            .args([
+                "run",
+                "--quiet",
+                "--manifest-path",
+                PROBE,
+                "--bin",
+                "types",
+                "--target-dir",
+            ])
+            .arg(target_dir().join("size")),
+    )?;
+
+    let cross = Cross::find(&[TARGET], "core")?;
+    process::capture(cross.cargo("build")?.args([
+        "--quiet",
+        "--release",
+        "--bins",
+        "--manifest-path",
+        PROBE,
+    ]))?;
+    let built = cross.output(TARGET, "release");
+    let code = ["client", "server"].map(|role| code::read(role, &built.join(role)));
+    Ok(Sizes {
+        types: types::read(&host, &built.join("types"))?,
+        code: code.into_iter().collect::<Result<_>>()?,
+    })
+}
+
+impl Sizes {
+    fn show(&self) {
+        println!("memory, bytes: {:>12} {:>8} {:>8}", "here", "32-bit", "aim");
+        for row in &self.types {
+            let aim = row
+                .aim()
+                .map_or_else(|| "-".to_owned(), |aim| aim.to_string());
+            println!(
+                "{:<17} {:>9} {:>8} {aim:>8}  {}",
+                row.name,
+                row.here,
+                row.small,
+                row.parts()
+            );
+        }
+        println!("\ncode, bytes, {TARGET}, optimised for size");
+        for code in &self.code {
+            println!("{code}");
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        for row in &self.types {
+            if let Some(aim) = row.aim()
+                && row.here.max(row.small) > aim
+            {
+                bail!(
+                    "a {} takes {} bytes, above its aim of {aim}",
+                    row.name,
+                    row.here
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let types: Vec<_> = self.types.iter().map(types::Row::to_json).collect();
+        let code: Vec<_> = self.code.iter().map(code::Code::to_json).collect();
+        json!({ "types": types, "code": { "target": TARGET, "programs": code } })
+    }
+}
