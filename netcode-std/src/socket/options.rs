@@ -1,0 +1,70 @@
+//! How a socket is made.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// What to ask of the operating system for a socket. Whatever it does not grant is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Bytes of each of the socket's two buffers. The system may have a lower limit: half is
+    /// asked for, then half of that, until it agrees.
+    pub buffer_bytes: usize,
+    /// Marks outgoing datagrams for routers that give some precedence (DSCP, 0 to 63). 46,
+    /// *expedited forwarding*, is the usual mark of games and voice.
+    pub dscp: Option<u8>,
+}
+
+impl Default for SocketOptions {
+    /// 4 MiB of buffer in each direction, as the reference asks for, and no mark.
+    fn default() -> Self {
+        Self {
+            buffer_bytes: 4 * 1024 * 1024,
+            dscp: None,
+        }
+    }
+}
+
+impl SocketOptions {
+    pub(super) fn bind(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM,
+            Some(Protocol::UDP),
+        )?;
+        if address.is_ipv6() {
+            // IPv4 has a socket of its own: no address comes in two forms.
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        self.size_buffers(&socket);
+        self.mark(&socket, address);
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    }
+
+    fn size_buffers(&self, socket: &Socket) {
+        let halves = || std::iter::successors(Some(self.buffer_bytes), |size| Some(size / 2));
+        let worth_it = |size: &usize| *size >= 64 * 1024;
+        let _ = halves()
+            .take_while(worth_it)
+            .find(|&size| socket.set_recv_buffer_size(size).is_ok());
+        let _ = halves()
+            .take_while(worth_it)
+            .find(|&size| socket.set_send_buffer_size(size).is_ok());
+    }
+
+    fn mark(&self, socket: &Socket, address: SocketAddr) {
+        let Some(dscp) = self.dscp else { return };
+        // The two low bits of the field are ECN's.
+        let field = u32::from(dscp & 63) << 2;
+        let _ = match address {
+            SocketAddr::V4(_) => socket.set_tos_v4(field),
+            #[cfg(unix)]
+            SocketAddr::V6(_) => socket.set_tclass_v6(field),
+            #[cfg(not(unix))]
+            SocketAddr::V6(_) => Ok(()),
+        };
+    }
+}
