@@ -243,8 +243,8 @@ mod tests {
     /// draft-irtf-cfrg-xchacha-03, appendix A.3.1.
     #[test]
     fn the_extended_construction_matches_the_published_vector() {
-        let key: [u8; 32] = core::array::from_fn(|i| 0x80 + i as u8);
-        let nonce: [u8; 24] = core::array::from_fn(|i| 0x40 + i as u8);
+        let key: [u8; 32] = core::array::from_fn(|i| 0x80 + u8::try_from(i).unwrap());
+        let nonce: [u8; 24] = core::array::from_fn(|i| 0x40 + u8::try_from(i).unwrap());
         let aad = hex::decode("50515253c0c1c2c3c4c5c6c7").unwrap();
         let plain = b"Ladies and Gentlemen of the class of '99: If I could offer you only one \
                       tip for the future, sunscreen would be it.";

@@ -48,7 +48,7 @@ fn payloads_of_every_size_cross_in_both_directions() {
     let n = world.connect(&Ticket::new(1));
     let payloads: Vec<Vec<u8>> = (1..=1200)
         .step_by(109)
-        .map(|len| vec![len as u8; len])
+        .map(|len| (0..len).map(|at| (len ^ at).to_le_bytes()[0]).collect())
         .collect();
     for payload in &payloads {
         world.client_sends(n, payload);

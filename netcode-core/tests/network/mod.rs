@@ -237,8 +237,8 @@ impl World {
             if self.rng.random_bool(self.weather.loss) {
                 continue;
             }
-            let jitter = self.weather.jitter.as_micros() as u64;
-            let delay = self.weather.latency.as_micros() as u64
+            let jitter = u64::try_from(self.weather.jitter.as_micros()).unwrap();
+            let delay = u64::try_from(self.weather.latency.as_micros()).unwrap()
                 + if jitter > 0 {
                     self.rng.next_u64() % jitter
                 } else {
