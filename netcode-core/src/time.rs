@@ -72,7 +72,7 @@ pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The longest step one call may advance [`Local`] time by.
+/// The longest step one call may advance a role's own time by.
 ///
 /// While connected, both roles want to be called ten times a second; a longer gap means that the
 /// process slept, was stopped in a debugger, or that its clock was set. None of that is silence of

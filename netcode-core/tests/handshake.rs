@@ -46,7 +46,7 @@ fn a_client_with_a_token_gets_a_slot_and_both_sides_are_told() {
 fn payloads_of_every_size_cross_in_both_directions() {
     let mut world = World::new(4);
     let n = world.connect(&Ticket::new(1));
-    let payloads: Vec<Vec<u8>> = (1..=1200)
+    let payloads: Vec<Vec<u8>> = (1..=1200_usize)
         .step_by(109)
         .map(|len| (0..len).map(|at| (len ^ at).to_le_bytes()[0]).collect())
         .collect();

@@ -3,8 +3,8 @@
 //! Most programs never come here: [`Client`](crate::client::Client) and
 //! [`Server`](crate::server::Server) do. It is public for tools, tests and fuzzers.
 //!
-//! - [`request`]: type 0, the connection request, which is not sealed.
-//! - [`sealed`]: types 1 to 6: a [`Header`] in the clear, a sealed [`Packet`] behind it.
+//! - [`ConnectionRequest`]: type 0, the connection request, which is not sealed.
+//! - Types 1 to 6: a [`Header`] in the clear, a sealed [`Packet`] behind it.
 
 mod request;
 mod sealed;

@@ -117,7 +117,7 @@ impl<C: Crypto> Server<'_, C> {
     }
 
     /// Writes the next datagram that is due into `out`, which needs
-    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES) at most. Call until `None`.
+    /// [`MAX_DATAGRAM_BYTES`] at most. Call until `None`.
     ///
     /// Time passes here: timeouts are found, half-open connections end. At most one datagram per
     /// client and tenth of a second comes of it, and ten when a client leaves.
