@@ -1,0 +1,228 @@
+//! All clients of the demonstration, and what they counted together.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use netcode_std::core::crypto::Key;
+use netcode_std::core::token::{TokenSpec, mint};
+use netcode_std::core::{ClientId, Timeout, UserData};
+use netcode_std::{RECEIVE_BUFFER_BYTES, Server, TransferError, generator, unix_time};
+
+use super::player::Player;
+use crate::failure::Failure;
+use crate::network::Network;
+
+/// Payloads under way at a time, all clients together: what fits the socket buffers a system
+/// grants without being asked, so that none is lost by our own haste.
+const MOST_IN_FLIGHT: usize = 96;
+
+/// How long the slowest client may take to connect.
+const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(60);
+
+/// Payloads, by what became of them.
+#[derive(Default)]
+pub(super) struct Totals {
+    pub(super) sent: u64,
+    pub(super) echoed: u64,
+    pub(super) lost: u64,
+    pub(super) late: u64,
+    pub(super) damaged: u64,
+    /// Microseconds of each of the last round trips.
+    pub(super) round_trips: Vec<u32>,
+}
+
+impl Totals {
+    pub(super) fn good(&mut self, took: Duration) {
+        const MOST: usize = 1 << 20;
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let at = usize::try_from(self.echoed).unwrap_or(0) % MOST;
+        match self.round_trips.get_mut(at) {
+            Some(oldest) => *oldest = micros,
+            None => self.round_trips.push(micros),
+        }
+        self.echoed += 1;
+    }
+}
+
+pub(super) struct Crowd {
+    players: Vec<Player>,
+    /// Whose turn it is to send.
+    next: usize,
+    /// Whether the last turn brought nothing.
+    idle: bool,
+    /// How long a payload may be under way before it counts as lost.
+    pub(super) patience: Duration,
+    pub(super) totals: Totals,
+}
+
+impl Crowd {
+    /// Mints a token for each and lets it begin. Every other one prefers IPv6, if the server has
+    /// it.
+    pub(super) fn invite(
+        clients: u32,
+        payload: usize,
+        key: &Key,
+        server: &Server<Network>,
+    ) -> Result<Self> {
+        let mut rng = generator()?;
+        let mut addresses = server.local_addresses();
+        let mut players = Vec::new();
+        for id in 1..=u64::from(clients) {
+            addresses.rotate_left(1);
+            let now = unix_time();
+            let spec = TokenSpec {
+                protocol_id: super::PROTOCOL_ID,
+                client_id: ClientId(id),
+                created: now,
+                expires: now.saturating_add_secs(PATIENCE_TO_CONNECT.as_secs()),
+                timeout: Timeout::from_secs(10),
+                public_addresses: addresses.get(..1).unwrap_or_default(),
+                internal_addresses: &[],
+                user_data: &UserData::ZERO,
+            };
+            let mut token = [0; 2048];
+            mint(&spec, key, &mut rng, &mut token)?;
+            let local = addresses
+                .first()
+                .map_or_else(|| any(true), |it| any(it.is_ipv4()));
+            players.push(Player::new(id, local, payload, &token)?);
+        }
+        Ok(Self {
+            players,
+            next: 0,
+            idle: false,
+            patience: PATIENCE_TO_CONNECT,
+            totals: Totals::default(),
+        })
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.players
+            .iter()
+            .all(|player| player.client.is_connected())
+    }
+
+    pub(super) fn connected_count(&self) -> usize {
+        self.players
+            .iter()
+            .filter(|player| !player.has_left())
+            .count()
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.players.iter().map(Player::in_flight).sum()
+    }
+
+    /// Whether there is nothing to do until something arrives.
+    pub(super) fn is_idle(&self) -> bool {
+        self.idle
+    }
+
+    pub(super) fn check_progress(&self, elapsed: Duration) -> Result<()> {
+        if elapsed < PATIENCE_TO_CONNECT {
+            return Ok(());
+        }
+        let missing = self
+            .players
+            .iter()
+            .filter(|player| !player.client.is_connected())
+            .count();
+        Err(Failure::NoConnection(format!("{missing} clients never connected")).into())
+    }
+
+    /// Fills the window, everybody in turn.
+    pub(super) fn send(&mut self, now: Instant) -> Result<()> {
+        let mut room = MOST_IN_FLIGHT.saturating_sub(self.in_flight());
+        let mut refused = 0;
+        while room > 0 && refused < self.players.len() {
+            self.next = (self.next + 1) % self.players.len();
+            let Some(player) = self.players.get_mut(self.next) else {
+                break;
+            };
+            if player.send(now, &mut self.totals)? {
+                room -= 1;
+                refused = 0;
+            } else {
+                refused += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every client's turn.
+    pub(super) fn update(&mut self, now: Instant) -> Result<()> {
+        for player in &mut self.players {
+            player.update(now)?;
+        }
+        let received = self.receive(now)?;
+        self.idle = received == 0;
+        for player in &mut self.players {
+            player.give_up(now, self.patience, &mut self.totals);
+        }
+        Ok(())
+    }
+
+    /// Takes in what came back, and sends nothing.
+    pub(super) fn receive(&mut self, now: Instant) -> Result<usize> {
+        let mut received = 0;
+        for player in &mut self.players {
+            received += player.receive(now, &mut self.totals)?;
+        }
+        Ok(received)
+    }
+
+    /// The server's side of an exchange: every payload goes back.
+    pub(super) fn echo(&self, server: &mut Server<Network>) -> Result<()> {
+        let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+        while let Some(message) = server.receive(&mut buffer)? {
+            match server.send(message.client, message.payload) {
+                Ok(()) | Err(TransferError::Send(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn first_half_leaves(&mut self, now: Instant) -> Result<()> {
+        let half = self.players.len() / 2;
+        for player in self.players.iter_mut().take(half) {
+            player.client.update(now)?;
+            player.client.disconnect()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn datagrams_out(&self) -> u64 {
+        self.players
+            .iter()
+            .map(|player| player.client.stats().datagrams_out)
+            .sum()
+    }
+
+    pub(super) fn datagrams_in(&self) -> u64 {
+        let each = self
+            .players
+            .iter()
+            .map(|player| player.client.stats().datagrams_in + player.client.dropped().total());
+        each.sum()
+    }
+
+    /// The handshakes' round trips, sorted.
+    pub(super) fn handshakes(&self) -> Vec<Duration> {
+        let stats = self.players.iter().map(|player| player.client.stats());
+        let mut times: Vec<Duration> = stats
+            .filter_map(|stats| stats.handshake_round_trip)
+            .collect();
+        times.sort_unstable();
+        times
+    }
+}
+
+fn any(ipv4: bool) -> SocketAddr {
+    if ipv4 {
+        (Ipv4Addr::LOCALHOST, 0).into()
+    } else {
+        (Ipv6Addr::LOCALHOST, 0).into()
+    }
+}

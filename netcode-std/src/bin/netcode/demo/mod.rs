@@ -1,0 +1,171 @@
+//! `netcode demo`: a server and its clients in one process, over real UDP, every byte checked.
+
+mod crowd;
+mod payload;
+mod player;
+mod summary;
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use netcode_std::core::ProtocolId;
+use netcode_std::core::address::AddressList;
+use netcode_std::core::crypto::Key;
+use netcode_std::core::server::ServerConfig;
+use netcode_std::{Server, UdpLink, generator};
+
+use self::crowd::Crowd;
+use self::summary::Summary;
+use crate::failure::Failure;
+use crate::network::{Network, NetworkArgs};
+use crate::signal::Stop;
+use crate::text::seconds;
+
+/// The demonstration's protocol id: "netcode!" in ASCII.
+const PROTOCOL_ID: ProtocolId = ProtocolId(0x6e65_7463_6f64_6521);
+
+/// Clients connect to a server over real UDP and exchange payloads, every byte checked
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How many clients connect
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    clients: u32,
+    /// How long they exchange payloads
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
+    seconds: Duration,
+    /// Bytes of each payload, 1 to 1200
+    #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=1200))]
+    payload: u16,
+    /// One JSON object, and no progress
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let stop = Stop::listen()?;
+    let key = Key::generate(&mut generator().context("the system has no randomness")?);
+    let mut server = start_server(args, &key)?;
+    let mut crowd = Crowd::invite(args.clients, args.payload.into(), &key, &server)?;
+    let progress = progress(args.json);
+
+    let began = Instant::now();
+    while !crowd.is_connected() {
+        step(&mut server, &mut crowd, &stop)?;
+        progress.set_message(format!(
+            "connecting: {} of {} clients",
+            server.connected_count(),
+            args.clients
+        ));
+        crowd.check_progress(began.elapsed())?;
+    }
+    let connecting = began.elapsed();
+    // Requests are not in a client's counters, so the books are opened behind the handshake.
+    let before = settle(&mut server, &mut crowd)?;
+
+    let began = Instant::now();
+    crowd.patience = args.network.longest_round_trip() + Duration::from_secs(1);
+    while began.elapsed() < args.seconds {
+        crowd.send(Instant::now())?;
+        step(&mut server, &mut crowd, &stop)?;
+        progress.set_message(format!("{} payloads came back", crowd.totals.echoed));
+    }
+    let exchanging = began.elapsed();
+    while crowd.in_flight() > 0 {
+        step(&mut server, &mut crowd, &stop)?;
+    }
+    let unexplained = settle(&mut server, &mut crowd)? - before;
+
+    let summary = Summary::new(args, &server, &crowd, connecting, exchanging, unexplained);
+    say_goodbye(&mut server, &mut crowd, args)?;
+    progress.finish_and_clear();
+    summary.show(args.json)?;
+    summary.verdict()
+}
+
+/// IPv4 and IPv6, or the one the system has.
+fn start_server(args: &Args, key: &Key) -> Result<Server<Network>> {
+    let families: [SocketAddr; 2] = [
+        (Ipv4Addr::LOCALHOST, 0).into(),
+        (Ipv6Addr::LOCALHOST, 0).into(),
+    ];
+    let usable: Vec<SocketAddr> = families
+        .into_iter()
+        .filter(|&address| {
+            UdpLink::bind(&[address], &netcode_std::SocketOptions::default()).is_ok()
+        })
+        .collect();
+    let link = args.network.bind(&usable, None)?;
+    let config = ServerConfig::new(
+        PROTOCOL_ID,
+        key.clone(),
+        AddressList::EMPTY,
+        args.clients as usize,
+    );
+    Ok(Server::with_link(link, config)?)
+}
+
+fn progress(json: bool) -> ProgressBar {
+    let target = if json {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
+    let progress = ProgressBar::with_draw_target(None, target);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+        progress.set_style(style);
+    }
+    progress.enable_steady_tick(Duration::from_millis(100));
+    progress
+}
+
+/// One turn of the server and of every client.
+fn step(server: &mut Server<Network>, crowd: &mut Crowd, stop: &Stop) -> Result<()> {
+    if stop.wanted() {
+        return Err(anyhow!("stopped before the end"));
+    }
+    let now = Instant::now();
+    server.update(now)?;
+    crowd.echo(server)?;
+    while server.poll_event().is_some() {}
+    crowd.update(now)?;
+    if crowd.is_idle() {
+        server.wait(Duration::from_millis(1))?;
+    }
+    Ok(())
+}
+
+/// Empties every socket, sending nothing, and counts the datagrams that neither arrived nor fell
+/// to the simulator.
+fn settle(server: &mut Server<Network>, crowd: &mut Crowd) -> Result<i128> {
+    server.update(Instant::now())?;
+    crowd.echo(server)?;
+    crowd.receive(Instant::now())?;
+    let (stats, network) = (server.stats(), server.link().stats());
+    let sent = stats.datagrams_out + crowd.datagrams_out() + network.duplicated;
+    let held = network.lost + server.link().under_way() as u64;
+    let arrived = stats.datagrams_in + crowd.datagrams_in();
+    Ok(i128::from(sent) - i128::from(held) - i128::from(arrived))
+}
+
+/// Half of the clients leave, and the server sends the other half home; both sides see it.
+fn say_goodbye(server: &mut Server<Network>, crowd: &mut Crowd, args: &Args) -> Result<()> {
+    crowd.first_half_leaves(Instant::now())?;
+    server.disconnect_all()?;
+    let limit = Duration::from_secs(11) + args.network.longest_round_trip();
+    let began = Instant::now();
+    while server.connected_count() > 0 || crowd.connected_count() > 0 {
+        server.update(Instant::now())?;
+        crowd.echo(server)?;
+        while server.poll_event().is_some() {}
+        crowd.update(Instant::now())?;
+        if began.elapsed() > limit {
+            return Err(Failure::Lost("a disconnect was never seen".to_owned()).into());
+        }
+        server.wait(Duration::from_millis(1))?;
+    }
+    Ok(())
+}

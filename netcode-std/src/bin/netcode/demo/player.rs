@@ -1,0 +1,80 @@
+//! One client of the demonstration.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use netcode_std::core::client::ClientState;
+use netcode_std::{Client, RECEIVE_BUFFER_BYTES};
+
+use super::crowd::Totals;
+use super::payload::{Echo, Outstanding};
+use crate::failure::Failure;
+
+pub(super) struct Player {
+    pub(super) client: Client,
+    outstanding: Outstanding,
+}
+
+impl Player {
+    /// Begins to connect. `local` is where it sends from.
+    pub(super) fn new(id: u64, local: SocketAddr, payload: usize, token: &[u8]) -> Result<Self> {
+        let mut client = Client::bind(&[local]).with_context(|| {
+            format!("client {id} has no socket; try fewer, or raise the limit (`ulimit -n`)")
+        })?;
+        client.connect(token)?;
+        Ok(Self {
+            client,
+            outstanding: Outstanding::new(id, payload),
+        })
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.outstanding.len()
+    }
+
+    /// Sends a payload; false if too many are under way.
+    pub(super) fn send(&mut self, now: Instant, totals: &mut Totals) -> Result<bool> {
+        if !self.client.is_connected() || !self.outstanding.has_room() {
+            return Ok(false);
+        }
+        let payload = self.outstanding.next(now);
+        self.client.send(&payload)?;
+        totals.sent += 1;
+        Ok(true)
+    }
+
+    pub(super) fn update(&mut self, now: Instant) -> Result<()> {
+        self.client.update(now)?;
+        while self.client.poll_event().is_some() {}
+        match self.client.state() {
+            state if state.is_error() => {
+                Err(Failure::NoConnection(format!("a client failed: {}", state.as_str())).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes in and checks what came back; says how many payloads that were.
+    pub(super) fn receive(&mut self, now: Instant, totals: &mut Totals) -> Result<usize> {
+        let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+        let mut received = 0;
+        while let Some(payload) = self.client.receive(&mut buffer)? {
+            received += 1;
+            match self.outstanding.check(payload.bytes, now) {
+                Echo::Good(took) => totals.good(took),
+                Echo::Late => totals.late += 1,
+                Echo::Damaged => totals.damaged += 1,
+            }
+        }
+        Ok(received)
+    }
+
+    pub(super) fn give_up(&mut self, now: Instant, patience: Duration, totals: &mut Totals) {
+        totals.lost += self.outstanding.give_up(now, patience);
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.client.state() == ClientState::Disconnected
+    }
+}

@@ -1,0 +1,52 @@
+//! How the command ends when it does not end well.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Shown below `--help`.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  something could not be done; the message says what
+  2  the command line was not understood
+  3  no connection: denied, timed out, or the token is no good
+  4  connected, but payloads were lost or damaged";
+
+/// A failure with an exit code of its own; anything else ends with 1.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A client that never connected, or lost its connection.
+    NoConnection(String),
+    /// Payloads that did not arrive as they were sent.
+    Lost(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoConnection(text) | Self::Lost(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Says on standard error what went wrong, and gives the exit code for it.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("netcode: {error:#}");
+    match error.downcast_ref() {
+        Some(Failure::NoConnection(_)) => ExitCode::from(3),
+        Some(Failure::Lost(_)) => ExitCode::from(4),
+        None => ExitCode::FAILURE,
+    }
+}
+
+/// Whoever read our output has seen enough: `netcode … | head`.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

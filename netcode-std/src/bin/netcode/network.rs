@@ -1,0 +1,125 @@
+//! A good network, or a bad one on request.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use netcode_std::{Conditions, Link, Simulator, SimulatorStats, SocketOptions, UdpLink};
+
+use crate::text::{milliseconds, percent};
+
+/// What to do to datagrams before they leave and after they arrive.
+#[derive(clap::Args, Clone, Copy)]
+#[command(next_help_heading = "A bad network")]
+pub(crate) struct NetworkArgs {
+    /// Percent of datagrams to lose, in each direction
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
+    loss: f64,
+    /// Percent of datagrams to deliver twice
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
+    duplicates: f64,
+    /// Milliseconds each datagram takes at least
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = milliseconds)]
+    latency: Duration,
+    /// Milliseconds it may take longer; reorders datagrams
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = milliseconds)]
+    jitter: Duration,
+    /// What decides which datagram meets with what
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+}
+
+impl NetworkArgs {
+    fn conditions(&self) -> Conditions {
+        Conditions {
+            latency: self.latency,
+            jitter: self.jitter,
+            loss: self.loss,
+            duplicates: self.duplicates,
+            seed: self.seed,
+        }
+    }
+
+    /// How long a datagram and its answer may take, with the simulator on one end.
+    pub(crate) fn longest_round_trip(&self) -> Duration {
+        (self.latency + self.jitter) * 2
+    }
+
+    /// Binds sockets and puts the bad network in front of them, if one was asked for.
+    pub(crate) fn bind(&self, addresses: &[SocketAddr], dscp: Option<u8>) -> Result<Network> {
+        let options = SocketOptions {
+            dscp,
+            ..SocketOptions::default()
+        };
+        let link = UdpLink::bind(addresses, &options).with_context(|| {
+            let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            format!("cannot bind {}", names.join(" and "))
+        })?;
+        let perfect = Conditions {
+            seed: self.seed,
+            ..Conditions::default()
+        };
+        Ok(if self.conditions() == perfect {
+            Network::Good(link)
+        } else {
+            Network::Bad(Box::new(Simulator::new(link, self.conditions())))
+        })
+    }
+}
+
+/// Sockets, perhaps behind the simulator.
+pub(crate) enum Network {
+    Good(UdpLink),
+    Bad(Box<Simulator<UdpLink>>),
+}
+
+impl Network {
+    fn link(&mut self) -> &mut dyn Link {
+        match self {
+            Self::Good(link) => link,
+            Self::Bad(link) => &mut **link,
+        }
+    }
+
+    /// What the bad network did.
+    pub(crate) fn stats(&self) -> SimulatorStats {
+        match self {
+            Self::Good(_) => SimulatorStats::default(),
+            Self::Bad(simulator) => simulator.stats(),
+        }
+    }
+
+    /// Datagrams the bad network still holds.
+    pub(crate) fn under_way(&self) -> usize {
+        match self {
+            Self::Good(_) => 0,
+            Self::Bad(simulator) => simulator.under_way(),
+        }
+    }
+}
+
+impl Link for Network {
+    fn turn(&mut self, now: Instant) {
+        self.link().turn(now);
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+        self.link().receive(buffer)
+    }
+
+    fn send(&mut self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+        self.link().send(to, datagram)
+    }
+
+    fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        self.link().wait(timeout)
+    }
+
+    fn local_addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::Good(link) => link.local_addresses(),
+            Self::Bad(link) => link.local_addresses(),
+        }
+    }
+}

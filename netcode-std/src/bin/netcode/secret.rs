@@ -1,0 +1,98 @@
+//! Keys come from files or the environment. A command line can be read by every user of the
+//! machine, so no key is ever taken from it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use netcode_std::core::crypto::Key;
+use zeroize::Zeroizing;
+
+/// The variable that holds the key itself, as 64 hexadecimal digits.
+pub(crate) const KEY_VARIABLE: &str = "NETCODE_KEY";
+
+/// Where the private key is: the one a backend and its servers share.
+#[derive(clap::Args)]
+pub(crate) struct KeyArgs {
+    /// File with the private key, as `netcode keygen` writes it [or the key itself in the
+    /// environment variable NETCODE_KEY]
+    #[arg(long = "key", value_name = "FILE", env = "NETCODE_KEY_FILE")]
+    file: Option<PathBuf>,
+}
+
+impl KeyArgs {
+    /// The key, if one was named.
+    pub(crate) fn read(&self) -> Result<Option<Key>> {
+        if let Some(file) = &self.file {
+            return read_key_file(file).map(Some);
+        }
+        match std::env::var(KEY_VARIABLE) {
+            Ok(text) => parse_key(&Zeroizing::new(text))
+                .map(Some)
+                .with_context(|| format!("the environment variable {KEY_VARIABLE}")),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(error) => Err(error).context(KEY_VARIABLE),
+        }
+    }
+
+    /// The key, which this command cannot do without.
+    pub(crate) fn require(&self) -> Result<Key> {
+        self.read()?.ok_or_else(|| {
+            anyhow!(
+                "no private key: make one with `netcode keygen --out game.key` and name it with \
+                 `--key game.key`, or put it into the environment variable {KEY_VARIABLE}"
+            )
+        })
+    }
+}
+
+/// Reads a file of 64 hexadecimal digits.
+pub(crate) fn read_key_file(path: &Path) -> Result<Key> {
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("cannot read the key file {}", path.display()))?;
+    parse_key(&Zeroizing::new(text)).with_context(|| format!("the key file {}", path.display()))
+}
+
+fn parse_key(text: &str) -> Result<Key> {
+    let text = text.trim();
+    let mut bytes = Zeroizing::new([0; 32]);
+    // The message must not repeat what may be most of a key.
+    if hex::decode_to_slice(text, &mut *bytes).is_err() {
+        bail!(
+            "is not a key: it must be 64 hexadecimal digits, and it is {} characters{}",
+            text.chars().count(),
+            if text.len() == 64 {
+                ", not all of them digits"
+            } else {
+                ""
+            }
+        );
+    }
+    Ok(Key::from_bytes(*bytes))
+}
+
+/// Writes a secret to a file that is new and that only its owner can read.
+pub(crate) fn write_new(path: &Path, key: &Key) -> Result<()> {
+    let text = Zeroizing::new(format!(
+        "{}\n",
+        *Zeroizing::new(hex::encode(key.as_bytes()))
+    ));
+    let mut file = create_private(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => anyhow!(
+            "{} is there already, and a key is never overwritten: choose another name",
+            path.display()
+        ),
+        _ => anyhow!("cannot create {}: {error}", path.display()),
+    })?;
+    file.write_all(text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn create_private(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

@@ -1,0 +1,100 @@
+//! Lines on standard output, and numbers as people write them.
+
+use std::fmt;
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use netcode_std::core::ProtocolId;
+
+/// Prints a line. A reader that has gone is an error, not a panic.
+pub(crate) fn print(line: fmt::Arguments<'_>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_fmt(line)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// Prints one JSON object on a line of its own.
+pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
+    print(format_args!("{value}"))
+}
+
+/// A protocol id: decimal, or hexadecimal after `0x`.
+pub(crate) fn protocol_id(text: &str) -> Result<ProtocolId> {
+    let digits = text.replace('_', "");
+    let parsed = match digits.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => digits.parse(),
+    };
+    parsed
+        .map(ProtocolId)
+        .map_err(|_| anyhow!("not a number from 0 to 2^64 - 1, such as 42 or 0x6d79_6761_6d65"))
+}
+
+/// Seconds, with a fraction if need be.
+pub(crate) fn seconds(text: &str) -> Result<Duration> {
+    number(text).and_then(|value| {
+        Duration::try_from_secs_f64(value).map_err(|_| anyhow!("not a number of seconds"))
+    })
+}
+
+/// Milliseconds, with a fraction if need be.
+pub(crate) fn milliseconds(text: &str) -> Result<Duration> {
+    number(text).and_then(|value| {
+        Duration::try_from_secs_f64(value / 1000.0)
+            .map_err(|_| anyhow!("not a number of milliseconds"))
+    })
+}
+
+/// Percent, as a share of one.
+pub(crate) fn percent(text: &str) -> Result<f64> {
+    match number(text.strip_suffix('%').unwrap_or(text))? {
+        value if (0.0..=100.0).contains(&value) => Ok(value / 100.0),
+        _ => Err(anyhow!("not from 0 to 100 percent")),
+    }
+}
+
+fn number(text: &str) -> Result<f64> {
+    text.parse().map_err(|_| anyhow!("not a number"))
+}
+
+/// A duration in milliseconds, for people.
+pub(crate) fn show_millis(duration: Duration) -> String {
+    format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
+}
+
+/// Bytes as people read them: text if it is text, else hexadecimal.
+pub(crate) fn show_payload(payload: &[u8]) -> String {
+    match std::str::from_utf8(payload) {
+        Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),
+        _ => format!("0x{}", hex::encode(payload)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocol_ids_are_decimal_or_hexadecimal() {
+        assert_eq!(protocol_id("42").unwrap(), ProtocolId(42));
+        assert_eq!(protocol_id("0x1122_3344").unwrap(), ProtocolId(0x1122_3344));
+        assert!(protocol_id("-1").is_err());
+        assert!(protocol_id("0x").is_err());
+    }
+
+    #[test]
+    fn percent_is_a_share_of_one() {
+        assert_eq!(percent("20").unwrap(), 0.2);
+        assert_eq!(percent("20%").unwrap(), 0.2);
+        assert!(percent("101").is_err());
+        assert!(percent("NaN").is_err());
+    }
+
+    #[test]
+    fn only_text_is_shown_as_text() {
+        assert_eq!(show_payload(b"hello"), "hello");
+        assert_eq!(show_payload(b"\x1b[2J"), "0x1b5b324a");
+    }
+}

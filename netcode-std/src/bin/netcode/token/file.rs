@@ -1,0 +1,66 @@
+//! Tokens in files: 2048 bytes as they are, or the same as base64 text, as web backends send it.
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// A token's bytes.
+pub(crate) const TOKEN_BYTES: usize = 2048;
+
+/// No file with a token in any form is longer.
+const LONGEST_FILE: u64 = 16 * 1024;
+
+/// Reads a token file in either form; `-` is standard input.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    let bytes = read_raw(path)?;
+    if bytes.len() == TOKEN_BYTES {
+        return Ok(bytes);
+    }
+    match decode(&bytes) {
+        Some(token) => Ok(token),
+        None => bail!(
+            "{} holds no connect token: that is {TOKEN_BYTES} bytes, or the same as base64 text, \
+             and this is {} bytes of something else",
+            path.display(),
+            bytes.len()
+        ),
+    }
+}
+
+/// The bytes of a small file; `-` is standard input.
+fn read_raw(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let result = if path.as_os_str() == "-" {
+        std::io::stdin()
+            .lock()
+            .take(LONGEST_FILE)
+            .read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut bytes))
+    };
+    result.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(bytes)
+}
+
+fn decode(text: &[u8]) -> Option<Vec<u8>> {
+    let dense: Vec<u8> = text
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let token = STANDARD.decode(dense).ok()?;
+    (token.len() == TOKEN_BYTES).then_some(token)
+}
+
+/// Writes a token as base64 text to standard output, or as it is to a file.
+pub(crate) fn write(path: Option<&Path>, token: &[u8]) -> Result<()> {
+    let Some(path) = path else {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", STANDARD.encode(token))?;
+        return Ok(());
+    };
+    std::fs::write(path, token).with_context(|| format!("cannot write {}", path.display()))
+}

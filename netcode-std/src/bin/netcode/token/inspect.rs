@@ -1,0 +1,160 @@
+//! `netcode token inspect`.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow};
+use netcode_std::core::UserData;
+use netcode_std::core::address::Addresses;
+use netcode_std::core::crypto::RustCrypto;
+use netcode_std::core::token::{PrivateToken, PublicToken};
+use netcode_std::unix_time;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::file;
+use crate::secret::KeyArgs;
+use crate::text::{print, print_json, show_payload};
+
+/// Show what is in a token; with the private key, also what only its servers can read
+///
+/// Session keys are never shown.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The token, as bytes or as base64 text; `-` is standard input
+    file: PathBuf,
+    #[command(flatten)]
+    key: KeyArgs,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let bytes = Zeroizing::new(file::read(&args.file)?);
+    let token = PublicToken::parse(&bytes)?;
+    let opened = match args.key.read()? {
+        Some(key) => Some(Zeroizing::new(
+            token.open_private(&RustCrypto, &key).map_err(|_| {
+                anyhow!(
+                    "the private part does not open: this is not the key it was minted with, or \
+                     the token was changed"
+                )
+            })?,
+        )),
+        None => None,
+    };
+    let private = opened
+        .as_deref()
+        .map(PrivateToken::parse)
+        .transpose()
+        .map_err(|error| anyhow!("the private part opens but cannot be read: {error}"))?;
+    if args.json {
+        print_json(&to_json(&token, private.as_ref()))
+    } else {
+        show(&token, private.as_ref())
+    }
+}
+
+fn to_json(token: &PublicToken<'_>, private: Option<&PrivateToken<'_>>) -> serde_json::Value {
+    let mut value = json!({
+        "protocol_id": token.protocol_id.0,
+        "created": token.created.as_secs(),
+        "expires": token.expires.as_secs(),
+        "expired": token.expires <= unix_time(),
+        "timeout_seconds": token.timeout.as_secs(),
+        "servers": list(token.addresses),
+        "nonce": hex::encode(token.nonce.0),
+    });
+    if let (Some(private), Some(value)) = (private, value.as_object_mut()) {
+        let part = json!({
+            "client_id": private.client_id.0,
+            "timeout_seconds": private.timeout.as_secs(),
+            "servers": list(private.addresses),
+            "user_data": hex::encode(private.user_data),
+            "session_keys_match": private.keys == token.keys,
+        });
+        value.insert("private".to_owned(), part);
+    }
+    value
+}
+
+fn show(token: &PublicToken<'_>, private: Option<&PrivateToken<'_>>) -> Result<()> {
+    let now = unix_time().as_secs();
+    let (created, expires) = (token.created.as_secs(), token.expires.as_secs());
+    print(format_args!(
+        "protocol id  {} (0x{:x})",
+        token.protocol_id, token.protocol_id.0
+    ))?;
+    print(format_args!(
+        "created      {created} ({})",
+        relative(created, now)
+    ))?;
+    print(format_args!(
+        "expires      {expires} ({})",
+        relative(expires, now)
+    ))?;
+    print(format_args!(
+        "timeout      {}",
+        timeout(token.timeout.as_secs())
+    ))?;
+    print(format_args!(
+        "servers      {}",
+        list(token.addresses).join(" ")
+    ))?;
+    let Some(private) = private else {
+        return print(format_args!(
+            "private part sealed; name the key with --key to open it"
+        ));
+    };
+    print(format_args!("private part"))?;
+    print(format_args!("  client id  {}", private.client_id))?;
+    print(format_args!(
+        "  timeout    {}",
+        timeout(private.timeout.as_secs())
+    ))?;
+    print(format_args!(
+        "  servers    {}",
+        list(private.addresses).join(" ")
+    ))?;
+    print(format_args!(
+        "  user data  {}",
+        user_data(private.user_data)
+    ))?;
+    if private.keys != token.keys {
+        print(format_args!(
+            "  its session keys differ from the public ones: it cannot work"
+        ))?;
+    }
+    Ok(())
+}
+
+fn list(addresses: Addresses<'_>) -> Vec<String> {
+    addresses.iter().map(|it| it.to_string()).collect()
+}
+
+fn relative(time: u64, now: u64) -> String {
+    match time.checked_sub(now) {
+        Some(0) => "now".to_owned(),
+        Some(ahead) => format!("in {ahead} s"),
+        None => format!("{} s ago", now.saturating_sub(time)),
+    }
+}
+
+fn timeout(seconds: i32) -> String {
+    if seconds > 0 {
+        format!("{seconds} s of silence")
+    } else {
+        "never".to_owned()
+    }
+}
+
+fn user_data(bytes: &[u8]) -> String {
+    if *bytes == UserData::ZERO.0 {
+        return "none".to_owned();
+    }
+    let end = bytes
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last.saturating_add(1));
+    show_payload(bytes.get(..end).unwrap_or(bytes))
+}

@@ -1,0 +1,93 @@
+//! `netcode token mint`.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use netcode_std::core::token::{TokenSpec, mint};
+use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
+use netcode_std::{generator, unix_time};
+
+use super::file;
+use crate::secret::KeyArgs;
+use crate::text::protocol_id;
+
+/// Mint a token that lets one client into one of the servers it names
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    key: KeyArgs,
+    /// The application, the same for client, server and token
+    #[arg(long, value_parser = protocol_id)]
+    protocol_id: ProtocolId,
+    /// Who the client is
+    #[arg(long)]
+    client_id: u64,
+    /// A server the client may try, 1 to 32 of them, in order: 203.0.113.7:40000,
+    /// [2001:db8::7]:40000, or a name and a port
+    #[arg(long = "server", value_name = "HOST:PORT", required = true)]
+    servers: Vec<String>,
+    /// The same servers by the addresses they know themselves by, if those are others
+    #[arg(long = "internal", value_name = "HOST:PORT")]
+    internal: Vec<String>,
+    /// Seconds until the token is worth nothing
+    #[arg(long, value_name = "SECONDS", default_value_t = 45)]
+    expires_in: u64,
+    /// Seconds of silence that end the session; 0 or less: none do
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10,
+        allow_hyphen_values = true
+    )]
+    timeout: i32,
+    /// Text for the server that the client cannot read, 256 bytes at most
+    #[arg(long, value_name = "TEXT", conflicts_with = "user_data_file")]
+    user_data: Option<String>,
+    /// A file of bytes for the server that the client cannot read, 256 at most
+    #[arg(long, value_name = "FILE")]
+    user_data_file: Option<PathBuf>,
+    /// File for the token's 2048 bytes; without it, base64 text goes to standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let now = unix_time();
+    let spec = TokenSpec {
+        protocol_id: args.protocol_id,
+        client_id: ClientId(args.client_id),
+        created: now,
+        expires: now.saturating_add_secs(args.expires_in),
+        timeout: Timeout::from_secs(args.timeout),
+        public_addresses: &resolve(&args.servers)?,
+        internal_addresses: &resolve(&args.internal)?,
+        user_data: &user_data(args)?,
+    };
+    let mut token = [0; file::TOKEN_BYTES];
+    mint(&spec, &args.key.require()?, &mut generator()?, &mut token)?;
+    file::write(args.out.as_deref(), &token)
+}
+
+fn user_data(args: &Args) -> Result<UserData> {
+    let bytes = match (&args.user_data, &args.user_data_file) {
+        (Some(text), _) => text.clone().into_bytes(),
+        (None, Some(path)) => {
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?
+        }
+        (None, None) => Vec::new(),
+    };
+    Ok(UserData::from_slice(&bytes)?)
+}
+
+/// Every address of every host, in order.
+pub(crate) fn resolve(hosts: &[String]) -> Result<Vec<SocketAddr>> {
+    let mut addresses = Vec::new();
+    for host in hosts {
+        let found = host.to_socket_addrs().with_context(|| {
+            format!("`{host}` is no address: write 203.0.113.7:40000, [2001:db8::7]:40000, or a name and a port")
+        })?;
+        addresses.extend(found);
+    }
+    Ok(addresses)
+}
