@@ -21,7 +21,8 @@ use crate::text::{print, print_json, show_payload};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The token, as bytes or as base64 text; `-` is standard input
-    file: PathBuf,
+    #[arg(value_name = "FILE")]
+    token: PathBuf,
     #[command(flatten)]
     key: KeyArgs,
     /// One JSON object
@@ -30,7 +31,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let bytes = Zeroizing::new(file::read(&args.file)?);
+    let bytes = Zeroizing::new(file::read(&args.token)?);
     let token = PublicToken::parse(&bytes)?;
     let opened = match args.key.read()? {
         Some(key) => Some(Zeroizing::new(

@@ -1,0 +1,118 @@
+//! What a backend does with the `netcode` command: keys and tokens.
+#![cfg(feature = "command")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "tests stop where they fail, and share a module"
+)]
+
+mod command;
+
+use command::{fail, folder, netcode, run, succeed};
+use serde_json::{Value, json};
+
+#[test]
+fn without_arguments_it_shows_its_help_and_the_exit_codes() {
+    let output = run(&folder("help"), "");
+    let text = String::from_utf8_lossy(&output.stderr);
+    for word in ["demo", "keygen", "token", "server", "client", "Exit codes"] {
+        assert!(text.contains(word), "{text}");
+    }
+}
+
+#[test]
+fn a_key_is_drawn_into_a_file_that_is_never_overwritten() {
+    let folder = folder("keygen");
+    let file = folder.join("game.key");
+    let key = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(hex::decode(key.trim()).unwrap().len(), 32);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    assert!(fail(&folder, "keygen --out game.key", 1).contains("never overwritten"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), key);
+    assert_ne!(succeed(&folder, "keygen"), succeed(&folder, "keygen"));
+}
+
+#[test]
+fn a_token_shows_its_private_part_only_with_the_key() {
+    let folder = folder("inspect");
+    succeed(&folder, "keygen --out other.key");
+    succeed(
+        &folder,
+        "token mint --key game.key --protocol-id 0x2a --client-id 7 --server 127.0.0.1:40000 \
+         --server [::1]:40000 --internal 10.0.0.1:40000 --timeout -1 --user-data secret \
+         --out 7.token",
+    );
+    let public = succeed(&folder, "token inspect 7.token --json");
+    let public: Value = serde_json::from_str(&public).unwrap();
+    assert_eq!(public["protocol_id"], 42);
+    assert_eq!(public["timeout_seconds"], -1);
+    assert_eq!(public["servers"], json!(["127.0.0.1:40000", "[::1]:40000"]));
+    assert_eq!(public["expired"], false);
+    assert!(public.get("private").is_none());
+
+    let opened = succeed(&folder, "token inspect 7.token --json --key game.key");
+    let opened: Value = serde_json::from_str(&opened).unwrap();
+    assert_eq!(opened["private"]["client_id"], 7);
+    assert_eq!(opened["private"]["servers"], json!(["10.0.0.1:40000"]));
+    assert_eq!(opened["private"]["session_keys_match"], true);
+
+    let text = succeed(&folder, "token inspect 7.token --key game.key");
+    assert!(text.contains("client id  7"), "{text}");
+    assert!(text.contains("user data  secret"), "{text}");
+    let refusal = fail(&folder, "token inspect 7.token --key other.key", 1);
+    assert!(refusal.contains("not the key"), "{refusal}");
+}
+
+#[test]
+fn a_token_can_travel_as_base64_and_the_key_in_the_environment() {
+    let folder = folder("base64");
+    let key = succeed(&folder, "keygen");
+    let mint = "token mint --protocol-id 42 --client-id 7 --server 127.0.0.1:40000";
+    let refusal = fail(&folder, mint, 1);
+    assert!(refusal.contains("keygen"), "{refusal}");
+    let minted = netcode(&folder)
+        .args(mint.split_whitespace())
+        .env("NETCODE_KEY", key.trim())
+        .output()
+        .unwrap();
+    assert!(minted.status.success());
+    std::fs::write(folder.join("7.txt"), &minted.stdout).unwrap();
+    let shown = succeed(&folder, "token inspect 7.txt");
+    assert!(shown.contains("protocol id  42"), "{shown}");
+}
+
+#[test]
+fn what_is_no_key_and_what_is_no_token_is_refused_in_words() {
+    let folder = folder("refusals");
+    let refusal = fail(&folder, "token inspect missing.token", 1);
+    assert!(refusal.contains("cannot read missing.token"), "{refusal}");
+    std::fs::write(folder.join("bad.token"), [0; 100]).unwrap();
+    let refusal = fail(&folder, "token inspect bad.token", 1);
+    assert!(refusal.contains("2048 bytes"), "{refusal}");
+
+    std::fs::write(folder.join("short.key"), "abcd").unwrap();
+    let mint = "token mint --protocol-id 1 --client-id 1 --key";
+    let refusal = fail(
+        &folder,
+        &format!("{mint} short.key --server 127.0.0.1:1"),
+        1,
+    );
+    assert!(refusal.contains("64 hexadecimal digits"), "{refusal}");
+    assert!(!refusal.contains("abcd"), "{refusal}");
+    let refusal = fail(&folder, &format!("{mint} game.key --server nowhere"), 1);
+    assert!(refusal.contains("is no address"), "{refusal}");
+}
+
+#[test]
+fn numbers_out_of_range_are_not_understood() {
+    let folder = folder("usage");
+    for words in ["demo --payload 1201", "demo --loss 101", "demo --clients 0"] {
+        fail(&folder, words, 2);
+    }
+}
