@@ -99,11 +99,15 @@ pub(crate) struct TimerTables<'s> {
 /// history, eight tokens a slot is what the reference uses.
 ///
 /// ```
+/// use std::sync::Mutex;
+///
 /// use netcode_core::server::StaticStorage;
 ///
-/// static mut _EXAMPLE: StaticStorage<4, 8, 32> = StaticStorage::new();
-/// let mut storage = StaticStorage::<4, 8, 32>::new();
-/// let _tables = storage.tables();
+/// // On a microcontroller, `static_cell::ConstStaticCell` does what the mutex does here.
+/// static STORAGE: Mutex<StaticStorage<4, 8, 32>> = Mutex::new(StaticStorage::new());
+///
+/// let mut storage = STORAGE.lock().unwrap();
+/// let tables = storage.tables();
 /// ```
 pub struct StaticStorage<const SLOTS: usize, const HALF_OPEN: usize, const TOKENS: usize> {
     slots: [Slot; SLOTS],
