@@ -107,3 +107,8 @@ pub const RECEIVE_BUFFER_BYTES: usize = 1500;
 pub(crate) type DefaultCrypto = NativeCrypto;
 #[cfg(not(feature = "native-crypto"))]
 pub(crate) type DefaultCrypto = netcode_core::crypto::RustCrypto;
+
+/// The examples of the project's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
