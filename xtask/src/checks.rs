@@ -61,16 +61,6 @@ pub(crate) fn vectors() -> Result<Outcome> {
     )
 }
 
-pub(crate) fn deny() -> Result<Outcome> {
-    if !process::succeeds(cargo("deny").arg("--version")) {
-        return Ok(Outcome::Skipped(
-            "cargo-deny is missing: cargo install cargo-deny".into(),
-        ));
-    }
-    run(cargo("deny").args(["--all-features", "check"]))?;
-    Ok(Outcome::Passed)
-}
-
 /// Runs `cargo test …` and counts. A run that failed before or beside its tests counts as one
 /// failure, and so does a run without a test: it has proven nothing.
 pub(crate) fn test(command: &mut Command) -> Result<Outcome> {

@@ -5,6 +5,7 @@
 //! | `steps` | the one ordered table of steps |
 //! | `run` | running steps, and counting what passed |
 //! | `checks` | the steps that are one command of cargo |
+//! | `deny` | licences and advisories of what is linked |
 //! | `features` | every combination of the core's features |
 //! | `no_std` | builds for bare metal |
 //! | `size` | bytes of memory and of code |
@@ -12,6 +13,7 @@
 //! | `process`, `workspace` | commands, and where things are |
 
 mod checks;
+mod deny;
 mod features;
 mod no_std;
 mod process;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{checks, features, no_std, size};
+use crate::{checks, deny, features, no_std, size};
 
 /// Something that is run and passes or fails.
 pub(crate) struct Step {
@@ -80,9 +80,14 @@ pub(crate) const STEPS: &[Step] = &[
     },
     // Later: `firmware` in an emulator and `web` in a browser, both through `toolchain::Cross`.
     Step {
-        name: "deny",
-        about: "Licences and advisories of what we use",
-        run: checks::deny,
+        name: "licences",
+        about: "Licences and sources of what we use",
+        run: deny::licences,
+    },
+    Step {
+        name: "advisories",
+        about: "Known holes in what we use",
+        run: deny::advisories,
     },
 ];
 
