@@ -8,6 +8,7 @@ use netcode_core::client::{ClientEvent, ClientState, Received};
 use netcode_core::server::Server;
 use netcode_core::{ClientIndex, ConnectionStats, SendError, Sequence, server};
 
+use crate::client::Payload;
 use crate::clock::Clock;
 use crate::{DefaultCrypto, RECEIVE_BUFFER_BYTES};
 
@@ -138,7 +139,16 @@ impl LocalClient {
 
     /// Where it stands: connected, or disconnected for good.
     pub fn state(&self) -> ClientState {
-        self.core.state()
+        if self.server_left() {
+            ClientState::Disconnected
+        } else {
+            self.core.state()
+        }
+    }
+
+    /// Whether payloads can be sent.
+    pub fn is_connected(&self) -> bool {
+        self.state() == ClientState::Connected
     }
 
     /// Its slot, while connected.
@@ -152,10 +162,14 @@ impl LocalClient {
         self.core.poll_event()
     }
 
-    fn follow(&mut self) {
+    /// Whether the server has ended the session, and its last payload was taken.
+    fn server_left(&self) -> bool {
         let channel = lock(&self.channel);
-        if channel.server_left && channel.to_client.is_empty() {
-            drop(channel);
+        channel.server_left && channel.to_client.is_empty()
+    }
+
+    fn follow(&mut self) {
+        if self.server_left() {
             self.core.disconnect_loopback();
         }
     }
@@ -172,13 +186,18 @@ impl LocalClient {
     }
 
     /// The next payload from the server, in `buffer`.
-    pub fn receive<'b>(&mut self, buffer: &'b mut [u8; RECEIVE_BUFFER_BYTES]) -> Option<&'b [u8]> {
+    pub fn receive<'b>(
+        &mut self,
+        buffer: &'b mut [u8; RECEIVE_BUFFER_BYTES],
+    ) -> Option<Payload<'b>> {
         let payload = lock(&self.channel).to_client.pop_front()?;
-        let Ok(Received::Payload { payload, .. }) = self.core.handle_loopback(&payload) else {
+        let Ok(Received::Payload { sequence, payload }) = self.core.handle_loopback(&payload)
+        else {
             return None;
         };
         let len = copy_out(payload, buffer);
-        buffer.get(..len)
+        let bytes = buffer.get(..len)?;
+        Some(Payload { sequence, bytes })
     }
 
     /// What the connection has counted.

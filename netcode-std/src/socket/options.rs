@@ -45,7 +45,9 @@ impl SocketOptions {
     }
 
     fn size_buffers(&self, socket: &Socket) {
-        let halves = || std::iter::successors(Some(self.buffer_bytes), |size| Some(size / 2));
+        // Systems take the size as a C int; what does not fit one would become something else.
+        let most = self.buffer_bytes.min(1 << 30);
+        let halves = || std::iter::successors(Some(most), |size| Some(size / 2));
         let worth_it = |size: &usize| *size >= 64 * 1024;
         let _ = halves()
             .take_while(worth_it)
