@@ -301,7 +301,7 @@ fn connection_requests_are_the_vectors_in_both_directions() {
         assert_eq!(out[..], case.datagram);
 
         let parsed = ConnectionRequest::parse(&mut out).unwrap();
-        assert_eq!((parsed.header, *parsed.private), (header, private));
+        assert_eq!((parsed.header, *parsed.private), (header, *private));
 
         for mut changed in flipped(&out.clone(), 0) {
             // It is not sealed: what the flip changes is refused, or reads otherwise.
@@ -309,7 +309,7 @@ fn connection_requests_are_the_vectors_in_both_directions() {
             assert!(
                 parsed.is_err_and(|reason| matches!(reason, Dropped::Type | Dropped::Version)) || {
                     let parsed = ConnectionRequest::parse(&mut changed).unwrap();
-                    parsed.header != header || *parsed.private != private
+                    parsed.header != header || *parsed.private != *private
                 }
             );
         }

@@ -85,7 +85,7 @@ pub(crate) enum Body {
     Request {
         expires: u64,
         nonce: [u8; 24],
-        private: [u8; 1024],
+        private: Box<[u8; 1024]>,
     },
     Empty,
     Challenge {
@@ -120,7 +120,7 @@ impl PacketCase {
                 Body::Request {
                     expires: number(&self.expire_timestamp),
                     nonce: array(&self.nonce).try_into().unwrap(),
-                    private: array(&self.data).try_into().unwrap(),
+                    private: array(&self.data).into_boxed_slice().try_into().unwrap(),
                 },
                 [1, 1, 1, 0, 0, 0, 0, 0],
             ),
