@@ -90,7 +90,7 @@ pub(crate) enum Body {
     Empty,
     Challenge {
         sequence: u64,
-        token: [u8; 300],
+        token: Box<[u8; 300]>,
     },
     KeepAlive {
         client_index: u32,
@@ -128,7 +128,10 @@ impl PacketCase {
             2 | 3 => (
                 Body::Challenge {
                     sequence: number(&self.challenge_sequence),
-                    token: array(&self.challenge_token).try_into().unwrap(),
+                    token: array(&self.challenge_token)
+                        .into_boxed_slice()
+                        .try_into()
+                        .unwrap(),
                 },
                 [0, 0, 0, 1, 1, 0, 0, 0],
             ),
