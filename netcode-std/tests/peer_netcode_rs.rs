@@ -10,8 +10,15 @@
 
 mod peers;
 
+use std::net::SocketAddr;
+
+use netcode_std::core::token::PublicToken;
+use peer_netcode_rs::ConnectToken;
 use peers::scenarios::Pair;
-use peers::{AnyServer, NetcodeRsClient, NetcodeRsServer, OurClient, OurServer, our_token};
+use peers::{
+    AnyServer, KEY, NetcodeRsClient, NetcodeRsServer, OurClient, OurServer, PROTOCOL_ID, our_token,
+    until,
+};
 
 #[test]
 fn our_client_with_their_server_exchanges_payloads() {
@@ -150,4 +157,51 @@ fn their_client_with_our_server_tries_the_next_address_after_a_denial() {
     let token = our_token(2, &[pair.server.address(), other.address()], 5);
     let second = NetcodeRsClient::connect(&token);
     pair.sends_on(other, second, 2);
+}
+
+// Where it is not 1.02.
+
+#[test]
+fn their_ipv6_addresses_are_octets_and_not_little_endian_groups() {
+    let address: SocketAddr = "[2001:db8::1]:40000".parse().unwrap();
+    let theirs = ConnectToken::build(address, PROTOCOL_ID, 7, KEY)
+        .generate()
+        .unwrap()
+        .try_into_bytes()
+        .unwrap();
+    let token = PublicToken::parse(&theirs).unwrap();
+    let swapped: SocketAddr = "[120:b80d::100]:40000".parse().unwrap();
+    assert_eq!(token.addresses.iter().collect::<Vec<_>>(), [swapped]);
+}
+
+#[test]
+fn payloads_above_1182_bytes_do_not_reach_them() {
+    for theirs_is_the_client in [true, false] {
+        let (mut pair, id) = if theirs_is_the_client {
+            let server = OurServer::start(4);
+            let token = our_token(1, &[server.address()], 5);
+            (
+                Pair::connect(server, NetcodeRsClient::connect(&token), 1),
+                1,
+            )
+        } else {
+            let server = NetcodeRsServer::start();
+            let token = our_token(1, &[server.address()], 5);
+            (Pair::connect(server, OurClient::connect(&token), 1), 1)
+        };
+        for len in [1200, 1183, 1182] {
+            if theirs_is_the_client {
+                pair.server.send(id, &vec![7; len]);
+            } else {
+                pair.client.send(&vec![7; len]);
+            }
+        }
+        let mut arrived = Vec::new();
+        until("the shortest", || {
+            let (to_server, to_client) = pair.turn();
+            arrived.extend(to_server.into_iter().chain(to_client));
+            !arrived.is_empty()
+        });
+        assert_eq!(arrived, [vec![7; 1182]]);
+    }
 }

@@ -11,7 +11,10 @@
 mod peers;
 
 use peers::scenarios::Pair;
-use peers::{AnyServer, OfficialClient, OfficialServer, OurClient, OurServer, our_token};
+use peers::{
+    AnyServer, KEY, OfficialClient, OfficialServer, OurClient, OurServer, PROTOCOL_ID, USER_DATA,
+    our_token,
+};
 
 #[test]
 fn our_client_with_their_server_exchanges_payloads() {
@@ -181,4 +184,47 @@ fn their_client_with_our_server_tries_the_next_address_after_a_denial() {
     let token = our_token(2, &[pair.server.address(), other.address()], 5);
     let second = OfficialClient::connect(&token);
     pair.sends_on(other, second, 2);
+}
+
+#[test]
+fn both_roles_work_over_ipv6() {
+    let server = OurServer::bind("[::1]:0", 4);
+    let token = our_token(1, &[server.address()], 5);
+    let client = OfficialClient::bind("[::]:0", &token);
+    Pair::connect(server, client, 1).exchanges(&[1, 1200]);
+
+    let server = OfficialServer::bind("[::1]:0", 4);
+    let token = our_token(1, &[server.address()], 5);
+    let client = OurClient::connect(&token);
+    Pair::connect(server, client, 1).exchanges(&[1, 1200]);
+}
+
+#[test]
+fn tokens_they_mint_work_for_both_of_us() {
+    for ours in [true, false] {
+        let server: Box<dyn AnyServer> = if ours {
+            Box::new(OurServer::start(4))
+        } else {
+            Box::new(OfficialServer::start(4))
+        };
+        let addresses = [server.address()];
+        let minted = peer_official::generate_connect_token(
+            &addresses,
+            &addresses,
+            30,
+            5,
+            1,
+            PROTOCOL_ID,
+            &KEY,
+            &USER_DATA,
+        );
+        let token = minted.unwrap();
+        let mut pair = if ours {
+            Pair::connect(server, OfficialClient::connect(&token), 1)
+        } else {
+            Pair::connect(server, OurClient::connect(&token), 1)
+        };
+        pair.turn();
+        pair.brings_its_user_data();
+    }
 }

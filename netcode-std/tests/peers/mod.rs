@@ -4,7 +4,7 @@
 //! | peer | what is run with it | where it differs (asserted in its own test file) |
 //! | --- | --- | --- |
 //! | `netcode-official` 1.0 | everything, both roles | nothing seen |
-//! | `renetcode` 2.0 | everything, both roles | its public token; sequence 0 has no sequence bytes; one disconnect packet |
+//! | `renetcode` 2.0 | everything, both roles | its public token; sequence 0 has no sequence bytes; a denial ends it; one disconnect packet; a panic |
 //! | `netcode-rs` 1.4 | everything but long payloads and a full server of its own (it has 256 slots, always) | IPv6 addresses; payloads above about 1182 bytes |
 
 mod netcode_rs_peer;
@@ -24,7 +24,7 @@ use netcode_std::{generator, unix_time};
 pub(crate) use netcode_rs_peer::{NetcodeRsClient, NetcodeRsServer};
 pub(crate) use official_peer::{OfficialClient, OfficialServer};
 pub(crate) use ours::{OurClient, OurServer};
-pub(crate) use renet_peer::{RenetClient, RenetServer};
+pub(crate) use renet_peer::{RenetClient, RenetServer, with_client_id};
 
 pub(crate) const PROTOCOL_ID: u64 = 0x1122_3344_5566_7788;
 pub(crate) const KEY: [u8; 32] = [0x42; 32];
@@ -59,6 +59,32 @@ pub(crate) trait AnyServer {
     fn user_data(&self, id: u64) -> Option<[u8; 256]>;
     fn send(&mut self, id: u64, payload: &[u8]);
     fn disconnect(&mut self, id: u64);
+}
+
+impl AnyServer for Box<dyn AnyServer> {
+    fn address(&self) -> SocketAddr {
+        (**self).address()
+    }
+
+    fn turn(&mut self) -> Vec<(u64, Vec<u8>)> {
+        (**self).turn()
+    }
+
+    fn is_connected(&self, id: u64) -> bool {
+        (**self).is_connected(id)
+    }
+
+    fn user_data(&self, id: u64) -> Option<[u8; 256]> {
+        (**self).user_data(id)
+    }
+
+    fn send(&mut self, id: u64, payload: &[u8]) {
+        (**self).send(id, payload);
+    }
+
+    fn disconnect(&mut self, id: u64) {
+        (**self).disconnect(id);
+    }
 }
 
 /// A token minted by us: for these servers, with this timeout in seconds.
