@@ -1,0 +1,371 @@
+//! Every state of the client: how it is entered, and that it can be left with a new token.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
+
+mod network;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use netcode_core::ClientIndex;
+use netcode_core::address::AddressError;
+use netcode_core::client::{ClientState, ConnectError};
+use netcode_core::token::TokenError;
+use network::{FINE, Ticket, Weather, World, address, config, server_address, storage};
+
+fn dead_servers(count: u8) -> Vec<SocketAddr> {
+    (1..=count)
+        .map(|n| SocketAddr::from(([10, 9, 9, n], 40000)))
+        .collect()
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A new client can take the same place: the state is an end, not a trap.
+fn assert_a_new_token_connects(world: &mut World, n: usize) {
+    world.cut.clear();
+    world.server.disconnect_all(world.now);
+    world.run_for(seconds(1));
+    let player = &mut world.players[n];
+    let token = Ticket {
+        seed: 999,
+        ..Ticket::new(999)
+    }
+    .mint();
+    player.client.connect(world.now, &token).unwrap();
+    world.run_until(|world| world.state(n) == ClientState::Connected);
+}
+
+#[test]
+fn states_have_the_numbers_of_the_standard() {
+    let states = [
+        ClientState::ConnectTokenExpired,
+        ClientState::InvalidConnectToken,
+        ClientState::ConnectionTimedOut,
+        ClientState::ConnectionResponseTimedOut,
+        ClientState::ConnectionRequestTimedOut,
+        ClientState::ConnectionDenied,
+        ClientState::Disconnected,
+        ClientState::SendingConnectionRequest,
+        ClientState::SendingConnectionResponse,
+        ClientState::Connected,
+    ];
+    let codes: Vec<i8> = states.iter().map(|state| state.code()).collect();
+    assert_eq!(codes, (-6..=3).collect::<Vec<i8>>());
+    assert!(
+        states
+            .iter()
+            .all(|state| state.is_error() == (state.code() < 0))
+    );
+}
+
+#[test]
+fn without_an_answer_a_request_times_out() {
+    let mut world = World::new(4);
+    world.cut.push(server_address());
+    let n = world.join(&Ticket::new(1));
+    world.run_for(seconds(4));
+    assert_eq!(world.state(n), ClientState::SendingConnectionRequest);
+    world.run_for(seconds(2));
+    assert_eq!(world.state(n), ClientState::ConnectionRequestTimedOut);
+    assert_eq!(world.players[n].client.next_deadline(), None);
+    assert_a_new_token_connects(&mut world, n);
+}
+
+#[test]
+fn requests_and_responses_are_repeated_ten_times_a_second() {
+    let mut world = World::new(4);
+    world.cut.push(server_address());
+    world.join(&Ticket::new(1));
+    world.run_for(Duration::from_millis(3950));
+    let requests = world.tape.iter().filter(|(_, _, bytes)| bytes[0] == 0);
+    assert_eq!(requests.count(), 40);
+}
+
+#[test]
+fn without_an_answer_a_response_times_out() {
+    let mut world = World::new(4);
+    let n = world.join(&Ticket::new(1));
+    world.run_until(|world| world.state(n) == ClientState::SendingConnectionResponse);
+    world.cut.push(server_address());
+    world.run_for(seconds(6));
+    assert_eq!(world.state(n), ClientState::ConnectionResponseTimedOut);
+    assert_a_new_token_connects(&mut world, n);
+}
+
+#[test]
+fn silence_ends_a_connection_and_tries_no_other_server() {
+    let mut world = World::new(4);
+    let ticket = Ticket {
+        servers: [vec![server_address()], dead_servers(1)].concat(),
+        ..Ticket::new(1)
+    };
+    let n = world.connect(&ticket);
+    world.cut.push(server_address());
+    world.run_for(seconds(6));
+    assert_eq!(world.state(n), ClientState::ConnectionTimedOut);
+    assert_a_new_token_connects(&mut world, n);
+}
+
+#[test]
+fn a_full_server_denies() {
+    let mut world = World::new(1);
+    world.connect(&Ticket::new(1));
+    let n = world.join(&Ticket::new(2));
+    world.run_for(seconds(1));
+    assert_eq!(world.state(n), ClientState::ConnectionDenied);
+    assert_eq!(world.server.stats().denied, 1);
+    assert_a_new_token_connects(&mut world, n);
+}
+
+#[test]
+fn a_server_that_fills_up_during_the_handshake_denies_the_response() {
+    let mut world = World::new(1);
+    let first = world.join(&Ticket::new(1));
+    let second = world.join(&Ticket::new(2));
+    world.run_for(seconds(1));
+    assert_eq!(world.state(first), ClientState::Connected);
+    assert_eq!(world.state(second), ClientState::ConnectionDenied);
+    assert!(
+        world.players[second]
+            .states
+            .contains(&ClientState::SendingConnectionResponse)
+    );
+}
+
+#[test]
+fn the_token_expires_for_an_attempt_without_timeout() {
+    for timeout in [0, -1, i32::MIN] {
+        let mut world = World::new(4);
+        world.cut.push(server_address());
+        let n = world.join(&Ticket {
+            timeout,
+            lifetime: 20,
+            ..Ticket::new(1)
+        });
+        world.run_for(seconds(19));
+        assert_eq!(world.state(n), ClientState::SendingConnectionRequest);
+        world.run_for(seconds(2));
+        assert_eq!(world.state(n), ClientState::ConnectTokenExpired);
+        assert_a_new_token_connects(&mut world, n);
+    }
+}
+
+#[test]
+fn the_attempt_s_time_runs_over_all_addresses() {
+    let mut world = World::new(4);
+    let ticket = Ticket {
+        servers: dead_servers(3),
+        timeout: 2,
+        lifetime: 5,
+        ..Ticket::new(1)
+    };
+    let n = world.join(&ticket);
+    world.run_for(Duration::from_millis(4900));
+    assert_eq!(world.state(n), ClientState::SendingConnectionRequest);
+    assert_eq!(
+        world.players[n].client.server_address(),
+        Some(dead_servers(3)[2])
+    );
+    world.run_for(Duration::from_millis(200));
+    assert_eq!(world.state(n), ClientState::ConnectTokenExpired);
+}
+
+#[test]
+fn every_address_is_tried_in_order_for_the_timeout() {
+    let mut world = World::new(4);
+    let servers = dead_servers(32);
+    let ticket = Ticket {
+        servers: servers.clone(),
+        timeout: 1,
+        lifetime: 600,
+        ..Ticket::new(1)
+    };
+    let n = world.join(&ticket);
+    world.run_for(seconds(40));
+    assert_eq!(world.state(n), ClientState::ConnectionRequestTimedOut);
+    let mut tried: Vec<SocketAddr> = world.tape.iter().map(|(_, to, _)| *to).collect();
+    tried.dedup();
+    assert_eq!(tried, servers);
+}
+
+#[test]
+fn a_request_that_times_out_goes_to_the_next_address() {
+    let mut world = World::new(4);
+    let servers = [dead_servers(2), vec![server_address()]].concat();
+    let n = world.connect(&Ticket {
+        servers,
+        ..Ticket::new(1)
+    });
+    assert_eq!(
+        world.players[n].client.server_address(),
+        Some(server_address())
+    );
+}
+
+/// A server with two addresses, of which one works at a time.
+fn moving_world(max_clients: usize) -> (World, Ticket) {
+    let second = address("10.0.0.2:40000");
+    let mut config = config(max_clients);
+    config.addresses.push(second).unwrap();
+    let ticket = Ticket {
+        servers: vec![server_address(), second],
+        ..Ticket::new(2)
+    };
+    (World::with(storage(), config), ticket)
+}
+
+#[test]
+fn a_response_that_times_out_goes_to_the_next_address() {
+    let (mut world, ticket) = moving_world(4);
+    let n = world.join(&ticket);
+    world.run_until(|world| world.state(n) == ClientState::SendingConnectionResponse);
+    world.server_at = ticket.servers[1];
+    world.run_until(|world| world.state(n) == ClientState::Connected);
+    assert_eq!(
+        world.players[n].client.server_address(),
+        Some(ticket.servers[1])
+    );
+}
+
+#[test]
+fn a_denial_goes_to_the_next_address() {
+    let (mut world, ticket) = moving_world(1);
+    world.connect(&Ticket::new(1));
+    let n = world.join(&ticket);
+    world.run_until(|world| world.players[n].client.server_address() == Some(ticket.servers[1]));
+    world.server.disconnect_all(world.now);
+    world.drain();
+    world.server_at = ticket.servers[1];
+    world.run_until(|world| world.state(n) == ClientState::Connected);
+    assert!(
+        !world.players[n]
+            .states
+            .contains(&ClientState::ConnectionDenied)
+    );
+}
+
+#[test]
+fn what_is_no_token_is_an_invalid_connect_token() {
+    let whole = Ticket::new(1).mint();
+    let changed = |at: usize, bytes: &[u8]| {
+        let mut token = whole;
+        token[at..at + bytes.len()].copy_from_slice(bytes);
+        token.to_vec()
+    };
+    // Behind the private part: timeout, then the number of addresses, then their types.
+    let count = 13 + 8 + 8 + 8 + 24 + 1024 + 4;
+    let cases = [
+        (vec![], TokenError::Length { len: 0 }),
+        (whole[..2047].to_vec(), TokenError::Length { len: 2047 }),
+        (
+            [&whole[..], &[0]].concat(),
+            TokenError::Length { len: 2049 },
+        ),
+        (changed(11, b"1"), TokenError::Version),
+        (
+            changed(21, &u64::MAX.to_le_bytes()),
+            TokenError::ExpiresBeforeCreated,
+        ),
+        (
+            changed(count, &[0]),
+            TokenError::Addresses(AddressError::Count),
+        ),
+        (
+            changed(count, &[33]),
+            TokenError::Addresses(AddressError::Count),
+        ),
+        (
+            changed(count + 4, &[0]),
+            TokenError::Addresses(AddressError::UnknownType),
+        ),
+        (
+            changed(count + 4, &[3]),
+            TokenError::Addresses(AddressError::UnknownType),
+        ),
+    ];
+    for (token, expected) in cases {
+        let mut world = World::new(4);
+        let n = world.join(&Ticket::new(1));
+        world.players[n].client.disconnect(world.now);
+        world.drain();
+        let refused = world.players[n].client.connect(world.now, &token);
+        assert_eq!(refused, Err(ConnectError::Token(expected)));
+        assert_eq!(world.state(n), ClientState::InvalidConnectToken);
+        world.run_for(seconds(1));
+        assert_a_new_token_connects(&mut world, n);
+    }
+}
+
+#[test]
+fn an_active_client_takes_no_other_token() {
+    let mut world = World::new(4);
+    let n = world.connect(&Ticket::new(1));
+    let token = Ticket::new(2).mint();
+    let refused = world.players[n].client.connect(world.now, &token);
+    assert_eq!(refused, Err(ConnectError::Active));
+    world.run_for(seconds(10));
+    assert_eq!(world.state(n), ClientState::Connected);
+}
+
+#[test]
+fn a_timeout_of_zero_or_less_never_ends_a_connection() {
+    for timeout in [0, -1, i32::MIN] {
+        let mut world = World::new(4);
+        let n = world.connect(&Ticket {
+            timeout,
+            ..Ticket::new(1)
+        });
+        world.cut.push(server_address());
+        world.run_for(seconds(3600));
+        assert_eq!(world.state(n), ClientState::Connected);
+        assert_eq!(world.server.connected_count(), 1);
+        world.cut.clear();
+        world.run_for(seconds(1));
+        world.client_sends(n, b"still here");
+        world.run_for(seconds(1));
+        assert_eq!(world.payloads, [(ClientIndex(0), b"still here".to_vec())]);
+    }
+}
+
+#[test]
+fn who_gives_up_while_connecting_says_goodbye_ten_times() {
+    let mut world = World::new(4);
+    world.weather = Weather {
+        latency: seconds(1),
+        ..FINE
+    };
+    let n = world.join(&Ticket::new(1));
+    world.players[n].client.disconnect(world.now);
+    world.drain();
+    let farewells = world
+        .tape
+        .iter()
+        .filter(|(_, _, bytes)| bytes[0] & 0x0f == 6);
+    assert_eq!(farewells.count(), 10);
+    assert_eq!(world.state(n), ClientState::Disconnected);
+    assert_eq!(world.players[n].client.next_deadline(), None);
+}
+
+#[test]
+fn every_change_of_state_is_told_once_and_in_order() {
+    let mut world = World::new(4);
+    let n = world.connect(&Ticket::new(1));
+    world.run_for(seconds(2));
+    world.server.disconnect(world.now, ClientIndex(0));
+    world.run_for(seconds(1));
+    assert_eq!(
+        world.players[n].states,
+        [
+            ClientState::SendingConnectionRequest,
+            ClientState::SendingConnectionResponse,
+            ClientState::Connected,
+            ClientState::Disconnected,
+        ]
+    );
+}
