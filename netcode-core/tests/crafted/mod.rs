@@ -1,0 +1,187 @@
+//! Datagrams made by hand: what a client with a token could send, and what it never would.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "tests stop where they fail")]
+
+use std::net::SocketAddr;
+
+use chacha20poly1305::aead::{AeadInOut, KeyInit};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use netcode_core::crypto::{Key, RustCrypto, SessionKeys};
+use netcode_core::packet::{ConnectionRequest, Header, Packet, RequestHeader, Role, seal};
+use netcode_core::server::{Received, Server};
+use netcode_core::token::PublicToken;
+use netcode_core::{Dropped, Instant, ProtocolId, Sequence};
+
+use super::network::{PROTOCOL, Ticket, key};
+
+/// A token, and what can be sent with it.
+pub struct Forger {
+    pub token: [u8; 2048],
+    pub from: SocketAddr,
+}
+
+/// A challenge as it came.
+#[derive(Clone, Copy)]
+pub struct Challenge {
+    pub sequence: Sequence,
+    pub token: [u8; 300],
+}
+
+impl Forger {
+    pub fn new(ticket: &Ticket, from: SocketAddr) -> Self {
+        Self {
+            token: ticket.mint(),
+            from,
+        }
+    }
+
+    fn public(&self) -> PublicToken<'_> {
+        PublicToken::parse(&self.token).unwrap()
+    }
+
+    pub fn keys(&self) -> SessionKeys {
+        self.public().keys
+    }
+
+    /// The connection request for the token.
+    pub fn request(&self) -> Vec<u8> {
+        self.request_with(self.public().private)
+    }
+
+    fn request_with(&self, private: &[u8; 1024]) -> Vec<u8> {
+        let token = self.public();
+        let header = RequestHeader {
+            protocol_id: token.protocol_id,
+            expires: token.expires,
+            nonce: token.nonce,
+        };
+        let mut out = vec![0; 1078];
+        ConnectionRequest::write(&header, private, &mut out).unwrap();
+        out
+    }
+
+    /// A request whose private part a backend sealed after `change` had been at it.
+    pub fn request_changed_inside(&self, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+        let token = self.public();
+        let mut private = token.open_private(&RustCrypto, &key()).unwrap();
+        change(&mut private[..1008]);
+        let mut bound_to = b"NETCODE 1.02\0".to_vec();
+        bound_to.extend(token.protocol_id.0.to_le_bytes());
+        bound_to.extend(token.expires.as_secs().to_le_bytes());
+        let cipher = XChaCha20Poly1305::new(key().as_bytes().into());
+        let nonce = XNonce::from(token.nonce.0);
+        let (plain, mac) = private.split_at_mut(1008);
+        let tag = cipher
+            .encrypt_inout_detached(&nonce, &bound_to, plain.into())
+            .unwrap();
+        mac.copy_from_slice(&tag);
+        self.request_with(&private)
+    }
+
+    /// A packet from the client, sealed as it should be.
+    pub fn packet(&self, packet: &Packet<'_>, sequence: u64) -> Vec<u8> {
+        sealed(packet, &self.keys().client_to_server, PROTOCOL, sequence)
+    }
+
+    pub fn payload(&self, sequence: u64) -> Vec<u8> {
+        self.packet(&Packet::Payload(b"payload"), sequence)
+    }
+
+    /// Sends the request; gives the challenge that comes back.
+    pub fn ask(&self, server: &mut Server<'static>, now: Instant) -> Result<Challenge, Dropped> {
+        let reply = deliver(server, now, self.from, &self.request())?.unwrap();
+        match self.open(&reply) {
+            Opened::Challenge(challenge) => Ok(challenge),
+            other => panic!("not a challenge: {other:?}"),
+        }
+    }
+
+    pub fn response(&self, challenge: &Challenge, sequence: u64) -> Vec<u8> {
+        let packet = Packet::Response {
+            sequence: challenge.sequence,
+            token: &challenge.token,
+        };
+        self.packet(&packet, sequence)
+    }
+
+    /// The whole handshake, with sequence 0.
+    pub fn connect(&self, server: &mut Server<'static>, now: Instant) -> Result<(), Dropped> {
+        let challenge = self.ask(server, now)?;
+        let reply = deliver(server, now, self.from, &self.response(&challenge, 0))?.unwrap();
+        assert_eq!(self.open(&reply), Opened::KeepAlive);
+        Ok(())
+    }
+
+    /// Opens what a server sent to this client.
+    pub fn open(&self, datagram: &[u8]) -> Opened {
+        let mut datagram = datagram.to_vec();
+        let header = Header::parse(&datagram, Role::Client).unwrap();
+        let keys = self.keys();
+        match header
+            .open(&RustCrypto, &keys.server_to_client, PROTOCOL, &mut datagram)
+            .unwrap()
+        {
+            Packet::Challenge { sequence, token } => Opened::Challenge(Challenge {
+                sequence,
+                token: *token,
+            }),
+            Packet::Denied => Opened::Denied,
+            Packet::KeepAlive { .. } => Opened::KeepAlive,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A server's reply.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Opened {
+    Challenge(Challenge),
+    Denied,
+    KeepAlive,
+}
+
+impl PartialEq for Challenge {
+    fn eq(&self, other: &Self) -> bool {
+        (self.sequence, self.token) == (other.sequence, other.token)
+    }
+}
+
+impl Eq for Challenge {}
+
+impl std::fmt::Debug for Challenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Challenge({})", self.sequence)
+    }
+}
+
+pub fn sealed(packet: &Packet<'_>, key: &Key, protocol_id: ProtocolId, sequence: u64) -> Vec<u8> {
+    let mut out = vec![0; 1300];
+    let len = seal(
+        packet,
+        &RustCrypto,
+        key,
+        protocol_id,
+        Sequence(sequence),
+        &mut out,
+    )
+    .unwrap();
+    out.truncate(len);
+    out
+}
+
+/// Hands a datagram to a server; gives the reply, if there is one.
+pub fn deliver(
+    server: &mut Server<'static>,
+    now: Instant,
+    from: SocketAddr,
+    datagram: &[u8],
+) -> Result<Option<Vec<u8>>, Dropped> {
+    let mut datagram = datagram.to_vec();
+    match server.handle_datagram(now, from, &mut datagram)? {
+        Received::Reply(reply) => {
+            assert_eq!(reply.to, from);
+            Ok(Some(reply.datagram.to_vec()))
+        }
+        Received::Payload { .. } | Received::Handled => Ok(None),
+    }
+}

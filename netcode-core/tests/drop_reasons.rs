@@ -1,0 +1,384 @@
+//! Every reason to drop a datagram, provoked: it is the one returned, it alone is counted, and
+//! nothing else changes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests stop where they fail"
+)]
+
+mod crafted;
+mod network;
+
+use std::time::Duration;
+
+use crafted::{Forger, deliver, sealed};
+use netcode_core::client::ClientState;
+use netcode_core::crypto::Key;
+use netcode_core::packet::Packet;
+use netcode_core::server::{Server, ServerConfig, StaticStorage, Storage};
+use netcode_core::{ClientIndex, Dropped, Instant, ProtocolId};
+use network::{
+    EPOCH, PROTOCOL, Ticket, World, address, client_address, config, key, server_address, storage,
+};
+use rand::SeedableRng;
+
+/// A started server, and a client of it with id 1.
+struct Scene {
+    server: Server<'static>,
+    inside: Forger,
+}
+
+const NOW: Instant = Instant::ZERO;
+
+impl Scene {
+    fn new() -> Self {
+        Self::with(storage(), config(4))
+    }
+
+    fn with(storage: Storage<'static>, config: ServerConfig) -> Self {
+        let mut server = Server::new(storage, config).unwrap();
+        let mut rng = rand::rngs::StdRng::seed_from_u64(1);
+        server.start(NOW, EPOCH, &mut rng).unwrap();
+        let inside = Forger::new(&Ticket::new(1), client_address(1));
+        inside.connect(&mut server, NOW).unwrap();
+        Self { server, inside }
+    }
+
+    /// Delivers what must be dropped for `reason`, from the client inside.
+    fn drops(self, reason: Dropped, datagram: &[u8]) {
+        let from = self.inside.from;
+        self.drops_from(from, reason, datagram);
+    }
+
+    fn drops_from(mut self, from: std::net::SocketAddr, reason: Dropped, datagram: &[u8]) {
+        let server = &mut self.server;
+        let before = (
+            server.half_open_count(),
+            server.token_count(),
+            server.connected_count(),
+        );
+        let counted: Vec<u32> = server
+            .stats()
+            .dropped
+            .iter()
+            .map(|(_, count)| count)
+            .collect();
+        let sent = server.stats().datagrams_out;
+        assert_eq!(deliver(server, NOW, from, datagram), Err(reason));
+        let after = (
+            server.half_open_count(),
+            server.token_count(),
+            server.connected_count(),
+        );
+        assert_eq!(before, after);
+        assert_eq!(server.stats().datagrams_out, sent, "no reply");
+        for ((kind, now), before) in server.stats().dropped.iter().zip(counted) {
+            assert_eq!(now, before + u32::from(kind == reason), "{kind:?}");
+        }
+    }
+}
+
+fn outsider() -> std::net::SocketAddr {
+    client_address(77)
+}
+
+fn forger(id: u64) -> Forger {
+    Forger::new(&Ticket::new(id), outsider())
+}
+
+fn with_lifetime(lifetime: u64) -> Scene {
+    let mut config = config(4);
+    config.max_token_lifetime = Some(lifetime);
+    let mut server = Server::new(storage(), config).unwrap();
+    let mut rng = rand::rngs::StdRng::seed_from_u64(1);
+    server.start(NOW, EPOCH, &mut rng).unwrap();
+    Scene {
+        server,
+        inside: forger(1),
+    }
+}
+
+fn tiny<const HALF_OPEN: usize, const TOKENS: usize>() -> Storage<'static> {
+    Box::leak(Box::new(StaticStorage::<4, HALF_OPEN, TOKENS>::new())).tables()
+}
+
+/// Provokes a reason on a server.
+fn provoke(reason: Dropped) {
+    let mut scene = Scene::new();
+    match reason {
+        Dropped::Inactive => {
+            scene.server.stop(NOW);
+            let mut out = [0; 1300];
+            while scene.server.poll_transmit(NOW, &mut out).is_some() {}
+            while scene.server.poll_event().is_some() {}
+            scene.drops_from(outsider(), reason, &forger(2).request());
+        }
+        Dropped::UnknownSender => {
+            let datagram = forger(2).payload(0);
+            scene.drops_from(outsider(), reason, &datagram);
+        }
+        Dropped::TooShort => {
+            Scene::new().drops(reason, &[]);
+            scene.drops(reason, &[0x15; 17]);
+        }
+        Dropped::Type => {
+            for kind in [1, 2, 7, 8, 15] {
+                Scene::new().drops(reason, &[0x10 | kind; 64]);
+            }
+        }
+        Dropped::SequenceLength => {
+            for nibble in [0, 9, 10, 15] {
+                Scene::new().drops(reason, &[nibble << 4 | 5; 64]);
+            }
+        }
+        Dropped::BodyLength => {
+            Scene::new().drops(reason, &[0x14; 18 + 9]);
+            Scene::new().drops(reason, &[0x15; 18]);
+            Scene::new().drops(reason, &[0x16; 19]);
+            scene.drops(reason, &[0x15; 18 + 1201]);
+        }
+        Dropped::Replayed => {
+            let datagram = scene.inside.payload(5);
+            deliver(&mut scene.server, NOW, scene.inside.from, &datagram).unwrap();
+            scene.drops(reason, &datagram);
+        }
+        Dropped::Unauthentic => {
+            let key = Key::from_bytes([1; 32]);
+            let datagram = sealed(&Packet::Payload(b"x"), &key, PROTOCOL, 5);
+            scene.drops(reason, &datagram);
+        }
+        Dropped::State => a_client_drops_a_payload_before_it_is_connected(),
+        Dropped::RequestLength => {
+            let request = forger(2).request();
+            Scene::new().drops(reason, &request[..1077]);
+            scene.drops(reason, &[&request[..], &[0]].concat());
+        }
+        Dropped::Version => {
+            let mut request = forger(2).request();
+            request[1 + 11] = b'1';
+            scene.drops_from(outsider(), reason, &request);
+        }
+        Dropped::ProtocolId => {
+            let other = Forger {
+                token: Ticket::new(2).mint_with(ProtocolId(1), &key()),
+                from: outsider(),
+            };
+            scene.drops_from(outsider(), reason, &other.request());
+        }
+        Dropped::TokenExpired => {
+            let ticket = Ticket {
+                created: EPOCH.as_secs() - 10,
+                lifetime: 10,
+                ..Ticket::new(2)
+            };
+            scene.drops_from(
+                outsider(),
+                reason,
+                &Forger::new(&ticket, outsider()).request(),
+            );
+        }
+        Dropped::TokenLifetime => {
+            let ticket = Ticket {
+                lifetime: 61,
+                ..Ticket::new(2)
+            };
+            with_lifetime(60).drops_from(
+                outsider(),
+                reason,
+                &Forger::new(&ticket, outsider()).request(),
+            );
+        }
+        Dropped::TokenBeforeStart => {
+            let ticket = Ticket {
+                lifetime: 60,
+                ..Ticket::new(2)
+            };
+            with_lifetime(60).drops_from(
+                outsider(),
+                reason,
+                &Forger::new(&ticket, outsider()).request(),
+            );
+        }
+        Dropped::AddressConnected => {
+            let datagram = forger(2).request();
+            Scene::new().drops(reason, &datagram);
+            let challenge = crafted::Challenge {
+                sequence: netcode_core::Sequence(0),
+                token: [0; 300],
+            };
+            let response = scene.inside.response(&challenge, 9);
+            scene.drops(reason, &response);
+        }
+        Dropped::TokenConsumed => {
+            let request = scene.inside.request();
+            scene.drops_from(outsider(), reason, &request);
+        }
+        Dropped::TokenElsewhere => {
+            let forger = forger(2);
+            forger.ask(&mut scene.server, NOW).unwrap();
+            scene.drops_from(client_address(78), reason, &forger.request());
+        }
+        Dropped::TokenUnauthentic => {
+            let other = Key::from_bytes([1; 32]);
+            let forger = Forger {
+                token: Ticket::new(2).mint_with(PROTOCOL, &other),
+                from: outsider(),
+            };
+            scene.drops_from(outsider(), reason, &forger.request());
+        }
+        Dropped::TokenMalformed => {
+            for count in [0, 33, 255] {
+                // Behind client id and timeout stands the number of addresses.
+                let request = forger(2).request_changed_inside(|private| private[12] = count);
+                Scene::new().drops_from(outsider(), reason, &request);
+            }
+            let request = forger(2).request_changed_inside(|private| private[16] = 3);
+            scene.drops_from(outsider(), reason, &request);
+        }
+        Dropped::NotOurAddress => {
+            let ticket = Ticket {
+                servers: vec![address("10.0.0.9:40000")],
+                ..Ticket::new(2)
+            };
+            scene.drops_from(
+                outsider(),
+                reason,
+                &Forger::new(&ticket, outsider()).request(),
+            );
+        }
+        Dropped::IdConnected => {
+            let ticket = Ticket {
+                seed: 2,
+                ..Ticket::new(1)
+            };
+            scene.drops_from(
+                outsider(),
+                reason,
+                &Forger::new(&ticket, outsider()).request(),
+            );
+        }
+        Dropped::HistoryFull => {
+            let scene = Scene::with(tiny::<8, 1>(), config(4));
+            scene.drops_from(outsider(), reason, &forger(2).request());
+        }
+        Dropped::HalfOpenFull => the_half_open_table_is_bounded(),
+        Dropped::ChallengeUnauthentic => {
+            let forger = forger(2);
+            let mut challenge = forger.ask(&mut scene.server, NOW).unwrap();
+            challenge.token[0] ^= 1;
+            scene.drops_from(outsider(), reason, &forger.response(&challenge, 0));
+        }
+        Dropped::ChallengeMismatch => {
+            let victim = Forger::new(&Ticket::new(3), client_address(3));
+            let challenge = victim.ask(&mut scene.server, NOW).unwrap();
+            let forger = forger(2);
+            forger.ask(&mut scene.server, NOW).unwrap();
+            scene.drops_from(outsider(), reason, &forger.response(&challenge, 0));
+        }
+        other => panic!("{other:?} has no test: write one"),
+    }
+}
+
+#[test]
+fn every_reason_is_returned_and_counted_and_changes_nothing_else() {
+    for &reason in Dropped::ALL {
+        provoke(reason);
+    }
+}
+
+fn the_half_open_table_is_bounded() {
+    let mut scene = Scene::with(tiny::<1, 16>(), config(4));
+    forger(2).ask(&mut scene.server, NOW).unwrap();
+    let late = Forger::new(&Ticket::new(3), client_address(3));
+    assert_eq!(
+        late.ask(&mut scene.server, NOW).unwrap_err(),
+        Dropped::HalfOpenFull
+    );
+    assert_eq!(scene.server.half_open_count(), 1);
+    assert_eq!(scene.server.stats().dropped.get(Dropped::HalfOpenFull), 1);
+}
+
+fn a_client_drops_a_payload_before_it_is_connected() {
+    let mut world = World::new(4);
+    let ticket = Ticket::new(1);
+    let n = world.join(&ticket);
+    let keys = Forger::new(&ticket, client_address(n)).keys();
+    let mut early = sealed(
+        &Packet::Payload(b"early"),
+        &keys.server_to_client,
+        PROTOCOL,
+        0,
+    );
+    let client = &mut world.players[n].client;
+    let dropped = client.handle_datagram(world.now, server_address(), &mut early);
+    assert_eq!(dropped, Err(Dropped::State));
+    assert_eq!(client.dropped().get(Dropped::State), 1);
+    assert_eq!(client.dropped().total(), 1);
+    assert_eq!(client.state(), ClientState::SendingConnectionRequest);
+}
+
+#[test]
+fn a_client_drops_for_the_reasons_it_shares_with_a_server() {
+    let ticket = Ticket::new(1);
+    let keys = Forger::new(&ticket, outsider()).keys();
+    let to_client = |packet, sequence| sealed(&packet, &keys.server_to_client, PROTOCOL, sequence);
+    let keep_alive = Packet::KeepAlive {
+        client_index: ClientIndex(0),
+        max_clients: 4,
+    };
+    let response = Packet::Response {
+        sequence: netcode_core::Sequence(0),
+        token: &[0; 300],
+    };
+    let own = sealed(
+        &Packet::Payload(b"x"),
+        &keys.client_to_server,
+        PROTOCOL,
+        900,
+    );
+    let cases = [
+        (server_address(), vec![], Dropped::TooShort),
+        (server_address(), vec![0x15; 17], Dropped::TooShort),
+        (server_address(), vec![0; 1078], Dropped::Type),
+        (server_address(), to_client(response, 900), Dropped::Type),
+        (server_address(), vec![0x95; 64], Dropped::SequenceLength),
+        (server_address(), vec![0x16; 19], Dropped::BodyLength),
+        (server_address(), own, Dropped::Unauthentic),
+        (
+            server_address(),
+            to_client(Packet::Denied, 900),
+            Dropped::State,
+        ),
+        (
+            outsider(),
+            to_client(keep_alive, 900),
+            Dropped::UnknownSender,
+        ),
+    ];
+    let mut world = World::new(4);
+    let n = world.connect(&ticket);
+    world.run_for(Duration::from_secs(1));
+    for (from, mut datagram, reason) in cases {
+        let client = &mut world.players[n].client;
+        let before = client.dropped().get(reason);
+        let dropped = client.handle_datagram(world.now, from, &mut datagram);
+        assert_eq!(dropped, Err(reason));
+        assert_eq!(client.dropped().get(reason), before + 1);
+        assert_eq!(client.state(), ClientState::Connected);
+    }
+    let mut again = to_client(Packet::Payload(b"once"), 900);
+    let mut twice = again.clone();
+    let client = &mut world.players[n].client;
+    assert!(
+        client
+            .handle_datagram(world.now, server_address(), &mut again)
+            .is_ok()
+    );
+    let dropped = client.handle_datagram(world.now, server_address(), &mut twice);
+    assert_eq!(dropped, Err(Dropped::Replayed));
+    client.disconnect(world.now);
+    let mut late = to_client(Packet::Payload(b"late"), 901);
+    let dropped = client.handle_datagram(world.now, server_address(), &mut late);
+    assert_eq!(dropped, Err(Dropped::Inactive));
+}
