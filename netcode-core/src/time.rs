@@ -129,9 +129,11 @@ impl Clock {
         self.local
     }
 
-    /// The caller's time at which `deadline` is reached if its clock runs evenly.
+    /// The caller's time at which to call again for `deadline`: when it is reached if the clock
+    /// runs evenly, and no later than a whole [`MAX_STEP`] from now, or the wait itself would
+    /// count as a jump.
     pub(crate) fn to_caller(&self, deadline: Local) -> Instant {
-        let wait = deadline.since(self.local);
+        let wait = deadline.since(self.local).min(micros(MAX_STEP));
         Instant(self.last.unwrap_or_default().0.saturating_add(wait))
     }
 }
@@ -163,6 +165,19 @@ mod tests {
         clock.advance(Instant::ZERO);
         let day = Instant::from_millis(86_400_000);
         assert_eq!(clock.advance(day), Local(micros(MAX_STEP)));
+    }
+
+    #[test]
+    fn a_far_deadline_is_reached_by_calls_no_step_is_cut_from() {
+        let mut clock = Clock::new();
+        clock.advance(Instant::ZERO);
+        let deadline = Local(micros(MAX_STEP) * 10);
+        let mut now = Instant::ZERO;
+        while clock.local() < deadline {
+            now = clock.to_caller(deadline);
+            clock.advance(now);
+        }
+        assert_eq!(now.as_micros(), deadline.0);
     }
 
     #[test]
