@@ -91,7 +91,7 @@ impl Forger {
     pub fn ask(&self, server: &mut Server<'static>, now: Instant) -> Result<Challenge, Dropped> {
         let reply = deliver(server, now, self.from, &self.request())?.unwrap();
         match self.open(&reply) {
-            Opened::Challenge(challenge) => Ok(challenge),
+            Opened::Challenge(challenge) => Ok(*challenge),
             other => panic!("not a challenge: {other:?}"),
         }
     }
@@ -121,10 +121,10 @@ impl Forger {
             .open(&RustCrypto, &keys.server_to_client, PROTOCOL, &mut datagram)
             .unwrap()
         {
-            Packet::Challenge { sequence, token } => Opened::Challenge(Challenge {
+            Packet::Challenge { sequence, token } => Opened::Challenge(Box::new(Challenge {
                 sequence,
                 token: *token,
-            }),
+            })),
             Packet::Denied => Opened::Denied,
             Packet::KeepAlive { .. } => Opened::KeepAlive,
             other => panic!("{other:?}"),
@@ -135,7 +135,7 @@ impl Forger {
 /// A server's reply.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Opened {
-    Challenge(Challenge),
+    Challenge(Box<Challenge>),
     Denied,
     KeepAlive,
 }

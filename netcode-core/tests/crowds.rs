@@ -1,0 +1,105 @@
+//! Many clients at once: everybody gets a slot, keeps it, leaves and comes back.
+#![cfg(feature = "alloc")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
+
+mod crafted;
+mod network;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use crafted::Forger;
+use netcode_core::server::{Capacity, DisconnectReason, Server, ServerEvent, Storage};
+use netcode_core::{ClientId, ClientIndex, Dropped, Instant};
+use network::{EPOCH, Ticket, client_address, config};
+use rand::SeedableRng;
+
+const NOW: Instant = Instant::ZERO;
+
+fn crowd(clients: usize, round: u64) -> Vec<Forger> {
+    (0..clients)
+        .map(|n| {
+            let id = u64::try_from(n).unwrap();
+            let ticket = Ticket {
+                seed: id + (round << 32),
+                ..Ticket::new(id)
+            };
+            Forger::new(&ticket, client_address(n))
+        })
+        .collect()
+}
+
+fn take_events(server: &mut Server<'static>) -> Vec<ServerEvent> {
+    let mut out = [0; 1300];
+    while server.poll_transmit(NOW, &mut out).is_some() {}
+    std::iter::from_fn(|| server.poll_event()).collect()
+}
+
+fn all_come_and_go(clients: usize) {
+    let storage = Storage::heap(Capacity::for_clients(clients));
+    let mut server = Server::new(storage, config(clients)).unwrap();
+    let mut rng = rand::rngs::StdRng::seed_from_u64(1);
+    server.start(NOW, EPOCH, &mut rng).unwrap();
+
+    let first = crowd(clients, 0);
+    for forger in &first {
+        forger.connect(&mut server, NOW).unwrap();
+    }
+    assert_eq!(server.connected_count(), clients);
+    assert_eq!(take_events(&mut server).len(), clients);
+    let slots: HashSet<ClientIndex> = server.clients().map(|info| info.client).collect();
+    assert_eq!(slots.len(), clients);
+    for (n, forger) in first.iter().enumerate() {
+        let client = server
+            .find_by_id(ClientId(u64::try_from(n).unwrap()))
+            .unwrap();
+        assert_eq!(server.find_by_address(forger.from), Some(client));
+        crafted::deliver(&mut server, NOW, forger.from, &forger.payload(1)).unwrap();
+        assert_eq!(server.client(client).unwrap().stats.payloads_in, 1);
+    }
+    let late = Forger::new(
+        &Ticket::new(u64::MAX),
+        SocketAddr::from(([10, 200, 0, 1], 1)),
+    );
+    let denied = crafted::deliver(&mut server, NOW, late.from, &late.request()).unwrap();
+    assert_eq!(late.open(&denied.unwrap()), crafted::Opened::Denied);
+
+    // Every other one leaves, and comes back with a new token.
+    for index in (0..clients).step_by(2) {
+        assert!(server.disconnect(NOW, ClientIndex(u32::try_from(index).unwrap())));
+    }
+    let left = take_events(&mut server);
+    assert_eq!(left.len(), clients.div_ceil(2));
+    assert!(left.iter().all(|event| matches!(
+        event,
+        ServerEvent::Disconnected {
+            reason: DisconnectReason::ByServer,
+            ..
+        }
+    )));
+    let again = crowd(clients, 1);
+    for (n, forger) in again.iter().enumerate() {
+        let connected = forger.connect(&mut server, NOW);
+        let expected = if n % 2 == 0 {
+            Ok(())
+        } else {
+            Err(Dropped::AddressConnected)
+        };
+        assert_eq!(connected, expected);
+    }
+    assert_eq!(server.connected_count(), clients);
+}
+
+#[test]
+fn two_hundred_and_fifty_six_clients_come_and_go() {
+    all_come_and_go(256);
+}
+
+#[test]
+fn four_thousand_and_ninety_six_clients_come_and_go() {
+    all_come_and_go(4096);
+}
