@@ -1,6 +1,10 @@
 //! Datagrams made by hand: what a client with a token could send, and what it never would.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, reason = "tests stop where they fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests stop where they fail"
+)]
 
 use std::net::SocketAddr;
 
