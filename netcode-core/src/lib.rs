@@ -127,6 +127,7 @@
 //! | --- | --- |
 //! | `alloc` | [`Storage::heap`](server::Storage::heap): a server's capacity chosen at run time |
 //! | `defmt` | `defmt::Format` for errors, events and states |
+//! | `sealed` | [`sealed`]: tokens sealed to a device's X25519 key, for devices without TLS |
 //!
 //! # Panics
 //!
@@ -147,6 +148,8 @@ mod drop_reason;
 mod identity;
 pub mod packet;
 mod replay;
+#[cfg(feature = "sealed")]
+pub mod sealed;
 pub mod server;
 pub mod standard;
 mod stats;

@@ -1,0 +1,176 @@
+//! The sealed message: a version byte, an encapsulated key, the token, a tag.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use zeroize::Zeroize;
+
+use super::keys::{DevicePublic, DeviceSecret, SealerPublic, SealerSecret};
+use super::suite::{self, ENCAPSULATED_KEY_BYTES, TAG_BYTES};
+use crate::identity::ProtocolId;
+use crate::standard::CONNECT_TOKEN_BYTES;
+use crate::wire::Writer;
+
+/// Bytes of a sealed token.
+pub const SEALED_TOKEN_BYTES: usize = FRONT_BYTES + CONNECT_TOKEN_BYTES + TAG_BYTES;
+
+const FRONT_BYTES: usize = 1 + ENCAPSULATED_KEY_BYTES;
+const VERSION: u8 = 1;
+const LABEL: &[u8; 21] = b"NETCODE SEALED TOKEN\0";
+const INFO_BYTES: usize = LABEL.len() + 8 + 8;
+
+/// Which device, as the backend counts them. Not secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct DeviceId(pub u64);
+
+impl fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a sealed token is for. Both sides must agree, or it does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SealContext {
+    /// The application.
+    pub protocol_id: ProtocolId,
+    /// The device.
+    pub device_id: DeviceId,
+}
+
+impl SealContext {
+    fn info(&self) -> [u8; INFO_BYTES] {
+        let mut info = [0; INFO_BYTES];
+        let mut fields = Writer::new(&mut info);
+        // The array is exactly as long as its three fields.
+        let _ = fields.put(LABEL);
+        let _ = fields.u64(self.protocol_id.0);
+        let _ = fields.u64(self.device_id.0);
+        info
+    }
+}
+
+/// The device's public key cannot be sealed to: it is of low order, which no device draws. Ask
+/// the device for its key again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SealError;
+
+impl fmt::Display for SealError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the device's public key cannot be sealed to")
+    }
+}
+
+impl core::error::Error for SealError {}
+
+/// Why a sealed token does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum OpenError {
+    /// It is not [`SEALED_TOKEN_BYTES`] long: something was lost on its way.
+    Length {
+        /// The length that was given, bytes.
+        len: usize,
+    },
+    /// Its first byte names a version this device does not know: update the device.
+    Version {
+        /// The version found.
+        found: u8,
+    },
+    /// It is for another device or application, from another sealer, or was changed. Ask for
+    /// another.
+    Unauthentic,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { len } => {
+                write!(f, "a sealed token is {SEALED_TOKEN_BYTES} bytes, not {len}")
+            }
+            Self::Version { found } => write!(f, "sealed token of unknown version {found}"),
+            Self::Unauthentic => f.write_str(
+                "sealed for another device or application, by another sealer, or changed",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for OpenError {}
+
+/// Seals a token to a device, into `message`.
+///
+/// # Errors
+/// [`SealError`]. `message` is then all zeros.
+pub fn seal_token(
+    context: &SealContext,
+    from: &SealerSecret,
+    to: &DevicePublic,
+    token: &[u8; CONNECT_TOKEN_BYTES],
+    rng: &mut impl CryptoRng,
+    message: &mut [u8; SEALED_TOKEN_BYTES],
+) -> Result<(), SealError> {
+    let sealed = write(context, from, to, token, rng, message);
+    if sealed.is_none() {
+        message.zeroize();
+    }
+    sealed.ok_or(SealError)
+}
+
+fn write(
+    context: &SealContext,
+    from: &SealerSecret,
+    to: &DevicePublic,
+    token: &[u8; CONNECT_TOKEN_BYTES],
+    rng: &mut impl CryptoRng,
+    message: &mut [u8; SEALED_TOKEN_BYTES],
+) -> Option<()> {
+    let (version, rest) = message.split_first_mut()?;
+    let (key, rest) = rest.split_first_chunk_mut::<ENCAPSULATED_KEY_BYTES>()?;
+    let (body, tag) = rest.split_last_chunk_mut::<TAG_BYTES>()?;
+    *version = VERSION;
+    body.copy_from_slice(token);
+    (*key, *tag) = suite::seal(from, to, &context.info(), &[VERSION], body, rng).ok()?;
+    Some(())
+}
+
+/// Opens a sealed token in place: what is returned goes to
+/// [`Client::connect`](crate::client::Client::connect).
+///
+/// # Errors
+/// See [`OpenError`]. `message` is then all zeros, unless its length was wrong.
+pub fn open_token<'m>(
+    context: &SealContext,
+    to: &DeviceSecret,
+    from: &SealerPublic,
+    message: &'m mut [u8],
+) -> Result<&'m [u8; CONNECT_TOKEN_BYTES], OpenError> {
+    let length = OpenError::Length { len: message.len() };
+    let message: &mut [u8; SEALED_TOKEN_BYTES] = message.try_into().map_err(|_| length)?;
+    if let Err(error) = read(context, to, from, message) {
+        message.zeroize();
+        return Err(error);
+    }
+    let body = message.get(FRONT_BYTES..).and_then(<[u8]>::first_chunk);
+    body.ok_or(length)
+}
+
+fn read(
+    context: &SealContext,
+    to: &DeviceSecret,
+    from: &SealerPublic,
+    message: &mut [u8; SEALED_TOKEN_BYTES],
+) -> Result<(), OpenError> {
+    let (&mut found, rest) = message.split_first_mut().ok_or(OpenError::Unauthentic)?;
+    if found != VERSION {
+        return Err(OpenError::Version { found });
+    }
+    let (key, rest) = rest.split_first_chunk_mut().ok_or(OpenError::Unauthentic)?;
+    let (body, tag) = rest.split_last_chunk_mut().ok_or(OpenError::Unauthentic)?;
+    suite::open(from, to, &context.info(), &[VERSION], key, body, tag)
+        .map_err(|_| OpenError::Unauthentic)
+}
