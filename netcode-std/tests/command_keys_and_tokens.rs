@@ -116,3 +116,38 @@ fn numbers_out_of_range_are_not_understood() {
         fail(&folder, words, 2);
     }
 }
+
+#[test]
+fn a_token_sealed_to_a_device_opens_with_its_key_alone() {
+    let folder = folder("sealed");
+    let device = succeed(&folder, "keygen --x25519 --out device.key");
+    let sealer = succeed(&folder, "keygen --x25519 --out sealer.key");
+    let (device, sealer) = (device.trim(), sealer.trim());
+    succeed(
+        &folder,
+        "token mint --key game.key --protocol-id 42 --client-id 7 --server 127.0.0.1:40000 \
+         --out 7.token",
+    );
+    succeed(
+        &folder,
+        &format!(
+            "token seal 7.token --sealer-key sealer.key --device {device} --protocol-id 42 \
+             --device-id 9 --out 7.sealed"
+        ),
+    );
+    let open = format!("token open 7.sealed --sealer {sealer} --protocol-id 42 --out 7.opened");
+    succeed(
+        &folder,
+        &format!("{open} --device-key device.key --device-id 9"),
+    );
+    let read = |name| std::fs::read(folder.join(name)).unwrap();
+    assert_eq!(read("7.token"), read("7.opened"));
+    for other in [
+        "--device-key device.key --device-id 8",
+        "--device-key sealer.key --device-id 9",
+    ] {
+        let refusal = fail(&folder, &format!("{open} {other}"), 1);
+        assert!(refusal.contains("another device"), "{refusal}");
+    }
+    fail(&folder, "keygen --x25519", 2);
+}

@@ -47,6 +47,9 @@
 //!
 //! What a message cannot say is that it is *new*: a recorded one opens again. The token in it
 //! expires, and opens one session; that is what keeps it from being worth anything.
+//!
+//! HPKE comes from the `hpke` crate: on a Cortex-M3 opening by it takes 428 bytes of code more
+//! than by hand from the same primitives (22,568 and 22,140 with them).
 
 mod keys;
 mod suite;

@@ -18,6 +18,8 @@ const CRYPTO: &[&str] = &[
     "hkdf",
     "hmac",
     "hpke",
+    "ctutils",
+    "cmov",
     "inout",
     "poly1305",
     "sha2",

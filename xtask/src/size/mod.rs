@@ -82,7 +82,7 @@ fn measure() -> Result<Sizes> {
         PROBE,
     ]))?;
     let built = cross.output(TARGET, "release");
-    let code = ["client", "server"].map(|role| code::read(role, &built.join(role)));
+    let code = ["client", "server", "sealed"].map(|role| code::read(role, &built.join(role)));
     Ok(Sizes {
         types: types::read(&host, &built.join("types"))?,
         code: code.into_iter().collect::<Result<_>>()?,

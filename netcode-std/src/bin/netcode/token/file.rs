@@ -1,4 +1,4 @@
-//! Tokens in files: 2048 bytes as they are, or the same as base64 text, as web backends send it.
+//! Tokens in files: their bytes as they are, or the same as base64 text, as web backends send it.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -13,31 +13,33 @@ pub(crate) const TOKEN_BYTES: usize = 2048;
 /// No file with a token in any form is longer.
 const LONGEST_FILE: u64 = 16 * 1024;
 
-/// Reads a token file in either form; `-` is standard input.
+/// Reads a connect token in either form; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    read_bytes(path, TOKEN_BYTES, "connect token")
+}
+
+/// Reads what has exactly `len` bytes, in either form; `-` is standard input.
+pub(super) fn read_bytes(path: &Path, len: usize, what: &str) -> Result<Vec<u8>> {
     let bytes = read_raw(path)?;
-    if bytes.len() == TOKEN_BYTES {
+    if bytes.len() == len {
         return Ok(bytes);
     }
     match decode(&bytes) {
-        Some(token) => Ok(token),
-        None => bail!(
-            "{} holds no connect token: that is {TOKEN_BYTES} bytes, or the same as base64 text, \
-             and this is {} bytes of something else",
+        Some(decoded) if decoded.len() == len => Ok(decoded),
+        _ => bail!(
+            "{} holds no {what}: that is {len} bytes, or the same as base64 text, and this is {} \
+             bytes of something else",
             path.display(),
             bytes.len()
         ),
     }
 }
 
-/// The bytes of a small file; `-` is standard input.
 fn read_raw(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let result = if path.as_os_str() == "-" {
-        std::io::stdin()
-            .lock()
-            .take(LONGEST_FILE)
-            .read_to_end(&mut bytes)
+        let mut input = std::io::stdin().lock().take(LONGEST_FILE);
+        input.read_to_end(&mut bytes)
     } else {
         std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut bytes))
     };
@@ -51,12 +53,11 @@ fn decode(text: &[u8]) -> Option<Vec<u8>> {
         .copied()
         .filter(|byte| !byte.is_ascii_whitespace())
         .collect();
-    let token = STANDARD.decode(dense).ok()?;
-    (token.len() == TOKEN_BYTES).then_some(token)
+    STANDARD.decode(dense).ok()
 }
 
 /// Writes a token as base64 text to standard output, or as it is to a file.
-pub(crate) fn write(path: Option<&Path>, token: &[u8]) -> Result<()> {
+pub(super) fn write(path: Option<&Path>, token: &[u8]) -> Result<()> {
     let Some(path) = path else {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", STANDARD.encode(token))?;

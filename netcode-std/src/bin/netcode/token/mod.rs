@@ -3,6 +3,7 @@
 mod file;
 mod inspect;
 mod mint;
+mod seal;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -10,16 +11,20 @@ use clap::Subcommand;
 pub(crate) use self::file::read as read_file;
 pub(crate) use self::mint::resolve;
 
-/// Make and look at connect tokens
+/// Make, look at and seal connect tokens
 #[derive(Subcommand)]
 pub(crate) enum Task {
     Mint(mint::Args),
     Inspect(inspect::Args),
+    Seal(seal::SealArgs),
+    Open(seal::OpenArgs),
 }
 
 pub(crate) fn run(task: &Task) -> Result<()> {
     match task {
         Task::Mint(args) => mint::run(args),
         Task::Inspect(args) => inspect::run(args),
+        Task::Seal(args) => seal::seal(args),
+        Task::Open(args) => seal::open(args),
     }
 }
