@@ -8,6 +8,7 @@
     reason = "tests stop where they fail, and share a module"
 )]
 
+#[macro_use]
 mod peers;
 
 use peers::scenarios::Pair;
@@ -16,174 +17,32 @@ use peers::{
     our_token,
 };
 
-#[test]
-fn our_client_with_their_server_exchanges_payloads() {
-    let server = OfficialServer::start(4);
-    let token = our_token(1, &[server.address()], 5);
-    let client = OurClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.exchanges(&[1, 100, 1200]);
+/// A client of ours with a server of theirs.
+mod our_client_with_their_server {
+    use super::*;
+
+    interoperates!(OfficialServer::start, our_client, payloads: [1, 100, 1200]);
+    brings_user_data!();
+    denies!(our_client);
+    tries_the_next_address!(OfficialServer::start, our_client);
 }
 
-#[test]
-fn our_client_with_their_server_brings_user_data() {
-    let server = OfficialServer::start(4);
-    let token = our_token(1, &[server.address()], 5);
-    let client = OurClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.brings_its_user_data();
+/// A client of theirs with a server of ours.
+mod their_client_with_our_server {
+    use super::*;
+
+    interoperates!(OurServer::start, their_client, payloads: [1, 100, 1200]);
+    brings_user_data!();
+    denies!(their_client);
+    tries_the_next_address!(OurServer::start, their_client);
 }
 
-#[test]
-fn our_client_with_their_server_stays_alive_in_silence() {
-    let server = OfficialServer::start(4);
-    let token = our_token(1, &[server.address()], 1);
-    let client = OurClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.stays_alive_in_silence();
+fn our_client(_id: u64, token: &[u8; 2048]) -> OurClient {
+    OurClient::connect(token)
 }
 
-#[test]
-fn our_client_with_their_server_ends_when_the_client_leaves() {
-    let server = OfficialServer::start(4);
-    let token = our_token(1, &[server.address()], 20);
-    let client = OurClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.ends_when_the_client_leaves();
-}
-
-#[test]
-fn our_client_with_their_server_ends_when_the_server_says_so() {
-    let server = OfficialServer::start(4);
-    let token = our_token(1, &[server.address()], 20);
-    let client = OurClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.ends_when_the_server_says_so();
-}
-
-#[test]
-fn our_client_with_their_server_ends_when_the_server_falls_silent() {
-    let server = OfficialServer::start(4);
-    let token = our_token(1, &[server.address()], 1);
-    let client = OurClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.client_gives_up_on_a_silent_server();
-}
-
-#[test]
-fn our_client_with_their_server_ends_when_the_client_falls_silent() {
-    let server = OfficialServer::start(4);
-    let token = our_token(1, &[server.address()], 1);
-    let client = OurClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.server_gives_up_on_a_silent_client();
-}
-
-#[test]
-fn our_client_with_their_server_is_denied_when_it_is_full() {
-    let server = OfficialServer::start(1);
-    let token = our_token(1, &[server.address()], 5);
-    let client = OurClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    let token = our_token(2, &[pair.server.address()], 5);
-    pair.denies(OurClient::connect(&token));
-}
-
-#[test]
-fn our_client_with_their_server_tries_the_next_address_after_a_denial() {
-    let server = OfficialServer::start(1);
-    let token = our_token(1, &[server.address()], 5);
-    let client = OurClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    let other = OfficialServer::start(4);
-    let token = our_token(2, &[pair.server.address(), other.address()], 5);
-    let second = OurClient::connect(&token);
-    pair.sends_on(other, second, 2);
-}
-
-#[test]
-fn their_client_with_our_server_exchanges_payloads() {
-    let server = OurServer::start(4);
-    let token = our_token(1, &[server.address()], 5);
-    let client = OfficialClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.exchanges(&[1, 100, 1200]);
-}
-
-#[test]
-fn their_client_with_our_server_brings_user_data() {
-    let server = OurServer::start(4);
-    let token = our_token(1, &[server.address()], 5);
-    let client = OfficialClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.brings_its_user_data();
-}
-
-#[test]
-fn their_client_with_our_server_stays_alive_in_silence() {
-    let server = OurServer::start(4);
-    let token = our_token(1, &[server.address()], 1);
-    let client = OfficialClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.stays_alive_in_silence();
-}
-
-#[test]
-fn their_client_with_our_server_ends_when_the_client_leaves() {
-    let server = OurServer::start(4);
-    let token = our_token(1, &[server.address()], 20);
-    let client = OfficialClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.ends_when_the_client_leaves();
-}
-
-#[test]
-fn their_client_with_our_server_ends_when_the_server_says_so() {
-    let server = OurServer::start(4);
-    let token = our_token(1, &[server.address()], 20);
-    let client = OfficialClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.ends_when_the_server_says_so();
-}
-
-#[test]
-fn their_client_with_our_server_ends_when_the_server_falls_silent() {
-    let server = OurServer::start(4);
-    let token = our_token(1, &[server.address()], 1);
-    let client = OfficialClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.client_gives_up_on_a_silent_server();
-}
-
-#[test]
-fn their_client_with_our_server_ends_when_the_client_falls_silent() {
-    let server = OurServer::start(4);
-    let token = our_token(1, &[server.address()], 1);
-    let client = OfficialClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    pair.server_gives_up_on_a_silent_client();
-}
-
-#[test]
-fn their_client_with_our_server_is_denied_when_it_is_full() {
-    let server = OurServer::start(1);
-    let token = our_token(1, &[server.address()], 5);
-    let client = OfficialClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    let token = our_token(2, &[pair.server.address()], 5);
-    pair.denies(OfficialClient::connect(&token));
-}
-
-#[test]
-fn their_client_with_our_server_tries_the_next_address_after_a_denial() {
-    let server = OurServer::start(1);
-    let token = our_token(1, &[server.address()], 5);
-    let client = OfficialClient::connect(&token);
-    let pair = Pair::connect(server, client, 1);
-    let other = OurServer::start(4);
-    let token = our_token(2, &[pair.server.address(), other.address()], 5);
-    let second = OfficialClient::connect(&token);
-    pair.sends_on(other, second, 2);
+fn their_client(_id: u64, token: &[u8; 2048]) -> OfficialClient {
+    OfficialClient::connect(token)
 }
 
 #[test]

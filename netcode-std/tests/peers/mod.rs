@@ -12,6 +12,8 @@ mod official_peer;
 mod ours;
 mod renet_peer;
 pub(crate) mod scenarios;
+#[macro_use]
+mod suite;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -23,8 +23,8 @@ pub(crate) struct Args {
     /// Who the client is
     #[arg(long)]
     client_id: u64,
-    /// A server the client may try, 1 to 32 of them, in order: 203.0.113.7:40000,
-    /// [2001:db8::7]:40000, or a name and a port
+    /// A server the client may try, 1 to 32 of them, in order: `203.0.113.7:40000`,
+    /// `[2001:db8::7]:40000`, or a name and a port
     #[arg(long = "server", value_name = "HOST:PORT", required = true)]
     servers: Vec<String>,
     /// The same servers by the addresses they know themselves by, if those are others
