@@ -29,7 +29,10 @@ const SHELLS: &[Shell] = &[
     },
     Shell {
         package: "netcode-smoltcp",
-        builds: &[&[]],
+        builds: &[
+            &["proto-ipv4", "medium-ethernet"],
+            &["proto-ipv4", "proto-ipv6", "medium-ethernet", "medium-ip"],
+        ],
     },
 ];
 

@@ -1,0 +1,180 @@
+//! A netcode client on a smoltcp socket.
+
+use core::net::SocketAddr;
+use core::ops::Range;
+
+use netcode_core::client::{self, ClientEvent, ClientState, ConnectError, Received};
+use netcode_core::crypto::{Crypto, RustCrypto};
+use netcode_core::standard::MAX_DATAGRAM_BYTES;
+use netcode_core::{ClientIndex, ConnectionStats, DropCounts, Sequence};
+use smoltcp::iface::{SocketHandle, SocketSet};
+use smoltcp::time::Instant;
+
+use crate::convert::{from_core, to_core};
+use crate::error::SendError;
+use crate::link::{Link, SocketStats};
+
+/// What a call of [`Client::poll`] brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Polled<'b> {
+    /// The client's state changed.
+    Event(ClientEvent),
+    /// The server sent a payload; it stands in the lent buffer.
+    Payload {
+        /// Payloads arrive in any order; this tells which is newer.
+        sequence: Sequence,
+        /// The bytes, 1 to 1200.
+        payload: &'b [u8],
+    },
+    /// Nothing more. Poll again after the interface has received something, and no later than
+    /// this.
+    Idle(Option<Instant>),
+}
+
+/// A client. About 3.6 KiB: keep it in a `static` where the stack is small.
+pub struct Client<C = RustCrypto> {
+    core: client::Client<C>,
+    link: Link,
+    out: [u8; MAX_DATAGRAM_BYTES],
+}
+
+impl Client {
+    /// A client on a UDP socket of the application's set, bound to any port.
+    pub const fn new(socket: SocketHandle) -> Self {
+        Self::with_crypto(socket, RustCrypto)
+    }
+}
+
+impl<C: Crypto> Client<C> {
+    /// A client that seals and opens with `crypto`.
+    pub const fn with_crypto(socket: SocketHandle, crypto: C) -> Self {
+        Self {
+            core: client::Client::with_crypto(crypto),
+            link: Link::new(socket),
+            out: [0; MAX_DATAGRAM_BYTES],
+        }
+    }
+
+    /// Begins to connect with a token of 2048 bytes. The first request leaves at the next
+    /// [`poll`](Self::poll).
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub fn connect(&mut self, now: Instant, token: &[u8]) -> Result<(), ConnectError> {
+        self.core.connect(to_core(now), token)
+    }
+
+    /// One turn: receives, answers, keeps alive. Call it after the interface was polled, again
+    /// and again until it is [`Polled::Idle`]; then let the interface send.
+    ///
+    /// Work is bounded by what waits in the socket. Datagrams that the socket has no room for are
+    /// lost and counted; what matters is repeated.
+    pub fn poll<'b>(
+        &mut self,
+        now: Instant,
+        sockets: &mut SocketSet<'_>,
+        buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
+    ) -> Polled<'b> {
+        if let Some(event) = self.core.poll_event() {
+            return Polled::Event(event);
+        }
+        if let Some((sequence, range)) = self.receive(now, sockets, buffer) {
+            let payload = buffer.get(range).unwrap_or_default();
+            return Polled::Payload { sequence, payload };
+        }
+        self.transmit(now, sockets);
+        match self.core.poll_event() {
+            Some(event) => Polled::Event(event),
+            None => Polled::Idle(self.core.next_deadline().map(from_core)),
+        }
+    }
+
+    /// Takes in datagrams up to the next payload; says where in `buffer` that lies.
+    fn receive(
+        &mut self,
+        now: Instant,
+        sockets: &mut SocketSet<'_>,
+        buffer: &mut [u8],
+    ) -> Option<(Sequence, Range<usize>)> {
+        while let Some((len, from)) = self.link.receive(sockets, buffer) {
+            let datagram = buffer.get_mut(..len)?;
+            let start = datagram.as_ptr().addr();
+            let received = self.core.handle_datagram(to_core(now), from, datagram);
+            if let Ok(Received::Payload { sequence, payload }) = received {
+                let at = payload.as_ptr().addr().saturating_sub(start);
+                return Some((sequence, at..at.saturating_add(payload.len())));
+            }
+        }
+        None
+    }
+
+    fn transmit(&mut self, now: Instant, sockets: &mut SocketSet<'_>) {
+        let now = to_core(now);
+        // Without room nothing may be taken from the core, but its time must pass.
+        while self.link.can_send(sockets) {
+            let Some(transmit) = self.core.poll_transmit(now, &mut self.out) else {
+                return;
+            };
+            let _ = self.link.send(sockets, transmit.to, transmit.datagram);
+        }
+        let _ = self.core.poll_transmit(now, &mut []);
+    }
+
+    /// Sends a payload of 1 to 1200 bytes: it waits in the socket until the interface is polled.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn send(
+        &mut self,
+        now: Instant,
+        sockets: &mut SocketSet<'_>,
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        if self.is_connected() && !self.link.can_send(sockets) {
+            return Err(SendError::BufferFull);
+        }
+        let transmit = self.core.send(to_core(now), payload, &mut self.out)?;
+        self.link.send(sockets, transmit.to, transmit.datagram)?;
+        Ok(())
+    }
+
+    /// Ends the connection. The server is told at the next [`poll`](Self::poll).
+    pub fn disconnect(&mut self, now: Instant) {
+        self.core.disconnect(to_core(now));
+    }
+
+    /// Where the client stands.
+    pub fn state(&self) -> ClientState {
+        self.core.state()
+    }
+
+    /// Whether payloads can be sent.
+    pub fn is_connected(&self) -> bool {
+        self.state() == ClientState::Connected
+    }
+
+    /// Its slot on the server, while connected.
+    pub fn client_index(&self) -> Option<ClientIndex> {
+        self.core.client_index()
+    }
+
+    /// The server it talks to, or is trying.
+    pub fn server_address(&self) -> Option<SocketAddr> {
+        self.core.server_address()
+    }
+
+    /// What the connection has counted.
+    pub fn stats(&self) -> ConnectionStats {
+        self.core.stats()
+    }
+
+    /// Datagrams dropped, by reason.
+    pub fn dropped(&self) -> &DropCounts {
+        self.core.dropped()
+    }
+
+    /// What the socket could not carry.
+    pub const fn socket_stats(&self) -> SocketStats {
+        self.link.stats()
+    }
+}

@@ -1,0 +1,119 @@
+//! netcode 1.02 on smoltcp: a microcontroller with Ethernet or Wi-Fi becomes a client, or a
+//! server, of encrypted and authenticated datagrams. No `std`, no allocator, no `unsafe`.
+//!
+//! The application keeps its own interface, socket set and loop; this crate drives one UDP socket
+//! of that set. Each turn of the loop: let the interface receive, [`poll`](Client::poll) until it
+//! is idle, let the interface send, and sleep until the earlier of the two deadlines.
+//!
+//! ```
+//! use netcode_smoltcp::core::client::ClientEvent;
+//! use netcode_smoltcp::smoltcp::iface::{Interface, SocketSet};
+//! use netcode_smoltcp::smoltcp::phy::Device;
+//! use netcode_smoltcp::smoltcp::socket::udp;
+//! use netcode_smoltcp::smoltcp::time::{Duration, Instant};
+//! use netcode_smoltcp::{
+//!     BUFFER_BYTES, CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS,
+//!     Client, Polled,
+//! };
+//!
+//! /// Sends a reading ten times a second, and obeys what the server says.
+//! fn run(
+//!     device: &mut impl Device,
+//!     iface: &mut Interface,
+//!     token: &[u8],
+//!     clock: impl Fn() -> Instant,
+//!     sleep: impl Fn(Option<Duration>),
+//!     measure: impl Fn() -> [u8; 4],
+//!     obey: impl Fn(&[u8]),
+//! ) {
+//!     // On a device these are `static`s.
+//!     let (mut rx, mut tx) = ([0; CLIENT_RX_BYTES], [0; CLIENT_TX_BYTES]);
+//!     let mut rx_packets = [udp::PacketMetadata::EMPTY; CLIENT_RX_PACKETS];
+//!     let mut tx_packets = [udp::PacketMetadata::EMPTY; CLIENT_TX_PACKETS];
+//!     let mut socket = udp::Socket::new(
+//!         udp::PacketBuffer::new(&mut rx_packets[..], &mut rx[..]),
+//!         udp::PacketBuffer::new(&mut tx_packets[..], &mut tx[..]),
+//!     );
+//!     socket.bind(50000).unwrap();
+//!     let mut storage = [const { netcode_smoltcp::smoltcp::iface::SocketStorage::EMPTY }; 1];
+//!     let mut sockets = SocketSet::new(&mut storage[..]);
+//!     let mut client = Client::new(sockets.add(socket));
+//!
+//!     client.connect(clock(), token).unwrap();
+//!     let mut buffer = [0; BUFFER_BYTES];
+//!     let mut reading_due = clock();
+//!     while client.is_connected() || !client.state().is_error() {
+//!         let now = clock();
+//!         iface.poll(now, device, &mut sockets);
+//!         let netcode_due = loop {
+//!             match client.poll(now, &mut sockets, &mut buffer) {
+//!                 Polled::Payload { payload, .. } => obey(payload),
+//!                 Polled::Event(ClientEvent::StateChanged(_)) | Polled::Event(_) => {}
+//!                 Polled::Idle(due) => break due,
+//!             }
+//!         };
+//!         if client.is_connected() && now >= reading_due {
+//!             reading_due = now + Duration::from_millis(100);
+//!             // A full buffer means the link is slow: this reading is lost, the next is newer.
+//!             let _ = client.send(now, &mut sockets, &measure());
+//!         }
+//!         iface.poll_egress(now, device, &mut sockets);
+//!         let interface_due = iface.poll_at(now, &sockets);
+//!         let due = [netcode_due, interface_due].into_iter().flatten().min();
+//!         sleep(due.map(|due| if due > now { due - now } else { Duration::ZERO }));
+//!     }
+//! }
+//! ```
+//!
+//! A server is the same with [`Server::poll`], which says who sent a payload, and two things
+//! more: randomness at its start, and the date.
+//!
+//! # What may go wrong, and what happens then
+//!
+//! | what | what happens |
+//! | --- | --- |
+//! | the socket's transmit buffer is full | [`SendError::BufferFull`] for a payload; requests, keep-alives and disconnects wait in the core, and time passes all the same |
+//! | its receive buffer is full | smoltcp drops what does not fit: use [`poll_ingress_single`] and poll in between, or a larger buffer |
+//! | the interface has no address yet | smoltcp drops what is sent; requests are repeated ten times a second until the token expires |
+//! | a neighbour does not answer | datagrams wait in the transmit buffer while smoltcp asks for it |
+//! | the link is down | silence: the session ends after its token's timeout, with `ConnectionTimedOut`; a new token starts a new one |
+//! | DHCP changes the address | the server does not know the new one: as when the link is down |
+//! | the socket is closed, or not in the set | [`SendError::Unaddressable`] for a payload; everything else is counted in [`SocketStats`] |
+//!
+//! [`poll_ingress_single`]: smoltcp::iface::Interface::poll_ingress_single
+//!
+//! # Randomness
+//!
+//! A client needs none: its keys come in its token. A server draws the key of its challenges and
+//! the base of its sequences from what [`Server::start`] is given. If those bytes repeat after a
+//! reset, so do nonces under the sessions' keys, and whoever recorded both runs can read and forge
+//! the packets they sealed; if they can be guessed, so can challenges. Use the chip's generator
+//! (on an STM32 the `RNG` peripheral, on an ESP32 and nRF52 theirs; most `embassy` and `esp` crates
+//! hand out `rand_core` generators), and [`Server::start_with_seed`] where its version of
+//! `rand_core` is another. Time, serial numbers and floating pins are no randomness.
+//!
+//! # Features
+//!
+//! | feature | default | what it does |
+//! | --- | --- | --- |
+//! | `proto-ipv4`, `proto-ipv6` | the first | families that can be dialled; turns on smoltcp's |
+//! | `medium-ethernet`, `medium-ip` | the first | turns on smoltcp's |
+//! | `defmt` | no | `defmt::Format` for events and errors |
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod client;
+mod convert;
+mod error;
+mod link;
+mod server;
+mod sizes;
+
+pub use netcode_core as core;
+pub use smoltcp;
+
+pub use self::client::{Client, Polled};
+pub use self::error::SendError;
+pub use self::link::SocketStats;
+pub use self::server::{Server, ServerPolled};
+pub use self::sizes::*;

@@ -1,0 +1,497 @@
+//! Sessions between a client and a server on microcontrollers' network stacks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
+
+mod wire;
+
+use std::net::SocketAddr;
+
+use netcode_smoltcp::core::address::AddressList;
+use netcode_smoltcp::core::client::{ClientEvent, ClientState};
+use netcode_smoltcp::core::crypto::Key;
+use netcode_smoltcp::core::server::{DisconnectReason, ServerConfig, ServerEvent, StaticStorage};
+use netcode_smoltcp::core::token::{TokenSpec, mint};
+use netcode_smoltcp::core::{ClientId, ClientIndex, ProtocolId, Timeout, UnixTime, UserData};
+use netcode_smoltcp::smoltcp::iface::SocketSet;
+use netcode_smoltcp::smoltcp::phy::Medium;
+use netcode_smoltcp::smoltcp::socket::udp;
+use netcode_smoltcp::smoltcp::time::{Duration, Instant};
+use netcode_smoltcp::smoltcp::wire::{IpCidr, IpEndpoint};
+use netcode_smoltcp::{
+    BUFFER_BYTES, CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS, Client,
+    Polled, SendError, Server, ServerPolled, server_rx_bytes, server_rx_packets, server_tx_bytes,
+    server_tx_packets,
+};
+use rand::SeedableRng;
+use wire::{Node, SharedWire, Sizes, wire};
+
+const UNIX: UnixTime = UnixTime::from_secs(1_700_000_000);
+const SLOTS: usize = 4;
+const CLIENT_SIZES: Sizes = Sizes {
+    rx: (CLIENT_RX_BYTES, CLIENT_RX_PACKETS),
+    tx: (CLIENT_TX_BYTES, CLIENT_TX_PACKETS),
+};
+const SERVER_SIZES: Sizes = Sizes {
+    rx: (server_rx_bytes(SLOTS), server_rx_packets(SLOTS)),
+    tx: (server_tx_bytes(SLOTS), server_tx_packets(SLOTS)),
+};
+
+fn key() -> Key {
+    Key::from_bytes([7; 32])
+}
+
+fn cidr(text: &str) -> IpCidr {
+    text.parse().unwrap()
+}
+
+struct Player {
+    node: Node,
+    client: Client,
+    states: Vec<ClientState>,
+    payloads: Vec<Vec<u8>>,
+}
+
+/// A server, its clients, and the wire between them.
+struct World {
+    now: Instant,
+    wire: SharedWire,
+    medium: Medium,
+    timeout: i32,
+    address: SocketAddr,
+    node: Node,
+    server: Server<'static>,
+    events: Vec<ServerEvent>,
+    payloads: Vec<(ClientIndex, Vec<u8>)>,
+    players: Vec<Player>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(Medium::Ethernet, "10.0.0.1/8", "10.0.0.1:40000")
+    }
+
+    fn with(medium: Medium, network: &str, address: &str) -> Self {
+        let address = address.parse().unwrap();
+        let wire = wire();
+        let mut node = Node::new(&wire, medium, &[cidr(network)]);
+        let handle = node.udp(40000, SERVER_SIZES);
+        let storage = Box::leak(Box::new(StaticStorage::<SLOTS, 8, 32>::new()));
+        let addresses = AddressList::new(&[address]).unwrap();
+        let config = ServerConfig::new(ProtocolId(1), key(), addresses, SLOTS);
+        let mut server = Server::new(handle, storage.tables(), config).unwrap();
+        server
+            .start_with_seed(Instant::ZERO, UNIX, [3; 32])
+            .unwrap();
+        Self {
+            now: Instant::ZERO,
+            wire,
+            medium,
+            timeout: 3,
+            address,
+            node,
+            server,
+            events: vec![],
+            payloads: vec![],
+            players: vec![],
+        }
+    }
+
+    fn token(&self, id: u64, seed: u64) -> [u8; 2048] {
+        let spec = TokenSpec {
+            protocol_id: ProtocolId(1),
+            client_id: ClientId(id),
+            created: UNIX,
+            expires: UNIX.saturating_add_secs(600),
+            timeout: Timeout::from_secs(self.timeout),
+            public_addresses: &[self.address],
+            internal_addresses: &[],
+            user_data: &UserData::ZERO,
+        };
+        let mut token = [0; 2048];
+        let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+        mint(&spec, &key(), &mut rng, &mut token).unwrap();
+        token
+    }
+
+    fn join_from(&mut self, addresses: &[IpCidr], sizes: Sizes) -> usize {
+        let n = self.players.len();
+        let mut node = Node::new(&self.wire, self.medium, addresses);
+        let mut client = Client::new(node.udp(50000, sizes));
+        let id = u64::try_from(n).unwrap();
+        client.connect(self.now, &self.token(id, id)).unwrap();
+        self.players.push(Player {
+            node,
+            client,
+            states: vec![],
+            payloads: vec![],
+        });
+        n
+    }
+
+    /// Adds a client that begins to connect.
+    fn join(&mut self) -> usize {
+        let host = self.players.len() + 2;
+        let network = if self.address.is_ipv4() {
+            format!("10.0.0.{host}/8")
+        } else {
+            format!("fd00::{host}/64")
+        };
+        self.join_from(&[cidr(&network)], CLIENT_SIZES)
+    }
+
+    /// A millisecond passes, and everybody has a turn.
+    fn step(&mut self) {
+        self.now += Duration::from_millis(1);
+        let mut buffer = [0; BUFFER_BYTES];
+        self.node.ingress(self.now);
+        loop {
+            match self
+                .server
+                .poll(self.now, &mut self.node.sockets, &mut buffer)
+            {
+                ServerPolled::Event(event) => self.events.push(event),
+                ServerPolled::Payload {
+                    client, payload, ..
+                } => {
+                    self.payloads.push((client, payload.to_vec()));
+                }
+                ServerPolled::Idle(_) => break,
+            }
+        }
+        self.node.egress(self.now);
+        for player in &mut self.players {
+            player.node.ingress(self.now);
+            loop {
+                match player
+                    .client
+                    .poll(self.now, &mut player.node.sockets, &mut buffer)
+                {
+                    Polled::Event(ClientEvent::StateChanged(state)) => player.states.push(state),
+                    Polled::Event(_) => {}
+                    Polled::Payload { payload, .. } => player.payloads.push(payload.to_vec()),
+                    Polled::Idle(_) => break,
+                }
+            }
+            player.node.egress(self.now);
+        }
+    }
+
+    fn run(&mut self, millis: u32) {
+        for _ in 0..millis {
+            self.step();
+        }
+    }
+
+    fn run_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        for _ in 0..60_000 {
+            if done(self) {
+                return;
+            }
+            self.step();
+        }
+        assert!(done(self), "{what}: not within a minute");
+    }
+
+    fn connect(&mut self) -> usize {
+        let n = self.join();
+        self.run_until("connecting", |world| world.players[n].client.is_connected());
+        n
+    }
+
+    fn client_sends(&mut self, n: usize, payload: &[u8]) -> Result<(), SendError> {
+        let player = &mut self.players[n];
+        player
+            .client
+            .send(self.now, &mut player.node.sockets, payload)
+    }
+
+    fn server_sends(&mut self, client: ClientIndex, payload: &[u8]) -> Result<(), SendError> {
+        self.server
+            .send(self.now, &mut self.node.sockets, client, payload)
+    }
+
+    /// Payloads of each size cross in both directions, whole.
+    fn exchange(&mut self, n: usize) {
+        let index = self.players[n].client.client_index().unwrap();
+        for len in [1, 100, 1200] {
+            self.client_sends(n, &vec![7; len]).unwrap();
+            self.server_sends(index, &vec![9; len]).unwrap();
+            self.run(10);
+            assert_eq!(self.payloads.pop(), Some((index, vec![7; len])));
+            assert_eq!(self.players[n].payloads.pop(), Some(vec![9; len]));
+        }
+    }
+}
+
+#[test]
+fn payloads_of_every_size_cross_over_ethernet_and_ipv4() {
+    let mut world = World::new();
+    let n = world.connect();
+    world.exchange(n);
+}
+
+#[test]
+fn payloads_of_every_size_cross_over_ethernet_and_ipv6() {
+    let mut world = World::with(Medium::Ethernet, "fd00::1/64", "[fd00::1]:40000");
+    let n = world.connect();
+    world.exchange(n);
+}
+
+#[test]
+fn payloads_of_every_size_cross_without_ethernet() {
+    let mut world = World::with(Medium::Ip, "10.0.0.1/8", "10.0.0.1:40000");
+    let n = world.connect();
+    world.exchange(n);
+}
+
+#[test]
+fn a_silent_session_is_kept_alive_past_its_timeout() {
+    let mut world = World::new();
+    let n = world.connect();
+    world.run(10_000);
+    assert!(world.players[n].client.is_connected());
+    assert_eq!(world.server.connected_count(), 1);
+}
+
+#[test]
+fn either_side_can_leave() {
+    let mut world = World::new();
+    let n = world.connect();
+    let now = world.now;
+    world.players[n].client.disconnect(now);
+    world.run(100);
+    assert_eq!(world.server.connected_count(), 0);
+    assert!(matches!(
+        world.events.last(),
+        Some(ServerEvent::Disconnected {
+            reason: DisconnectReason::ByClient,
+            ..
+        })
+    ));
+    let other = world.connect();
+    assert!(world.server.disconnect(world.now, ClientIndex(0)));
+    world.run(100);
+    assert_eq!(
+        world.players[other].states.last(),
+        Some(&ClientState::Disconnected)
+    );
+}
+
+#[test]
+fn a_full_server_denies_the_fifth() {
+    let mut world = World::new();
+    for _ in 0..SLOTS {
+        world.connect();
+    }
+    let fifth = world.join();
+    world.run(500);
+    assert_eq!(
+        world.players[fifth].client.state(),
+        ClientState::ConnectionDenied
+    );
+    assert_eq!(world.server.connected_count(), SLOTS);
+}
+
+#[test]
+fn a_wire_that_loses_and_reorders_delays_but_does_not_break() {
+    let mut world = World::new();
+    // Frames that ask for a neighbour are lost as well, and asked again once a second.
+    world.timeout = 20;
+    {
+        let mut wire = world.wire.borrow_mut();
+        wire.loss = 0.2;
+        wire.jitter = Duration::from_millis(50);
+    }
+    let players: Vec<usize> = (0..SLOTS).map(|_| world.connect()).collect();
+    for round in 0..200_u32 {
+        for &n in &players {
+            world.client_sends(n, &round.to_le_bytes()).unwrap();
+        }
+        world.run(10);
+    }
+    world.run(500);
+    for &n in &players {
+        let client = world.players[n].client.client_index().unwrap();
+        let mut arrived: Vec<_> = world
+            .payloads
+            .iter()
+            .filter(|(from, _)| *from == client)
+            .collect();
+        assert!(
+            (130..=190).contains(&arrived.len()),
+            "about 80 % of 200: {}",
+            arrived.len()
+        );
+        arrived.sort();
+        arrived.dedup();
+        assert!((130..=190).contains(&arrived.len()), "each once");
+        assert!(world.players[n].client.is_connected());
+    }
+}
+
+#[test]
+fn a_link_that_is_down_for_longer_than_the_timeout_ends_the_session_and_a_new_token_begins_another()
+{
+    let mut world = World::new();
+    let n = world.connect();
+    world.wire.borrow_mut().cut = true;
+    world.run(2000);
+    assert!(
+        world.players[n].client.is_connected(),
+        "shorter than the timeout is nothing"
+    );
+    world.run(2000);
+    assert_eq!(
+        world.players[n].client.state(),
+        ClientState::ConnectionTimedOut
+    );
+    assert_eq!(world.server.connected_count(), 0);
+    world.wire.borrow_mut().cut = false;
+    let token = world.token(0, 77);
+    let now = world.now;
+    world.players[n].client.connect(now, &token).unwrap();
+    world.run_until("coming back", |world| {
+        world.players[n].client.is_connected()
+    });
+    world.exchange(n);
+}
+
+#[test]
+fn a_short_interruption_ends_nothing() {
+    let mut world = World::new();
+    let n = world.connect();
+    world.wire.borrow_mut().cut = true;
+    world.run(2500);
+    world.wire.borrow_mut().cut = false;
+    world.run(5000);
+    world.exchange(n);
+}
+
+#[test]
+fn a_client_without_an_address_waits_for_one() {
+    let mut world = World::new();
+    let n = world.join_from(&[], CLIENT_SIZES);
+    world.run(1000);
+    assert_eq!(
+        world.players[n].client.state(),
+        ClientState::SendingConnectionRequest
+    );
+    world.players[n].node.iface.update_ip_addrs(|list| {
+        list.push(cidr("10.0.0.9/8")).unwrap();
+    });
+    world.run_until("connecting", |world| world.players[n].client.is_connected());
+    world.exchange(n);
+}
+
+#[test]
+fn a_client_whose_address_changes_needs_a_new_token() {
+    let mut world = World::new();
+    let n = world.connect();
+    world.players[n].node.iface.update_ip_addrs(|list| {
+        list.clear();
+        list.push(cidr("10.0.0.99/8")).unwrap();
+    });
+    world.run(4000);
+    assert_eq!(
+        world.players[n].client.state(),
+        ClientState::ConnectionTimedOut
+    );
+    let token = world.token(0, 78);
+    let now = world.now;
+    world.players[n].client.connect(now, &token).unwrap();
+    world.run_until("coming back", |world| {
+        world.players[n].client.is_connected()
+    });
+}
+
+#[test]
+fn a_neighbour_that_does_not_answer_fills_the_buffer_and_time_passes_all_the_same() {
+    let mut world = World::new();
+    world.wire.borrow_mut().cut = true;
+    let n = world.join();
+    world.run(2900);
+    assert_eq!(
+        world.players[n].client.state(),
+        ClientState::SendingConnectionRequest
+    );
+    world.run(300);
+    assert_eq!(
+        world.players[n].client.state(),
+        ClientState::ConnectionRequestTimedOut
+    );
+}
+
+#[test]
+fn a_full_buffer_is_said_and_loses_nothing_that_was_taken() {
+    let mut world = World::new();
+    let n = world.connect();
+    world.run(200);
+    let taken = (0..)
+        .take_while(|&byte| world.client_sends(n, &[byte; 1200]).is_ok())
+        .count();
+    assert!((1..=2).contains(&taken));
+    assert_eq!(
+        world.client_sends(n, &[0; 1200]),
+        Err(SendError::BufferFull)
+    );
+    world.run(50);
+    assert_eq!(world.payloads.len(), taken);
+    world.client_sends(n, &[0; 1200]).unwrap();
+    world.run(50);
+    assert_eq!(world.payloads.len(), taken + 1);
+}
+
+#[test]
+fn a_receive_buffer_that_overflows_costs_datagrams_and_no_session() {
+    let mut world = World::new();
+    let tiny = Sizes {
+        rx: (400, 2),
+        tx: CLIENT_SIZES.tx,
+    };
+    let n = world.join_from(&[cidr("10.0.0.9/8")], tiny);
+    world.run_until("connecting", |world| world.players[n].client.is_connected());
+    let index = world.players[n].client.client_index().unwrap();
+    world.run(200);
+    for byte in 0..10 {
+        world.server_sends(index, &[byte; 100]).unwrap();
+    }
+    world.run(50);
+    let arrived = world.players[n].payloads.len();
+    assert!((1..10).contains(&arrived), "some were lost: {arrived}");
+    world.run(5000);
+    assert!(world.players[n].client.is_connected());
+}
+
+#[test]
+fn a_socket_that_is_closed_or_gone_is_said_and_nothing_panics() {
+    let mut world = World::new();
+    let n = world.connect();
+    world.players[n].node.sockets = SocketSet::new(vec![]);
+    assert_eq!(world.client_sends(n, b"x"), Err(SendError::BufferFull));
+    world.run(4000);
+    assert_eq!(
+        world.players[n].client.state(),
+        ClientState::ConnectionTimedOut
+    );
+}
+
+#[test]
+fn other_sockets_of_the_application_are_left_alone() {
+    let mut world = World::new();
+    let n = world.connect();
+    let own = world.players[n].node.udp(7777, CLIENT_SIZES);
+    let peer = world.node.udp(7777, SERVER_SIZES);
+    let to = IpEndpoint::new("10.0.0.1".parse().unwrap(), 7777);
+    let socket = world.players[n]
+        .node
+        .sockets
+        .get_mut::<udp::Socket<'_>>(own);
+    socket.send_slice(b"not netcode", to).unwrap();
+    world.run(20);
+    let socket = world.node.sockets.get_mut::<udp::Socket<'_>>(peer);
+    assert_eq!(socket.recv().unwrap().0, b"not netcode");
+    world.exchange(n);
+}

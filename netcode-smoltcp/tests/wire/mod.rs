@@ -1,0 +1,171 @@
+//! Two or more smoltcp interfaces on one wire, on virtual time. The wire loses, delays and
+//! reorders frames by a seeded generator, and can be cut.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use netcode_smoltcp::smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
+use netcode_smoltcp::smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
+use netcode_smoltcp::smoltcp::socket::udp;
+use netcode_smoltcp::smoltcp::time::{Duration, Instant};
+use netcode_smoltcp::smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// What the wire does to frames.
+pub struct Wire {
+    pub loss: f64,
+    pub latency: Duration,
+    pub jitter: Duration,
+    /// Nothing passes.
+    pub cut: bool,
+    rng: StdRng,
+    frames: u64,
+    /// What is under way to each port, by arrival.
+    ports: Vec<BTreeMap<(Instant, u64), Vec<u8>>>,
+}
+
+pub type SharedWire = Rc<RefCell<Wire>>;
+
+pub fn wire() -> SharedWire {
+    Rc::new(RefCell::new(Wire {
+        loss: 0.0,
+        latency: Duration::from_millis(1),
+        jitter: Duration::ZERO,
+        cut: false,
+        rng: StdRng::seed_from_u64(1),
+        frames: 0,
+        ports: Vec::new(),
+    }))
+}
+
+impl Wire {
+    /// Carries a frame to every port but the one it came from.
+    fn carry(&mut self, from: usize, now: Instant, frame: &[u8]) {
+        for port in (0..self.ports.len()).filter(|&port| port != from) {
+            if self.cut || self.rng.random_bool(self.loss) {
+                continue;
+            }
+            let jitter = self.jitter.total_micros();
+            let extra = if jitter > 0 {
+                self.rng.random_range(0..jitter)
+            } else {
+                0
+            };
+            let arrival = now + self.latency + Duration::from_micros(extra);
+            self.frames += 1;
+            self.ports[port].insert((arrival, self.frames), frame.to_vec());
+        }
+    }
+}
+
+/// A network card on the wire.
+pub struct Card {
+    wire: SharedWire,
+    port: usize,
+    medium: Medium,
+}
+
+pub struct Received(Vec<u8>);
+
+impl phy::RxToken for Received {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
+        f(&self.0)
+    }
+}
+
+pub struct Sending<'c>(&'c Card, Instant);
+
+impl phy::TxToken for Sending<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
+        let mut frame = vec![0; len];
+        let result = f(&mut frame);
+        self.0.wire.borrow_mut().carry(self.0.port, self.1, &frame);
+        result
+    }
+}
+
+impl Device for Card {
+    type RxToken<'a> = Received;
+    type TxToken<'a> = Sending<'a>;
+
+    fn receive(&mut self, now: Instant) -> Option<(Received, Sending<'_>)> {
+        let frame = {
+            let mut wire = self.wire.borrow_mut();
+            let entry = wire.ports[self.port].first_entry()?;
+            if entry.key().0 > now {
+                return None;
+            }
+            entry.remove()
+        };
+        Some((Received(frame), Sending(self, now)))
+    }
+
+    fn transmit(&mut self, now: Instant) -> Option<Sending<'_>> {
+        Some(Sending(self, now))
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = self.medium;
+        capabilities.max_transmission_unit = 1514;
+        capabilities
+    }
+}
+
+/// A device on the wire: an interface, and sockets.
+pub struct Node {
+    pub iface: Interface,
+    pub card: Card,
+    pub sockets: SocketSet<'static>,
+}
+
+/// Bytes and entries of a socket's two buffers.
+#[derive(Clone, Copy)]
+pub struct Sizes {
+    pub rx: (usize, usize),
+    pub tx: (usize, usize),
+}
+
+impl Node {
+    pub fn new(wire: &SharedWire, medium: Medium, addresses: &[IpCidr]) -> Self {
+        let port = wire.borrow().ports.len();
+        wire.borrow_mut().ports.push(BTreeMap::new());
+        let mut card = Card {
+            wire: Rc::clone(wire),
+            port,
+            medium,
+        };
+        let hardware = match medium {
+            Medium::Ip => HardwareAddress::Ip,
+            _ => EthernetAddress([2, 0, 0, 0, 0, u8::try_from(port).unwrap()]).into(),
+        };
+        let mut iface = Interface::new(Config::new(hardware), &mut card, Instant::ZERO);
+        iface.update_ip_addrs(|list| list.extend(addresses.iter().copied()));
+        Self {
+            iface,
+            card,
+            sockets: SocketSet::new(vec![]),
+        }
+    }
+
+    pub fn udp(&mut self, port: u16, sizes: Sizes) -> SocketHandle {
+        let buffer = |(bytes, packets)| {
+            udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; packets], vec![0; bytes])
+        };
+        let mut socket = udp::Socket::new(buffer(sizes.rx), buffer(sizes.tx));
+        socket.bind(port).unwrap();
+        self.sockets.add(socket)
+    }
+
+    pub fn ingress(&mut self, now: Instant) {
+        self.iface.poll(now, &mut self.card, &mut self.sockets);
+    }
+
+    pub fn egress(&mut self, now: Instant) {
+        self.iface
+            .poll_egress(now, &mut self.card, &mut self.sockets);
+    }
+}
