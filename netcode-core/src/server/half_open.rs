@@ -34,7 +34,7 @@ impl HalfOpen {
         keys: SessionKeys::EMPTY,
         client_id: ClientId(0),
         challenged_at: Local::ZERO,
-        timeout: Timeout::NEVER,
+        timeout: Timeout::from_secs(0),
         mac: [0; 16],
         peer: Peer::NONE,
     };

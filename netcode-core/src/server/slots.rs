@@ -64,7 +64,7 @@ impl Slot {
         sequence: 0,
         last_sent: Local::ZERO,
         last_received: Local::ZERO,
-        timeout: Timeout::NEVER,
+        timeout: Timeout::from_secs(0),
         next_event: Link::NONE,
         peer: Peer::NONE,
         state: SlotState::Free,

@@ -1,0 +1,160 @@
+//! A hub: a server with four client slots on a microcontroller. It sends every payload back to
+//! its sender; the payload `exit` ends it (under emulation).
+#![no_std]
+#![no_main]
+
+use cortex_m_rt::entry;
+use firmware::board::{self, Card};
+use firmware::network::{HubBytes, HubPackets, Network, SLOTS, socket};
+use firmware::{clock, provision, stack};
+use netcode_core::ProtocolId;
+use netcode_core::address::AddressList;
+use netcode_core::server::{ServerConfig, ServerEvent, StaticStorage};
+use netcode_smoltcp::{BUFFER_BYTES, Server, ServerPolled};
+use semihosting::{print, println};
+use smoltcp::iface::SocketHandle;
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{IpAddress, IpCidr, Ipv4Address};
+use static_cell::{ConstStaticCell, StaticCell};
+
+const PROTOCOL_ID: ProtocolId = ProtocolId(0x4875_6220);
+const PORT: u16 = 50000;
+/// Under emulation, the address the emulator's own network gives its guest.
+const ADDRESS: [u8; 4] = [10, 0, 2, 15];
+/// The emulator's gateway.
+const GATEWAY: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
+const DATE_INTERVAL: Duration = Duration::from_secs(10);
+
+static CARD: StaticCell<Card> = StaticCell::new();
+static BYTES: ConstStaticCell<HubBytes> = ConstStaticCell::new(HubBytes::new());
+static PACKETS: ConstStaticCell<HubPackets> = ConstStaticCell::new(HubPackets::new());
+static STORAGE: ConstStaticCell<StaticStorage<SLOTS, 8, 32>> =
+    ConstStaticCell::new(StaticStorage::new());
+static SERVER: StaticCell<Server<'static>> = StaticCell::new();
+static BUFFER: ConstStaticCell<[u8; BUFFER_BYTES]> = ConstStaticCell::new([0; BUFFER_BYTES]);
+
+#[entry]
+fn main() -> ! {
+    stack::paint();
+    if let Some(peripherals) = cortex_m::Peripherals::take() {
+        clock::start(peripherals.SYST);
+    }
+    let [a, b, c, d] = ADDRESS;
+    let address = IpCidr::new(IpAddress::v4(a, b, c, d), 24);
+    let card = CARD.init_with(board::card);
+    let (network, handle) = Network::start(
+        card,
+        address,
+        Some(GATEWAY),
+        socket(BYTES.take(), PACKETS.take()),
+        PORT,
+    );
+    match server(handle) {
+        Ok(server) => Hub {
+            network,
+            server,
+            date_due: clock::now(),
+        }
+        .run(),
+        Err(why) => {
+            println!("hub: {why}");
+            semihosting::process::exit(1)
+        }
+    }
+}
+
+fn server(handle: SocketHandle) -> Result<&'static mut Server<'static>, &'static str> {
+    let key = provision::server_key().ok_or("no private key was provisioned")?;
+    let seed = provision::seed().ok_or("there is no randomness")?;
+    let addresses = AddressList::new(&[(ADDRESS, PORT).into()]).map_err(|_| "no address")?;
+    let config = ServerConfig::new(PROTOCOL_ID, key, addresses, SLOTS);
+    let server = Server::new(handle, STORAGE.take().tables(), config).map_err(|_| "no server")?;
+    let server = SERVER.init(server);
+    let started = server.start_with_seed(clock::now(), provision::date(), seed);
+    started.map_err(|_| "the server does not start")?;
+    println!("hub: listening, {SLOTS} slots");
+    Ok(server)
+}
+
+struct Hub {
+    network: Network,
+    server: &'static mut Server<'static>,
+    date_due: Instant,
+}
+
+impl Hub {
+    fn run(mut self) -> ! {
+        let buffer = BUFFER.take();
+        loop {
+            let now = clock::now();
+            if now >= self.date_due {
+                self.date_due = now + DATE_INTERVAL;
+                self.server.set_unix_time(now, provision::date());
+            }
+            // The socket is emptied after each frame, so that none is lost for want of room.
+            while self.network.receive(now) {
+                self.poll(now, buffer);
+            }
+            self.poll(now, buffer);
+            self.network.send(now);
+            clock::sleep();
+        }
+    }
+
+    fn poll(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) {
+        loop {
+            match self.server.poll(now, &mut self.network.sockets, buffer) {
+                ServerPolled::Event(event) => report(event),
+                ServerPolled::Payload {
+                    payload: b"exit", ..
+                } => self.end(now),
+                ServerPolled::Payload {
+                    client, payload, ..
+                } => {
+                    let echo = self
+                        .server
+                        .send(now, &mut self.network.sockets, client, payload);
+                    if let Err(error) = echo {
+                        println!("hub: {error}");
+                    }
+                }
+                ServerPolled::Idle(_) => return,
+            }
+        }
+    }
+
+    fn end(&mut self, now: Instant) -> ! {
+        self.server.stop(now);
+        let mut none = [0; BUFFER_BYTES];
+        let _ = self.server.poll(now, &mut self.network.sockets, &mut none);
+        for _ in 0..64 {
+            self.network.send(now);
+        }
+        for (reason, count) in self
+            .server
+            .stats()
+            .dropped
+            .iter()
+            .filter(|(_, count)| *count > 0)
+        {
+            println!("hub: dropped {count}: {reason}");
+        }
+        println!(
+            "hub: {} connects, stack {} bytes",
+            self.server.stats().connects,
+            stack::high_water()
+        );
+        semihosting::process::exit(0)
+    }
+}
+
+fn report(event: ServerEvent) {
+    print!("hub: ");
+    match event {
+        ServerEvent::Connected { client, client_id } => println!("{client_id} in slot {client}"),
+        ServerEvent::Disconnected {
+            client_id, reason, ..
+        } => println!("{client_id} left: {reason}"),
+        _ => println!(),
+    }
+}

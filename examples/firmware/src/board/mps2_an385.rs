@@ -1,0 +1,46 @@
+//! Arm MPS2+ with the AN385 image: Cortex-M3, 4 MiB for code and 4 MiB of RAM, a LAN9118 beside
+//! the FPGA.
+
+use smoltcp::wire::EthernetAddress;
+
+use crate::net::lan9118::Lan9118;
+use crate::net::registers::Registers;
+
+pub const CLOCK_HZ: u32 = 25_000_000;
+
+/// Locally administered. A product has one of its own.
+pub const MAC: EthernetAddress = EthernetAddress([0x02, 0, 0, 0x03, 0x85, 0x01]);
+
+pub type Card = Lan9118;
+
+/// The board's network card. Call it once.
+pub fn card() -> Card {
+    Lan9118::start(MAC)
+}
+
+/// LED 0, by the FPGA's I/O block (application note AN385, *FPGA system control and I/O*).
+pub struct Led {
+    block: Registers,
+    on: bool,
+}
+
+/// The board's LED. Call it once.
+pub fn led() -> Led {
+    // SAFETY: the AN385 image has its I/O block there, and nothing else here uses it.
+    Led {
+        block: unsafe { Registers::at(0x4002_8000) },
+        on: false,
+    }
+}
+
+impl Led {
+    pub fn toggle(&mut self) {
+        self.on = !self.on;
+        self.block.write(0, u32::from(self.on));
+    }
+}
+
+/// What the sensor measures: for want of a sensor, the time.
+pub fn measure() -> u32 {
+    u32::try_from(crate::clock::now().total_millis()).unwrap_or(0)
+}

@@ -1,0 +1,28 @@
+//! What the programs of this firmware share: a board, its clock, its network card, and where
+//! tokens and keys come from.
+//!
+//! | file | what lives there |
+//! | --- | --- |
+//! | `board` | one file a board: its clock, its card, its addresses |
+//! | `net` | one file a card: its registers |
+//! | `clock` | milliseconds since the start |
+//! | `network` | an interface with one UDP socket, in statics |
+//! | `provision` | tokens, keys, the date, randomness: the seam to the world |
+//! | `stack` | how deep the stack has been |
+#![no_std]
+
+pub mod board;
+pub mod clock;
+pub mod net;
+pub mod network;
+pub mod provision;
+pub mod stack;
+
+use core::panic::PanicInfo;
+
+/// A panic is a bug. Say where, and end: on a real device a watchdog starts it again.
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    semihosting::println!("{info}");
+    semihosting::process::exit(101)
+}

@@ -1,0 +1,124 @@
+//! An interface with one UDP socket, everything in statics.
+
+use netcode_smoltcp::{
+    CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS, server_rx_bytes,
+    server_rx_packets, server_tx_bytes, server_tx_packets,
+};
+use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
+use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
+use smoltcp::time::Instant;
+use smoltcp::wire::{IpCidr, Ipv4Address};
+use static_cell::ConstStaticCell;
+
+use crate::board::{self, Card};
+use crate::clock;
+
+/// A socket's buffers: all zeros, so that they cost no flash.
+pub struct SocketBytes<const RX: usize, const TX: usize> {
+    rx: [u8; RX],
+    tx: [u8; TX],
+}
+
+impl<const RX: usize, const TX: usize> SocketBytes<RX, TX> {
+    pub const fn new() -> Self {
+        Self {
+            rx: [0; RX],
+            tx: [0; TX],
+        }
+    }
+}
+
+/// The entries that say which datagram lies where in them.
+pub struct SocketPackets<const RX: usize, const TX: usize> {
+    rx: [PacketMetadata; RX],
+    tx: [PacketMetadata; TX],
+}
+
+impl<const RX: usize, const TX: usize> SocketPackets<RX, TX> {
+    pub const fn new() -> Self {
+        Self {
+            rx: [PacketMetadata::EMPTY; RX],
+            tx: [PacketMetadata::EMPTY; TX],
+        }
+    }
+}
+
+/// What a client's socket needs.
+pub type ClientBytes = SocketBytes<CLIENT_RX_BYTES, CLIENT_TX_BYTES>;
+/// What a client's socket needs.
+pub type ClientPackets = SocketPackets<CLIENT_RX_PACKETS, CLIENT_TX_PACKETS>;
+
+/// Client slots of the hub.
+pub const SLOTS: usize = 4;
+
+/// What the hub's socket needs.
+pub type HubBytes = SocketBytes<{ server_rx_bytes(SLOTS) }, { server_tx_bytes(SLOTS) }>;
+/// What the hub's socket needs.
+pub type HubPackets = SocketPackets<{ server_rx_packets(SLOTS) }, { server_tx_packets(SLOTS) }>;
+
+/// A socket in static memory.
+pub fn socket<const A: usize, const B: usize, const C: usize, const D: usize>(
+    bytes: &'static mut SocketBytes<A, B>,
+    packets: &'static mut SocketPackets<C, D>,
+) -> Socket<'static> {
+    Socket::new(
+        PacketBuffer::new(&mut packets.rx[..], &mut bytes.rx[..]),
+        PacketBuffer::new(&mut packets.tx[..], &mut bytes.tx[..]),
+    )
+}
+
+/// The card, the interface on it, and the sockets.
+pub struct Network {
+    card: &'static mut Card,
+    iface: Interface,
+    pub sockets: SocketSet<'static>,
+}
+
+impl Network {
+    /// Brings the card up with a fixed address and binds one UDP socket.
+    pub fn start(
+        card: &'static mut Card,
+        address: IpCidr,
+        gateway: Option<Ipv4Address>,
+        mut socket: Socket<'static>,
+        port: u16,
+    ) -> (Self, SocketHandle) {
+        static SOCKETS: ConstStaticCell<[SocketStorage<'static>; 1]> =
+            ConstStaticCell::new([SocketStorage::EMPTY; 1]);
+        let mut iface = Interface::new(Config::new(board::MAC.into()), card, clock::now());
+        // There is room for one address and one route, and this is the first of each.
+        iface.update_ip_addrs(|addresses| {
+            let _ = addresses.push(address);
+        });
+        if let Some(gateway) = gateway {
+            let _ = iface.routes_mut().add_default_ipv4_route(gateway);
+        }
+        // The port is not 0 and the socket is new.
+        let _ = socket.bind(port);
+        let mut sockets = SocketSet::new(&mut SOCKETS.take()[..]);
+        let handle = sockets.add(socket);
+        (
+            Self {
+                card,
+                iface,
+                sockets,
+            },
+            handle,
+        )
+    }
+
+    /// Takes in one frame; false if there was none. One at a time, so that the socket can be
+    /// emptied in between: what does not fit its buffer is lost.
+    pub fn receive(&mut self, now: Instant) -> bool {
+        use smoltcp::iface::PollIngressSingleResult::None;
+        let result = self
+            .iface
+            .poll_ingress_single(now, self.card, &mut self.sockets);
+        !matches!(result, None)
+    }
+
+    /// Sends what waits.
+    pub fn send(&mut self, now: Instant) {
+        self.iface.poll_egress(now, self.card, &mut self.sockets);
+    }
+}
