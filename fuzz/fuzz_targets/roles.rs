@@ -11,23 +11,40 @@ use netcode_core::client::Client;
 use netcode_core::crypto::Key;
 use netcode_core::server::{Received, Server, ServerConfig, StaticStorage};
 use netcode_core::token::{TokenSpec, mint};
-use netcode_core::{
-    ClientId, ClientIndex, Instant, ProtocolId, Timeout, UnixTime, UserData,
-};
+use netcode_core::{ClientId, ClientIndex, Instant, ProtocolId, Timeout, UnixTime, UserData};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 #[derive(Arbitrary, Debug)]
 enum Step<'b> {
-    ToServer { port: u8, datagram: &'b [u8] },
-    ToClient { datagram: &'b [u8] },
+    ToServer {
+        port: u8,
+        datagram: &'b [u8],
+    },
+    ToClient {
+        datagram: &'b [u8],
+    },
     /// Carries what the client owes, with one byte changed, and what comes back.
-    Carry { at: u16, xor: u8 },
-    Time { micros: u64 },
-    Date { seconds: u64 },
-    ServerSends { slot: u8, payload: &'b [u8] },
-    ClientSends { payload: &'b [u8] },
-    ServerDisconnects { slot: u8 },
+    Carry {
+        at: u16,
+        xor: u8,
+    },
+    Time {
+        micros: u64,
+    },
+    Date {
+        seconds: u64,
+    },
+    ServerSends {
+        slot: u8,
+        payload: &'b [u8],
+    },
+    ClientSends {
+        payload: &'b [u8],
+    },
+    ServerDisconnects {
+        slot: u8,
+    },
     ClientDisconnects,
     Stop,
     Start,
@@ -44,7 +61,12 @@ fuzz_target!(|steps: Vec<Step<'_>>| {
     let mut rng = StdRng::seed_from_u64(1);
     let key = Key::from_bytes([7; 32]);
     let here = address(0);
-    let config = ServerConfig::new(ProtocolId(1), key.clone(), AddressList::new(&[here]).unwrap(), 2);
+    let config = ServerConfig::new(
+        ProtocolId(1),
+        key.clone(),
+        AddressList::new(&[here]).unwrap(),
+        2,
+    );
     let mut storage = StaticStorage::<2, 2, 3>::new();
     let mut server = Server::new(storage.tables(), config).unwrap();
     server.start(Instant::ZERO, UNIX, &mut rng).unwrap();

@@ -69,6 +69,7 @@
 //! | feature | default | what it does |
 //! | --- | --- | --- |
 //! | `native-crypto` | yes | seals and opens with AWS-LC instead of pure Rust |
+//! | `sealed` | with `command` | the core's sealed tokens |
 //! | `command` | yes | builds the `netcode` command |
 
 #![forbid(unsafe_code)]

@@ -4,14 +4,20 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::firmware::FIRMWARE;
 use crate::process::{self, run};
 use crate::size::PROBE;
 use crate::steps::{Outcome, Tests};
 use crate::workspace::{cargo, root};
 
+/// The manifest of the fuzz targets, from the root.
+const FUZZ: &str = "fuzz/Cargo.toml";
+
 pub(crate) fn fmt() -> Result<Outcome> {
     run(cargo("fmt").args(["--all", "--", "--check"]))?;
-    run(cargo("fmt").args(["--manifest-path", PROBE, "--", "--check"]))?;
+    for apart in [PROBE, FIRMWARE, FUZZ] {
+        run(cargo("fmt").args(["--manifest-path", apart, "--", "--check"]))?;
+    }
     Ok(Outcome::Passed)
 }
 

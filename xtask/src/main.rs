@@ -7,6 +7,7 @@
 //! | `checks` | the steps that are one command of cargo |
 //! | `deny` | licences and advisories of what is linked |
 //! | `features` | every combination of the core's features |
+//! | `firmware` | the example firmware, in an emulator |
 //! | `no_std` | builds for bare metal |
 //! | `size` | bytes of memory and of code |
 //! | `toolchain` | compilers for other targets |
@@ -15,6 +16,7 @@
 mod checks;
 mod deny;
 mod features;
+mod firmware;
 mod no_std;
 mod process;
 mod run;

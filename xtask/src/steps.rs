@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{checks, deny, features, no_std, size};
+use crate::{checks, deny, features, firmware, no_std, size};
 
 /// Something that is run and passes or fails.
 pub(crate) struct Step {
@@ -78,7 +78,11 @@ pub(crate) const STEPS: &[Step] = &[
         about: "Bytes of memory and of code",
         run: size::run,
     },
-    // Later: `firmware` in an emulator and `web` in a browser, both through `toolchain::Cross`.
+    Step {
+        name: "firmware",
+        about: "Firmware on emulated boards, with desktops",
+        run: firmware::run,
+    },
     Step {
         name: "licences",
         about: "Licences and sources of what we use",

@@ -32,8 +32,9 @@ pub enum ServerEvent {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DisconnectReason {
+    // From one on, so that a slot that owes none is all zeros: see `StaticStorage`.
     /// The client said so.
-    ByClient,
+    ByClient = 1,
     /// The server's owner disconnected it.
     ByServer,
     /// Nothing came from it for its token's timeout.

@@ -126,7 +126,10 @@ impl Hub {
     fn end(&mut self, now: Instant) -> ! {
         self.server.stop(now);
         let mut none = [0; BUFFER_BYTES];
-        let _ = self.server.poll(now, &mut self.network.sockets, &mut none);
+        while !matches!(
+            self.server.poll(now, &mut self.network.sockets, &mut none),
+            ServerPolled::Idle(_)
+        ) {}
         for _ in 0..64 {
             self.network.send(now);
         }

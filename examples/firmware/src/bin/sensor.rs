@@ -169,7 +169,10 @@ impl Sensor {
     fn end(&mut self, now: Instant) -> ! {
         self.client.disconnect(now);
         let mut none = [0; BUFFER_BYTES];
-        let _ = self.client.poll(now, &mut self.network.sockets, &mut none);
+        while !matches!(
+            self.client.poll(now, &mut self.network.sockets, &mut none),
+            Polled::Idle(_)
+        ) {}
         for _ in 0..16 {
             self.network.send(now);
         }

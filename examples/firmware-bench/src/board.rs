@@ -1,0 +1,121 @@
+//! Boards, as QEMU plays them.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// Longer than any scenario takes on a slow machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+pub(crate) struct Board {
+    /// As the firmware's feature and QEMU's machine are called.
+    pub(crate) name: &'static str,
+    card: &'static str,
+}
+
+pub(crate) const BOARDS: [Board; 2] = [
+    Board {
+        name: "lm3s6965evb",
+        card: "stellaris",
+    },
+    Board {
+        name: "mps2-an385",
+        card: "lan9118",
+    },
+];
+
+/// A board that runs. It ends when this is dropped.
+pub(crate) struct Running {
+    qemu: Child,
+    folder: PathBuf,
+    limit: Instant,
+}
+
+impl Board {
+    /// Boots `elf` in `folder`. `network` is what QEMU's user network is told.
+    pub(crate) fn boot(&self, elf: &Path, folder: &Path, network: &str) -> Result<Running> {
+        let elf = elf
+            .canonicalize()
+            .with_context(|| format!("no firmware {}", elf.display()))?;
+        let log = File::create(folder.join("log"))?;
+        let qemu = Command::new("qemu-system-arm")
+            .args([
+                "-M", self.name, "-display", "none", "-monitor", "none", "-serial", "null",
+            ])
+            .args(["-semihosting-config", "enable=on,target=native"])
+            .args(["-nic", &format!("user,model={},{network}", self.card)])
+            .arg("-kernel")
+            .arg(elf)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("cannot start qemu-system-arm")?;
+        Ok(Running {
+            qemu,
+            folder: folder.to_owned(),
+            limit: Instant::now() + PATIENCE,
+        })
+    }
+}
+
+impl Running {
+    /// Repeats `step` until it says that it is done; the board must go on running.
+    pub(crate) fn until(
+        &mut self,
+        what: &str,
+        mut step: impl FnMut() -> Result<bool>,
+    ) -> Result<()> {
+        while !step()? {
+            if let Some(status) = self.qemu.try_wait()? {
+                bail!("{what}: the board has ended ({status})");
+            }
+            if Instant::now() > self.limit {
+                bail!("{what}: not within {PATIENCE:?}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the board has said `text`.
+    pub(crate) fn has_said(&self, text: &str) -> bool {
+        read_log(&self.folder).contains(text)
+    }
+
+    /// How often the board has said `text`.
+    pub(crate) fn count_said(&self, text: &str) -> usize {
+        read_log(&self.folder).matches(text).count()
+    }
+
+    /// Waits for the firmware to end itself; its exit code must be 0.
+    pub(crate) fn finish(mut self, mut step: impl FnMut() -> Result<()>) -> Result<()> {
+        loop {
+            if let Some(status) = self.qemu.try_wait()? {
+                if status.success() {
+                    return Ok(());
+                }
+                bail!("the firmware failed ({status})");
+            }
+            if Instant::now() > self.limit {
+                bail!("the firmware does not end");
+            }
+            step()?;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+pub(crate) fn read_log(folder: &Path) -> String {
+    let bytes = std::fs::read(folder.join("log")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}

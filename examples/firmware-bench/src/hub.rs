@@ -1,0 +1,164 @@
+//! The hub, with clients on this machine.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+use netcode_std::core::client::ClientState;
+use netcode_std::{Client, RECEIVE_BUFFER_BYTES};
+
+use crate::board::{Board, Running};
+use crate::tokens::{HUB, KEY, token};
+
+/// The address the hub knows itself by, in the emulator's own network.
+const INSIDE: &str = "10.0.2.15:50000";
+const SLOTS: usize = 4;
+const ECHOES: usize = 102;
+
+/// Boots a hub; gives the address it is reached at from here.
+fn boot(board: &Board, elf: &Path, folder: &Path) -> Result<(Running, SocketAddr)> {
+    std::fs::write(folder.join("hub.key"), KEY)?;
+    // The emulator binds the port itself: one that was free a moment ago.
+    let outside = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+    let network = format!("hostfwd=udp:127.0.0.1:{}-{INSIDE}", outside.port());
+    Ok((board.boot(elf, folder, &network)?, outside))
+}
+
+fn client(id: u64, outside: SocketAddr) -> Result<Client> {
+    let mut client = Client::bind(&["127.0.0.1:0".parse()?])?;
+    client.connect(&token(HUB, id, outside, INSIDE.parse()?)?)?;
+    Ok(client)
+}
+
+/// One turn of a client; gives the payloads that came.
+fn turn(client: &mut Client) -> Result<Vec<Vec<u8>>> {
+    client.wait(Duration::from_millis(1))?;
+    client.update(Instant::now())?;
+    let mut payloads = Vec::new();
+    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+    while let Some(payload) = client.receive(&mut buffer)? {
+        payloads.push(payload.bytes.to_vec());
+    }
+    Ok(payloads)
+}
+
+/// The `n`th payload of a client.
+fn payload(id: usize, n: usize) -> Vec<u8> {
+    let len = [1, 100, 1200].get(n % 3).copied().unwrap_or(1);
+    (0..len)
+        .map(|at: usize| (id * 7 + n + at * 31).to_le_bytes()[0])
+        .collect()
+}
+
+pub(crate) fn with_our_clients(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
+    let (mut board, outside) = boot(board, elf, folder)?;
+    let mut clients = (1..=4)
+        .map(|id| client(id, outside))
+        .collect::<Result<Vec<_>>>()?;
+    board.until("four connections", || {
+        for client in &mut clients {
+            turn(client)?;
+            ensure!(!client.state().is_error(), "{}", client.state().as_str());
+        }
+        Ok(clients.iter().all(Client::is_connected))
+    })?;
+
+    let mut fifth = client(5, outside)?;
+    board.until("the fifth's denial", || {
+        for client in &mut clients {
+            turn(client)?;
+        }
+        turn(&mut fifth)?;
+        Ok(fifth.state() == ClientState::ConnectionDenied)
+    })?;
+
+    for n in 0..ECHOES {
+        for (id, client) in clients.iter_mut().enumerate() {
+            client.send(&payload(id, n))?;
+        }
+        let mut echoed = [false; SLOTS];
+        board.until("four echoes", || {
+            for (id, (client, echoed)) in clients.iter_mut().zip(&mut echoed).enumerate() {
+                for echo in turn(client)? {
+                    ensure!(
+                        echo == payload(id, n),
+                        "echo {n} of client {id} came back changed"
+                    );
+                    *echoed = true;
+                }
+            }
+            Ok(echoed.iter().all(|&echoed| echoed))
+        })?;
+    }
+
+    // One leaves, and the fifth has room.
+    let Some(mut first) = clients.pop() else {
+        bail!("no client")
+    };
+    first.disconnect()?;
+    let mut late = client(6, outside)?;
+    board.until("the sixth's connection", || {
+        for client in clients.iter_mut().chain([&mut late]) {
+            turn(client)?;
+        }
+        if late.state() == ClientState::ConnectionDenied {
+            late = client(7, outside)?;
+        }
+        Ok(late.is_connected())
+    })?;
+
+    late.send(b"exit")?;
+    let mut all: Vec<&mut Client> = clients.iter_mut().chain([&mut late]).collect();
+    board.finish(|| {
+        all.iter_mut()
+            .try_for_each(|client| turn(client).map(|_| ()))
+    })?;
+    // Everybody was told.
+    let limit = Instant::now() + Duration::from_secs(2);
+    while all.iter().any(|client| client.is_connected()) && Instant::now() < limit {
+        for client in &mut all {
+            turn(client)?;
+        }
+    }
+    let ends: Vec<ClientState> = all.iter().map(|client| client.state()).collect();
+    ensure!(
+        ends.iter().all(|end| *end == ClientState::Disconnected),
+        "{ends:?}"
+    );
+    Ok(())
+}
+
+pub(crate) fn with_the_official_client(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
+    let (mut board, outside) = boot(board, elf, folder)?;
+    let began = Instant::now();
+    let mut client = peer_official::Client::new("127.0.0.1:0".parse()?, 0.0)?;
+    client.connect(&token(HUB, 1, outside, INSIDE.parse()?)?)?;
+    let turn = |client: &mut peer_official::Client| {
+        std::thread::yield_now();
+        client.update(began.elapsed().as_secs_f64());
+    };
+    board.until("the connection", || {
+        turn(&mut client);
+        ensure!(!client.state().is_error(), "{}", client.state());
+        Ok(client.state() == peer_official::ClientState::Connected)
+    })?;
+    for n in 0..ECHOES {
+        client.send_packet(&payload(0, n))?;
+        board.until("an echo", || {
+            turn(&mut client);
+            match client.receive_packet() {
+                Some((echo, _)) => {
+                    ensure!(echo == payload(0, n), "echo {n} came back changed");
+                    Ok(true)
+                }
+                None => Ok(false),
+            }
+        })?;
+    }
+    client.send_packet(b"exit")?;
+    board.finish(|| {
+        turn(&mut client);
+        Ok(())
+    })
+}

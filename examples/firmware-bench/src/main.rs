@@ -1,0 +1,84 @@
+//! Boots the example firmware on emulated boards and talks to it as desktops do.
+//!
+//! `firmware-bench BUILT LOGS`: `BUILT/BOARD/PROGRAM` are the programs, and what they say is kept
+//! in a folder of `LOGS` for each run. The last line is `N passed, N failed`.
+
+mod board;
+mod hub;
+mod sensor;
+mod tokens;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::board::{BOARDS, Board};
+
+type Scenario = fn(&Board, &Path, &Path) -> Result<()>;
+
+const SCENARIOS: [(&str, &str, Scenario); 4] = [
+    (
+        "sensor",
+        "a sensor exchanges payloads, obeys, and comes back after a restart",
+        sensor::with_our_server,
+    ),
+    (
+        "sensor",
+        "a sensor talks to netcode-official's server",
+        sensor::with_the_official_server,
+    ),
+    (
+        "hub",
+        "a hub serves four desktop clients and denies the fifth",
+        hub::with_our_clients,
+    ),
+    (
+        "hub",
+        "a hub serves netcode-official's client",
+        hub::with_the_official_client,
+    ),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let (Some(built), Some(logs)) = (arguments.next(), arguments.next()) else {
+        eprintln!("usage: firmware-bench BUILT LOGS");
+        return ExitCode::from(2);
+    };
+    let (mut passed, mut failed) = (0, 0);
+    for board in &BOARDS {
+        for (at, (program, what, scenario)) in SCENARIOS.iter().enumerate() {
+            let began = Instant::now();
+            let logs = logs.join(format!("{}-{program}-{at}", board.name));
+            let elf = built.join(board.name).join(program);
+            let seconds = |began: Instant| began.elapsed().as_secs_f64();
+            match prepare(&logs).and_then(|()| scenario(board, &elf, &logs)) {
+                Ok(()) => {
+                    passed += 1;
+                    println!("ok      {}: {what} ({:.1} s)", board.name, seconds(began));
+                }
+                Err(error) => {
+                    failed += 1;
+                    println!("FAILED  {}: {what}: {error:#}", board.name);
+                    println!("{}", board::read_log(&logs));
+                }
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// An empty folder for a run: the board's files and what it says.
+fn prepare(logs: &Path) -> Result<()> {
+    if logs.exists() {
+        std::fs::remove_dir_all(logs)?;
+    }
+    std::fs::create_dir_all(logs).with_context(|| format!("cannot make {}", logs.display()))
+}

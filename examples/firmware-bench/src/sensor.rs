@@ -1,0 +1,176 @@
+//! The sensor, with servers on this machine.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+use netcode_std::core::ClientIndex;
+use netcode_std::core::address::AddressList;
+use netcode_std::core::crypto::Key;
+use netcode_std::core::server::ServerConfig;
+use netcode_std::{RECEIVE_BUFFER_BYTES, Server};
+
+use crate::board::{Board, Running};
+use crate::tokens::{KEY, SENSOR, provision};
+
+/// The board shares the host's loopback network, so that it dials the address its token names.
+const NETWORK: &str = "net=127.0.0.0/24,host=127.0.0.1,dhcpstart=127.0.0.15";
+
+const LENGTHS: [usize; 3] = [1, 100, 1200];
+const ECHOES: usize = 102;
+const SLOT: ClientIndex = ClientIndex(0);
+
+fn server(address: &str) -> Result<Server> {
+    let config = ServerConfig::new(SENSOR, Key::from_bytes(KEY), AddressList::EMPTY, 4);
+    Ok(Server::bind(&[address.parse()?], config)?)
+}
+
+/// One turn of the server; gives the payloads that came.
+fn turn(server: &mut Server) -> Result<Vec<Vec<u8>>> {
+    server.wait(Duration::from_millis(5))?;
+    server.update(Instant::now())?;
+    let mut payloads = Vec::new();
+    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+    while let Some(message) = server.receive(&mut buffer)? {
+        payloads.push(message.payload.to_vec());
+    }
+    while server.poll_event().is_some() {}
+    Ok(payloads)
+}
+
+/// The `n`th command to echo: a 3, and bytes that tell it from all others.
+fn echo_command(n: usize) -> Vec<u8> {
+    let len = LENGTHS.get(n % LENGTHS.len()).copied().unwrap_or(1);
+    let fill = (0..len).map(|at| (n + at * 31).to_le_bytes()[0]);
+    std::iter::once(3).chain(fill.skip(1)).collect()
+}
+
+fn is_reading(payload: &[u8]) -> bool {
+    matches!(payload, [1, ..] if payload.len() == 9)
+}
+
+pub(crate) fn with_our_server(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
+    let mut server = server("127.0.0.1:0")?;
+    let Some(&address) = server.local_addresses().first() else {
+        bail!("not bound")
+    };
+    provision(folder, address)?;
+    let mut board = board.boot(elf, folder, NETWORK)?;
+    connect(&mut board, &mut server)?;
+    exchange(&mut board, &mut server)?;
+    obey(&mut board, &mut server)?;
+
+    // The server sends it home; it comes back with the next token.
+    server.disconnect(SLOT)?;
+    board_says(&mut board, &mut server, "sensor: disconnected", 1)?;
+    provision(folder, address)?;
+    connect(&mut board, &mut server)?;
+
+    // The server is gone without a word, and another starts in its place.
+    drop(server);
+    board.until("the sensor's timeout", || {
+        std::thread::yield_now();
+        Ok(read_timed_out(folder))
+    })?;
+    let mut server = self::server(&address.to_string())?;
+    provision(folder, address)?;
+    connect(&mut board, &mut server)?;
+    exchange(&mut board, &mut server)?;
+
+    server.send(SLOT, &[4])?;
+    board.finish(|| turn(&mut server).map(|_| ()))?;
+    Ok(())
+}
+
+fn read_timed_out(folder: &Path) -> bool {
+    crate::board::read_log(folder).contains("sensor: connection timed out")
+}
+
+fn connect(board: &mut Running, server: &mut Server) -> Result<()> {
+    board.until("the sensor's connection", || {
+        turn(server)?;
+        Ok(server.connected_count() == 1)
+    })
+}
+
+/// A hundred payloads each way, one after the other, every byte checked; readings arrive beside.
+fn exchange(board: &mut Running, server: &mut Server) -> Result<()> {
+    let mut readings = 0;
+    for n in 0..ECHOES {
+        let command = echo_command(n);
+        server.send(SLOT, &command)?;
+        board.until("an echo", || {
+            let payloads = turn(server)?;
+            let (own, echoes): (Vec<_>, Vec<_>) = payloads
+                .into_iter()
+                .partition(|payload| is_reading(payload));
+            readings += own.len();
+            ensure!(
+                echoes.iter().all(|echo| *echo == command),
+                "echo {n} came back changed"
+            );
+            Ok(!echoes.is_empty())
+        })?;
+    }
+    board.until("readings", || {
+        readings += turn(server)?.len();
+        Ok(readings >= 5)
+    })
+}
+
+fn obey(board: &mut Running, server: &mut Server) -> Result<()> {
+    server.send(SLOT, &[2, 200, 0])?;
+    board_says(board, server, "sensor: blink period 200 ms", 1)
+}
+
+fn board_says(board: &mut Running, server: &mut Server, text: &str, times: usize) -> Result<()> {
+    // The log is read before and after a step: `until` holds the board meanwhile.
+    let mut seen = board.count_said(text) >= times;
+    while !seen {
+        let mut turns = 0;
+        board.until(text, || {
+            turn(server)?;
+            turns += 1;
+            Ok(turns > 10)
+        })?;
+        seen = board.has_said(text) && board.count_said(text) >= times;
+    }
+    Ok(())
+}
+
+pub(crate) fn with_the_official_server(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
+    let began = Instant::now();
+    let mut server = peer_official::Server::new("127.0.0.1:0".parse()?, SENSOR.0, &KEY, 0.0)?;
+    server.start(4)?;
+    provision(folder, server.address())?;
+    let mut board = board.boot(elf, folder, NETWORK)?;
+    let turn = |server: &mut peer_official::Server| {
+        std::thread::yield_now();
+        server.update(began.elapsed().as_secs_f64());
+        let payloads = std::iter::from_fn(|| server.receive_packet(0)).map(|(payload, _)| payload);
+        payloads
+            .filter(|payload| !is_reading(payload))
+            .collect::<Vec<_>>()
+    };
+    board.until("the sensor's connection", || {
+        turn(&mut server);
+        Ok(server.client_connected(0))
+    })?;
+    for n in 0..ECHOES {
+        let command = echo_command(n);
+        server.send_packet(0, &command)?;
+        board.until("an echo", || {
+            let echoes = turn(&mut server);
+            ensure!(
+                echoes.iter().all(|echo| *echo == command),
+                "echo {n} came back changed"
+            );
+            Ok(!echoes.is_empty())
+        })?;
+    }
+    server.send_packet(0, &[4])?;
+    board.finish(|| {
+        turn(&mut server);
+        Ok(())
+    })
+}

@@ -1,0 +1,68 @@
+//! The backend's part: tokens, sealed for the sensor.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Result;
+use netcode_std::core::crypto::Key;
+use netcode_std::core::sealed::{
+    DeviceId, DeviceSecret, SEALED_TOKEN_BYTES, SealContext, SealerSecret, seal_token,
+};
+use netcode_std::core::token::{TokenSpec, mint};
+use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
+use netcode_std::{generator, unix_time};
+
+pub(crate) const SENSOR: ProtocolId = ProtocolId(0x5365_6e73);
+pub(crate) const HUB: ProtocolId = ProtocolId(0x4875_6220);
+pub(crate) const KEY: [u8; 32] = [0x42; 32];
+
+/// The device's and the backend's example keys, as the firmware has them: see its `provision.rs`.
+const DEVICE: [u8; 32] = *b"example device key, not a secret";
+const BACKEND: [u8; 32] = *b"example backend key, no secret..";
+
+/// A token for a server that clients dial at `public` and that knows itself as `internal`.
+pub(crate) fn token(
+    protocol_id: ProtocolId,
+    id: u64,
+    public: SocketAddr,
+    internal: SocketAddr,
+) -> Result<[u8; 2048]> {
+    let now = unix_time();
+    let spec = TokenSpec {
+        protocol_id,
+        client_id: ClientId(id),
+        created: now,
+        expires: now.saturating_add_secs(120),
+        timeout: Timeout::from_secs(5),
+        public_addresses: &[public],
+        internal_addresses: &[internal],
+        user_data: &UserData::ZERO,
+    };
+    let mut token = [0; 2048];
+    mint(&spec, &Key::from_bytes(KEY), &mut generator()?, &mut token)?;
+    Ok(token)
+}
+
+/// Hands the sensor in `folder` a sealed token for `server`.
+pub(crate) fn provision(folder: &Path, server: SocketAddr) -> Result<()> {
+    let token = token(SENSOR, 7, server, server)?;
+    let context = SealContext {
+        protocol_id: SENSOR,
+        device_id: DeviceId(7),
+    };
+    let device = DeviceSecret::from_bytes(DEVICE).public();
+    let mut message = [0; SEALED_TOKEN_BYTES];
+    let backend = SealerSecret::from_bytes(BACKEND);
+    seal_token(
+        &context,
+        &backend,
+        &device,
+        &token,
+        &mut generator()?,
+        &mut message,
+    )?;
+    // Renamed into place, so that the board never reads half a file.
+    let unfinished = folder.join("sensor.token.unfinished");
+    std::fs::write(&unfinished, message)?;
+    Ok(std::fs::rename(unfinished, folder.join("sensor.token"))?)
+}

@@ -1,0 +1,92 @@
+//! The example firmware, built for its boards and booted in an emulator.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+use crate::steps::{Outcome, Tests};
+use crate::toolchain::{Cross, install};
+use crate::workspace::{cargo, target_dir};
+
+/// The manifest of the firmware, from the root.
+pub(crate) const FIRMWARE: &str = "examples/firmware/Cargo.toml";
+
+/// What both boards' processors run.
+pub(crate) const TARGET: &str = "thumbv7m-none-eabi";
+
+pub(crate) const BOARDS: [&str; 2] = ["lm3s6965evb", "mps2-an385"];
+pub(crate) const PROGRAMS: [&str; 2] = ["sensor", "hub"];
+
+pub(crate) fn run() -> Result<Outcome> {
+    ensure_emulator()?;
+    let built = build()?;
+    let mut bench = cargo("run");
+    bench.args(["--release", "--quiet", "-p", "firmware-bench", "--"]);
+    bench.arg(built).arg(target_dir().join("firmware-logs"));
+    let mut last = None;
+    process::listen(&mut bench, |line| last = read_summary(line).or(last))?;
+    Ok(Outcome::Tests(last.context("the bench did not finish")?))
+}
+
+/// Builds every program for every board; gives the folder, `BOARD/PROGRAM` in it.
+pub(crate) fn build() -> Result<PathBuf> {
+    let cross = Cross::find(&[TARGET], "core")?;
+    let folder = target_dir().join("firmware");
+    for board in BOARDS {
+        let mut build = cross.cargo("build")?;
+        build.args([
+            "--quiet",
+            "--release",
+            "--manifest-path",
+            FIRMWARE,
+            "--features",
+            board,
+        ]);
+        process::run(&mut build)?;
+        let board = folder.join(board);
+        std::fs::create_dir_all(&board)?;
+        for program in PROGRAMS {
+            let from = cross.output(TARGET, "release").join(program);
+            std::fs::copy(&from, board.join(program))
+                .with_context(|| format!("no {}", from.display()))?;
+        }
+    }
+    Ok(folder)
+}
+
+fn ensure_emulator() -> Result<()> {
+    let present = || process::succeeds(Command::new("qemu-system-arm").arg("--version"));
+    if !present() && Path::new("/usr/bin/apt-get").exists() {
+        install(&["qemu-system-arm"])?;
+    }
+    if !present() {
+        bail!("qemu-system-arm is missing: on Debian, apt-get install qemu-system-arm");
+    }
+    Ok(())
+}
+
+/// Reads `8 passed, 0 failed`.
+fn read_summary(line: &str) -> Option<Tests> {
+    let (passed, failed) = line.strip_suffix(" failed")?.split_once(" passed, ")?;
+    Some(Tests {
+        passed: passed.parse().ok()?,
+        failed: failed.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_is_read_and_other_lines_are_not() {
+        let tests = Tests {
+            passed: 8,
+            failed: 1,
+        };
+        assert_eq!(read_summary("8 passed, 1 failed"), Some(tests));
+        assert_eq!(read_summary("ok      board: 8 things"), None);
+    }
+}
