@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::process;
 use crate::steps::{Outcome, Tests};
 use crate::toolchain::{Cross, install};
-use crate::workspace::{cargo, target_dir};
+use crate::workspace::{cargo, root, target_dir};
 
 /// The manifest of the firmware, from the root.
 pub(crate) const FIRMWARE: &str = "examples/firmware/Cargo.toml";
@@ -17,7 +17,7 @@ pub(crate) const FIRMWARE: &str = "examples/firmware/Cargo.toml";
 pub(crate) const TARGET: &str = "thumbv7m-none-eabi";
 
 pub(crate) const BOARDS: [&str; 2] = ["lm3s6965evb", "mps2-an385"];
-pub(crate) const PROGRAMS: [&str; 2] = ["sensor", "hub"];
+pub(crate) const PROGRAMS: [&str; 3] = ["sensor", "hub", "counts"];
 
 pub(crate) fn run() -> Result<Outcome> {
     ensure_emulator()?;
@@ -36,14 +36,9 @@ pub(crate) fn build() -> Result<PathBuf> {
     let folder = target_dir().join("firmware");
     for board in BOARDS {
         let mut build = cross.cargo("build")?;
-        build.args([
-            "--quiet",
-            "--release",
-            "--manifest-path",
-            FIRMWARE,
-            "--features",
-            board,
-        ]);
+        // In its own folder, where its cargo configuration is.
+        build.current_dir(root().join(FIRMWARE).with_file_name(""));
+        build.args(["--quiet", "--release", "--features", board]);
         process::run(&mut build)?;
         let board = folder.join(board);
         std::fs::create_dir_all(&board)?;
@@ -56,7 +51,7 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn ensure_emulator() -> Result<()> {
+pub(crate) fn ensure_emulator() -> Result<()> {
     let present = || process::succeeds(Command::new("qemu-system-arm").arg("--version"));
     if !present() && Path::new("/usr/bin/apt-get").exists() {
         install(&["qemu-system-arm"])?;

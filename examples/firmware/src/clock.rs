@@ -35,6 +35,19 @@ pub fn now() -> Instant {
     Instant::from_millis(MILLIS.load(Ordering::Relaxed))
 }
 
+/// Ticks of the processor's clock since the start, to measure short times with.
+pub fn ticks() -> u32 {
+    let ticks_a_milli = CLOCK_HZ / 1000;
+    loop {
+        let millis = MILLIS.load(Ordering::Relaxed);
+        let into = ticks_a_milli - 1 - SYST::get_current();
+        // Read again if a millisecond ended between the two.
+        if MILLIS.load(Ordering::Relaxed) == millis {
+            return millis.wrapping_mul(ticks_a_milli).wrapping_add(into);
+        }
+    }
+}
+
 /// Sleeps until the next interrupt: a millisecond at most.
 pub fn sleep() {
     cortex_m::asm::wfi();

@@ -30,62 +30,87 @@ const CRYPTO: &[&str] = &[
     "zeroize",
 ];
 
+/// Whose code it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     /// netcode-core.
     Core,
     /// What it seals with.
     Crypto,
+    /// The network stack, and netcode's shell on it.
+    Smoltcp,
+    /// The firmware: drivers and programs.
+    Firmware,
     /// Memory copies and arithmetic the processor does not have.
     CompilerBuiltins,
     /// Rust's own core library, the probe, and constants without a name.
     Other,
 }
 
-/// One program's code and constants.
+const PARTS: [(Part, &str); 6] = [
+    (Part::Core, "core"),
+    (Part::Crypto, "crypto"),
+    (Part::Smoltcp, "smoltcp"),
+    (Part::Firmware, "firmware"),
+    (Part::CompilerBuiltins, "compiler-builtins"),
+    (Part::Other, "other"),
+];
+
+/// One program's code and constants, and its static memory.
 pub(super) struct Code {
-    role: &'static str,
-    core: u64,
-    crypto: u64,
-    compiler_builtins: u64,
+    name: String,
+    parts: [u64; PARTS.len()],
     total: u64,
+    memory: u64,
 }
 
 impl Code {
-    fn other(&self) -> u64 {
-        self.total
-            .saturating_sub(self.core + self.crypto + self.compiler_builtins)
-    }
-
     pub(super) fn to_json(&self) -> serde_json::Value {
-        json!({
-            "role": self.role,
-            "core": self.core,
-            "crypto": self.crypto,
-            "compiler_builtins": self.compiler_builtins,
-            "other": self.other(),
-            "total": self.total,
-        })
+        let parts: serde_json::Map<_, _> = PARTS
+            .iter()
+            .zip(self.parts)
+            .map(|((_, name), bytes)| ((*name).to_owned(), bytes.into()))
+            .collect();
+        json!({ "name": self.name, "parts": parts, "total": self.total, "memory": self.memory })
     }
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (core, crypto, builtins) = (self.core, self.crypto, self.compiler_builtins);
+        let parts: Vec<String> = PARTS
+            .iter()
+            .zip(self.parts)
+            .filter(|(_, bytes)| *bytes > 0)
+            .map(|((_, name), bytes)| format!("{bytes} {name}"))
+            .collect();
         write!(
             f,
-            "{:<17} {:>9} = {core} core + {crypto} crypto + {builtins} compiler-builtins + {} other",
-            self.role,
+            "{:<24} {:>6} = {}",
+            self.name,
             self.total,
-            self.other()
-        )
+            parts.join(" + ")
+        )?;
+        if self.memory > 0 {
+            write!(f, "; static memory {}", self.memory)?;
+        }
+        Ok(())
     }
 }
 
 /// Sums the sections of code and constants of a program, and the symbols in them.
-pub(super) fn read(role: &'static str, path: &Path) -> Result<Code> {
+pub(super) fn read(name: &str, path: &Path) -> Result<Code> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = object::File::parse(bytes.as_slice())?;
+    let sum = |names: &[&str]| -> u64 {
+        let named = |section: &object::Section<'_, '_>| {
+            let name = section.name().unwrap_or_default();
+            names.iter().any(|start| name.starts_with(start))
+        };
+        file.sections()
+            .filter(named)
+            .map(|section| section.size())
+            .sum()
+    };
     let counted: Vec<_> = file
         .sections()
         .filter(|section| {
@@ -93,31 +118,35 @@ pub(super) fn read(role: &'static str, path: &Path) -> Result<Code> {
                 .name()
                 .is_ok_and(|name| name.starts_with(".text") || name.starts_with(".rodata"))
         })
+        .map(|section| section.index())
         .collect();
     let mut code = Code {
-        role,
-        core: 0,
-        crypto: 0,
-        compiler_builtins: 0,
-        total: counted.iter().map(ObjectSection::size).sum(),
+        name: name.to_owned(),
+        parts: [0; PARTS.len()],
+        total: sum(&[".vector_table", ".text", ".rodata", ".data"]),
+        memory: sum(&[".data", ".bss", ".uninit"]),
     };
     let mut seen = Vec::new();
     for symbol in file.symbols() {
         let place = (symbol.address(), symbol.size());
-        let inside = counted
-            .iter()
-            .any(|section| symbol.section_index() == Some(section.index()));
+        let inside = symbol
+            .section_index()
+            .is_some_and(|index| counted.contains(&index));
         // Two names of one function are one function.
         if !inside || seen.contains(&place) {
             continue;
         }
         seen.push(place);
-        match part_of(symbol.name().unwrap_or_default()) {
-            Part::Core => code.core += symbol.size(),
-            Part::Crypto => code.crypto += symbol.size(),
-            Part::CompilerBuiltins => code.compiler_builtins += symbol.size(),
-            Part::Other => {}
+        let part = part_of(symbol.name().unwrap_or_default());
+        for ((known, _), bytes) in PARTS.iter().zip(&mut code.parts) {
+            if *known == part && part != Part::Other {
+                *bytes = bytes.saturating_add(symbol.size());
+            }
         }
+    }
+    let known: u64 = code.parts.iter().sum();
+    if let Some(other) = code.parts.last_mut() {
+        *other = code.total.saturating_sub(known);
     }
     Ok(code)
 }
@@ -136,6 +165,8 @@ fn part_of(symbol: &str) -> Part {
     for name in crates {
         match name {
             "netcode_core" => return Part::Core,
+            "netcode_smoltcp" | "smoltcp" => return Part::Smoltcp,
+            "firmware" | "sensor" | "hub" => return Part::Firmware,
             "compiler_builtins" => return Part::CompilerBuiltins,
             name if CRYPTO.contains(&name) => return Part::Crypto,
             _ => {}

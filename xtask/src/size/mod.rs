@@ -3,6 +3,7 @@
 //! The figures come from `size-probe`, a program that is built like firmware and never run.
 
 mod code;
+mod instructions;
 mod types;
 
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
+use crate::firmware;
 use crate::process;
 use crate::steps::Outcome;
 use crate::toolchain::Cross;
@@ -50,6 +52,7 @@ pub(crate) fn print(as_json: bool) -> ExitCode {
 struct Sizes {
     types: Vec<types::Row>,
     code: Vec<code::Code>,
+    costs: Vec<instructions::Cost>,
 }
 
 /// Builds the probe for here and for a Cortex-M3, and reads both.
@@ -82,11 +85,29 @@ fn measure() -> Result<Sizes> {
         PROBE,
     ]))?;
     let built = cross.output(TARGET, "release");
-    let code = ["client", "server", "sealed"].map(|role| code::read(role, &built.join(role)));
-    Ok(Sizes {
-        types: types::read(&host, &built.join("types"))?,
-        code: code.into_iter().collect::<Result<_>>()?,
-    })
+    let mut code = Vec::new();
+    for role in ["client", "server", "sealed"] {
+        code.push(code::read(role, &built.join(role))?);
+    }
+    let types = types::read(&host, &built.join("types"))?;
+    let (firmware, costs) = measure_firmware()?;
+    code.extend(firmware);
+    Ok(Sizes { types, code, costs })
+}
+
+/// Builds the firmware and reads its programs; lets one of them count.
+fn measure_firmware() -> Result<(Vec<code::Code>, Vec<instructions::Cost>)> {
+    firmware::ensure_emulator()?;
+    let built = firmware::build()?;
+    let mut code = Vec::new();
+    for board in firmware::BOARDS {
+        for program in ["sensor", "hub"] {
+            let name = format!("{program}, {board}");
+            code.push(code::read(&name, &built.join(board).join(program))?);
+        }
+    }
+    let costs = instructions::measure(&built.join("mps2-an385").join("counts"))?;
+    Ok((code, costs))
 }
 
 impl Sizes {
@@ -108,6 +129,10 @@ impl Sizes {
         for code in &self.code {
             println!("{code}");
         }
+        println!("\ninstructions on a Cortex-M3, one packet");
+        for cost in &self.costs {
+            println!("{cost}");
+        }
     }
 
     fn check(&self) -> Result<()> {
@@ -128,6 +153,7 @@ impl Sizes {
     fn to_json(&self) -> serde_json::Value {
         let types: Vec<_> = self.types.iter().map(types::Row::to_json).collect();
         let code: Vec<_> = self.code.iter().map(code::Code::to_json).collect();
-        json!({ "types": types, "code": { "target": TARGET, "programs": code } })
+        let costs: Vec<_> = self.costs.iter().map(instructions::Cost::to_json).collect();
+        json!({ "types": types, "target": TARGET, "code": code, "instructions": costs })
     }
 }
