@@ -9,6 +9,7 @@
 //! | `features` | every combination of the core's features |
 //! | `firmware` | the example firmware, in an emulator |
 //! | `no_std` | builds for bare metal |
+//! | `panic_free` | a program that does not link if the core could panic |
 //! | `size` | bytes of memory and of code |
 //! | `toolchain` | compilers for other targets |
 //! | `process`, `workspace` | commands, and where things are |
@@ -18,6 +19,7 @@ mod deny;
 mod features;
 mod firmware;
 mod no_std;
+mod panic_free;
 mod process;
 mod run;
 mod size;

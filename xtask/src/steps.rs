@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{checks, deny, features, firmware, no_std, size};
+use crate::{checks, deny, features, firmware, no_std, panic_free, size};
 
 /// Something that is run and passes or fails.
 pub(crate) struct Step {
@@ -72,6 +72,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "no-std",
         about: "Builds for bare metal",
         run: no_std::run,
+    },
+    Step {
+        name: "panic-free",
+        about: "No panic can be reached in the core",
+        run: panic_free::run,
     },
     Step {
         name: "size",
