@@ -117,6 +117,7 @@
 //! | [`packet`] | the seven packet types, for tools and tests |
 //! | [`crypto`] | keys, and the trait to bring one's own AEAD |
 //! | [`address`] | lists of addresses as tokens hold them |
+//! | [`bridge`] | what browsers and datagram bridges agree on besides |
 //! | [`standard`] | every number of the standard |
 //!
 //! # Features
@@ -142,6 +143,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod address;
+pub mod bridge;
 pub mod client;
 pub mod crypto;
 mod drop_reason;
