@@ -70,10 +70,13 @@
 //! | --- | --- | --- |
 //! | `native-crypto` | yes | seals and opens with AWS-LC instead of pure Rust |
 //! | `sealed` | with `command` | the core's sealed tokens |
+//! | `bridge` | with `command` | [`bridge`]: browsers reach servers over WebTransport and WebRTC |
 //! | `command` | yes | builds the `netcode` command |
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "bridge")]
+pub mod bridge;
 mod client;
 mod clock;
 #[cfg(feature = "native-crypto")]

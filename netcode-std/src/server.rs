@@ -321,6 +321,11 @@ impl<L: Link> Server<L> {
         self.link.local_addresses()
     }
 
+    /// The addresses tokens name it by.
+    pub fn public_addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.core.config().addresses.iter()
+    }
+
     /// The link: its counters, or its sockets to wait for in an event loop of the caller's.
     pub fn link(&self) -> &L {
         &self.link

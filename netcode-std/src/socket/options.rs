@@ -27,7 +27,7 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    pub(super) fn bind(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+    pub(crate) fn bind(&self, address: SocketAddr) -> io::Result<UdpSocket> {
         let socket = Socket::new(
             Domain::for_address(address),
             Type::DGRAM,

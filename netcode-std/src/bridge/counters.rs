@@ -1,0 +1,260 @@
+//! What a bridge counts, for programs and for Prometheus.
+
+use std::sync::atomic::AtomicI64;
+
+use netcode_core::bridge::CloseCode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::event::{EndCause, Transport};
+
+/// Why a bridge dropped a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropCause {
+    /// Above the session's datagrams or bytes a second.
+    Rate,
+    /// No netcode datagram, nor a piece of one.
+    Malformed,
+    /// Longer than the session carries, even in two pieces.
+    TooLong,
+    /// More waits than the session's buffer, or the system's, holds.
+    Buffer,
+}
+
+impl DropCause {
+    /// Every cause.
+    pub const ALL: [Self; 4] = [Self::Rate, Self::Malformed, Self::TooLong, Self::Buffer];
+
+    /// A stable name for metrics and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "Rate",
+            Self::Malformed => "Malformed",
+            Self::TooLong => "TooLong",
+            Self::Buffer => "Buffer",
+        }
+    }
+}
+
+/// Which way a datagram goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Direction {
+    ToServer,
+    ToBrowser,
+}
+
+/// A label whose values are names of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Name(&'static str);
+
+impl EncodeLabelValue for Name {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.0.encode(encoder)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByDirection {
+    direction: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByTransport {
+    transport: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByTransportAndCause {
+    transport: Name,
+    cause: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByDirectionAndCause {
+    direction: Name,
+    cause: Name,
+}
+
+impl Direction {
+    const fn name(self) -> Name {
+        match self {
+            Self::ToServer => Name("to_server"),
+            Self::ToBrowser => Name("to_browser"),
+        }
+    }
+}
+
+/// The counters of one direction, found once: a datagram touches no table.
+#[derive(Debug)]
+pub(super) struct Flow {
+    datagrams: Counter,
+    bytes: Counter,
+    dropped: [Counter; DropCause::ALL.len()],
+}
+
+impl Flow {
+    pub(super) fn passed(&self, bytes: usize) {
+        self.datagrams.inc();
+        self.bytes.inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn dropped(&self, cause: DropCause) {
+        if let Some(counter) = self.dropped.get(cause as usize) {
+            counter.inc();
+        }
+    }
+
+    fn stats(&self) -> FlowStats {
+        let dropped = |cause: DropCause| self.dropped.get(cause as usize).map_or(0, Counter::get);
+        FlowStats {
+            datagrams: self.datagrams.get(),
+            bytes: self.bytes.get(),
+            dropped: DropCause::ALL.map(|cause| (cause, dropped(cause))),
+        }
+    }
+}
+
+pub(super) struct Counters {
+    registry: Registry,
+    sessions: Family<ByTransport, Gauge<i64, AtomicI64>>,
+    opened: Family<ByTransport, Counter>,
+    ended: Family<ByTransportAndCause, Counter>,
+    refused: Family<ByTransportAndCause, Counter>,
+    pub(super) to_server: Flow,
+    pub(super) to_browser: Flow,
+    /// Events that nobody took in time.
+    pub(super) events_lost: Counter,
+}
+
+impl Counters {
+    pub(super) fn new() -> Self {
+        let mut registry = Registry::with_prefix("netcode_bridge");
+        let sessions = Family::default();
+        let opened = Family::default();
+        let ended = Family::default();
+        let refused = Family::default();
+        let datagrams = Family::<ByDirection, Counter>::default();
+        let bytes = Family::<ByDirection, Counter>::default();
+        let dropped = Family::<ByDirectionAndCause, Counter>::default();
+        let events_lost = Counter::default();
+        let about = &mut registry;
+        about.register("sessions", "Sessions at present", sessions.clone());
+        about.register("sessions_opened", "Sessions opened", opened.clone());
+        about.register("sessions_ended", "Sessions that ended", ended.clone());
+        about.register("sessions_refused", "Sessions refused", refused.clone());
+        about.register("datagrams", "Datagrams forwarded", datagrams.clone());
+        about.register("bytes", "Bytes forwarded", bytes.clone());
+        about.register("dropped", "Messages dropped", dropped.clone());
+        about.register("events_lost", "Events nobody took", events_lost.clone());
+        let flow = |direction: Direction| {
+            let direction = direction.name();
+            Flow {
+                datagrams: datagrams.get_or_create_owned(&ByDirection { direction }),
+                bytes: bytes.get_or_create_owned(&ByDirection { direction }),
+                dropped: DropCause::ALL.map(|cause| {
+                    let cause = Name(cause.name());
+                    dropped.get_or_create_owned(&ByDirectionAndCause { direction, cause })
+                }),
+            }
+        };
+        Self {
+            to_server: flow(Direction::ToServer),
+            to_browser: flow(Direction::ToBrowser),
+            registry,
+            sessions,
+            opened,
+            ended,
+            refused,
+            events_lost,
+        }
+    }
+
+    pub(super) fn opened(&self, transport: Transport) {
+        let by = by_transport(transport);
+        self.opened.get_or_create(&by).inc();
+        self.sessions.get_or_create(&by).inc();
+    }
+
+    pub(super) fn ended(&self, transport: Transport, cause: EndCause) {
+        self.sessions.get_or_create(&by_transport(transport)).dec();
+        let by = by_cause(transport, cause.name());
+        self.ended.get_or_create(&by).inc();
+    }
+
+    pub(super) fn refused(&self, transport: Transport, code: CloseCode) {
+        let by = by_cause(transport, code.name());
+        self.refused.get_or_create(&by).inc();
+    }
+
+    /// All counters in Prometheus' text format.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a string does not fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+
+    pub(super) fn stats(&self, sessions: usize) -> BridgeStats {
+        let both = Transport::ALL.map(by_transport);
+        BridgeStats {
+            sessions,
+            opened: both
+                .iter()
+                .map(|by| self.opened.get_or_create(by).get())
+                .sum(),
+            refused: Transport::ALL
+                .into_iter()
+                .flat_map(|transport| {
+                    let refused = move |code: &CloseCode| by_cause(transport, code.name());
+                    CloseCode::ALL.iter().map(refused)
+                })
+                .filter_map(|by| self.refused.get(&by).map(|counter| counter.get()))
+                .sum(),
+            to_server: self.to_server.stats(),
+            to_browser: self.to_browser.stats(),
+        }
+    }
+}
+
+const fn by_transport(transport: Transport) -> ByTransport {
+    ByTransport {
+        transport: Name(transport.name()),
+    }
+}
+
+const fn by_cause(transport: Transport, cause: &'static str) -> ByTransportAndCause {
+    ByTransportAndCause {
+        transport: Name(transport.name()),
+        cause: Name(cause),
+    }
+}
+
+/// What a bridge has counted since it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BridgeStats {
+    /// Sessions at present.
+    pub sessions: usize,
+    /// Sessions opened.
+    pub opened: u64,
+    /// Sessions refused.
+    pub refused: u64,
+    /// From browsers to servers.
+    pub to_server: FlowStats,
+    /// From servers to browsers.
+    pub to_browser: FlowStats,
+}
+
+/// What went one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowStats {
+    /// Datagrams forwarded.
+    pub datagrams: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Messages dropped, by cause.
+    pub dropped: [(DropCause, u64); DropCause::ALL.len()],
+}

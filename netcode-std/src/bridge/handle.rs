@@ -1,0 +1,242 @@
+//! A bridge that runs, and what its owner can do with it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio::runtime::Runtime;
+use web_transport_quinn::quinn::Endpoint;
+
+use super::certificate::Loaded;
+use super::config::BridgeConfig;
+use super::context::Context;
+use super::counters::BridgeStats;
+use super::error::BridgeError;
+use super::event::{BridgeEvent, SessionInfo};
+use super::webrtc::{Demux, Offers};
+use super::{http, webtransport};
+
+/// Events that wait to be taken; more are lost, and counted.
+const WAITING_EVENTS: usize = 4096;
+
+/// How often names of servers are looked up.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(30);
+
+/// A datagram bridge that runs, on threads of its own, until it is dropped.
+pub struct Bridge {
+    context: Arc<Context>,
+    events: Receiver<BridgeEvent>,
+    endpoints: Vec<Endpoint>,
+    tls: Option<RustlsConfig>,
+    addresses: BridgeAddresses,
+    http: Handle<SocketAddr>,
+    /// Taken when it is dropped.
+    runtime: Option<Runtime>,
+}
+
+/// Where a bridge listens, with the ports the system chose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BridgeAddresses {
+    /// WebTransport sessions (UDP).
+    pub webtransport: Vec<SocketAddr>,
+    /// Offers for WebRTC (TCP); empty if WebRTC is off.
+    pub http: Vec<SocketAddr>,
+    /// WebRTC's datagrams (UDP); empty if it is off.
+    pub rtc: Vec<SocketAddr>,
+    /// The counters (TCP).
+    pub metrics: Option<SocketAddr>,
+    /// SHA-256 of the certificate, as a page gives it in `serverCertificateHashes`.
+    pub certificate_hash: [u8; 32],
+}
+
+impl Bridge {
+    /// Starts a bridge.
+    ///
+    /// # Errors
+    /// See [`BridgeError`].
+    pub fn start(config: BridgeConfig) -> Result<Self, BridgeError> {
+        check(&config)?;
+        let certificate = config.certificate.load()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("netcode-bridge")
+            .build()
+            .map_err(BridgeError::Threads)?;
+        let (events_in, events) = sync_channel(WAITING_EVENTS);
+        let mut bridge = Self {
+            context: Arc::new(Context::new(config, events_in)),
+            events,
+            endpoints: Vec::new(),
+            tls: None,
+            addresses: BridgeAddresses {
+                certificate_hash: certificate.hash(),
+                ..BridgeAddresses::default()
+            },
+            http: Handle::new(),
+            runtime: Some(runtime),
+        };
+        bridge.listen(&certificate)?;
+        Ok(bridge)
+    }
+
+    /// Opens every socket, and starts what listens.
+    fn listen(&mut self, certificate: &Loaded) -> Result<(), BridgeError> {
+        let Some(runtime) = self.runtime.take() else {
+            return Ok(());
+        };
+        // Sockets belong to the runtime that is around when they are made.
+        let around = runtime.enter();
+        self.context.servers.look_up();
+        self.listen_for_webtransport(certificate)?;
+        self.listen_for_webrtc(certificate)?;
+        if let Some(address) = self.context.config.metrics {
+            let (listener, bound) = http::listen(address)?;
+            self.addresses.metrics = Some(bound);
+            let routes = http::metrics(Arc::clone(&self.context));
+            runtime.spawn(http::serve(listener, routes, None, self.http.clone()));
+        }
+        if self.context.servers.has_names() {
+            runtime.spawn(look_up_names(Arc::clone(&self.context)));
+        }
+        drop(around);
+        self.runtime = Some(runtime);
+        Ok(())
+    }
+
+    fn listen_for_webtransport(&mut self, certificate: &Loaded) -> Result<(), BridgeError> {
+        let config = webtransport::server_config(certificate, &self.context.config.limits)?;
+        for &address in &self.context.config.listen {
+            let (endpoint, bound) = webtransport::listen(address, config.clone())?;
+            self.addresses.webtransport.push(bound);
+            self.endpoints.push(endpoint.clone());
+            let context = Arc::clone(&self.context);
+            tokio::spawn(webtransport::accept(endpoint, context));
+        }
+        Ok(())
+    }
+
+    fn listen_for_webrtc(&mut self, certificate: &Loaded) -> Result<(), BridgeError> {
+        let config = &self.context.config;
+        if config.rtc_listen.is_empty() {
+            return Ok(());
+        }
+        let mut demuxes = Vec::new();
+        for &address in &config.rtc_listen {
+            let demux = Arc::new(Demux::bind(address, &config.rtc_public)?);
+            self.addresses.rtc.push(demux.bound());
+            tokio::spawn(Arc::clone(&demux).run());
+            demuxes.push(demux);
+        }
+        if !config.plain_http {
+            self.tls = Some(http::tls_config(certificate)?);
+        }
+        let offers = Arc::new(Offers::new(Arc::clone(&self.context), demuxes)?);
+        for &address in &config.listen {
+            let (listener, bound) = http::listen(address)?;
+            self.addresses.http.push(bound);
+            let routes = http::offers(Arc::clone(&offers));
+            let (tls, handle) = (self.tls.clone(), self.http.clone());
+            tokio::spawn(http::serve(listener, routes, tls, handle));
+        }
+        Ok(())
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &BridgeAddresses {
+        &self.addresses
+    }
+
+    /// Reads the certificate again, or makes a new one for development, for the sessions to come;
+    /// those there are go on. Returns its hash.
+    ///
+    /// # Errors
+    /// [`BridgeError::Certificate`]; the bridge keeps the one it has.
+    pub fn reload_certificate(&mut self) -> Result<[u8; 32], BridgeError> {
+        let config = &self.context.config;
+        let certificate = config.certificate.load()?;
+        let quic = webtransport::server_config(&certificate, &config.limits)?;
+        let tls = certificate.server_config(&[b"http/1.1"])?;
+        for endpoint in &self.endpoints {
+            endpoint.set_server_config(Some(quic.clone()));
+        }
+        if let Some(current) = &self.tls {
+            current.reload_from_config(Arc::new(tls));
+        }
+        self.addresses.certificate_hash = certificate.hash();
+        Ok(self.addresses.certificate_hash)
+    }
+
+    /// The next change among the sessions. Call until `None`.
+    pub fn poll_event(&self) -> Option<BridgeEvent> {
+        self.events.try_recv().ok()
+    }
+
+    /// Waits for the next change, `limit` at most.
+    pub fn wait_event(&self, limit: Duration) -> Option<BridgeEvent> {
+        self.events.recv_timeout(limit).ok()
+    }
+
+    /// What it has counted.
+    pub fn stats(&self) -> BridgeStats {
+        let context = &self.context;
+        context.counters.stats(context.admission.total())
+    }
+
+    /// The counters in Prometheus' text format.
+    pub fn metrics(&self) -> String {
+        self.context.counters.text()
+    }
+
+    /// Every session at present, by age.
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        self.context.sessions()
+    }
+
+    /// Lets nobody in from now on. The sessions there are go on.
+    pub fn drain(&self) {
+        self.context.admission.close();
+    }
+
+    /// Ends every session, and tells the browsers why
+    /// ([`CloseCode::Draining`](netcode_core::bridge::CloseCode)). Lets nobody in from now on.
+    pub fn end_sessions(&self) {
+        self.drain();
+        self.context.ending.send_replace(true);
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.http.shutdown();
+        if let Some(runtime) = self.runtime.take() {
+            // Also where blocking is forbidden; what is still open is cut off.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn check(config: &BridgeConfig) -> Result<(), BridgeError> {
+    if config.listen.is_empty() {
+        return Err(BridgeError::Config(
+            "a bridge needs an address to listen at",
+        ));
+    }
+    if config.allow.is_empty() {
+        return Err(BridgeError::Config(
+            "a bridge that may reach no server serves nobody: allow one",
+        ));
+    }
+    Ok(())
+}
+
+async fn look_up_names(context: Arc<Context>) {
+    loop {
+        tokio::time::sleep(LOOK_UP_EVERY).await;
+        let context = Arc::clone(&context);
+        // The system's resolver blocks.
+        let _ = tokio::task::spawn_blocking(move || context.servers.look_up()).await;
+    }
+}
