@@ -7,8 +7,10 @@
 //! | `keygen`, `token` | what a backend does |
 //! | `network`, `signal`, `text` | a bad network on request, Ctrl-C, lines and numbers |
 //! | `server`, `client` | the two roles |
+//! | `bridge` | browsers' way to a server |
 //! | `demo` | both in one process, checked |
 
+mod bridge;
 mod client;
 mod demo;
 mod failure;
@@ -48,6 +50,7 @@ enum Task {
     Token(token::Task),
     Server(server::Args),
     Client(client::Args),
+    Bridge(bridge::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Task::Token(task) => token::run(&task),
         Task::Server(args) => server::run(&args),
         Task::Client(args) => client::run(&args),
+        Task::Bridge(args) => bridge::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,12 +6,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use netcode_std::bridge::{AllowRule, Bridge};
 use netcode_std::core::address::AddressList;
 use netcode_std::core::server::ServerConfig;
 use netcode_std::core::{ClientIndex, ProtocolId};
 use netcode_std::{RECEIVE_BUFFER_BYTES, Server};
 
 use self::report::Report;
+use crate::bridge::{self, BrowserArgs};
 use crate::network::{Network, NetworkArgs};
 use crate::secret::KeyArgs;
 use crate::signal::Stop;
@@ -48,6 +50,9 @@ pub(crate) struct Args {
     /// Mark datagrams for routers (0 to 63; 46 is expedited forwarding)
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..64))]
     dscp: Option<u8>,
+    /// Let browsers in too, at this address: see `netcode bridge`
+    #[arg(long, value_name = "ADDRESS")]
+    bridge: Option<SocketAddr>,
     /// Stop after so many seconds
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     duration: Option<Duration>,
@@ -56,6 +61,8 @@ pub(crate) struct Args {
     json: bool,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    browsers: BrowserArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -70,16 +77,64 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut server = Server::with_link(link, config)?;
     let mut report = Report::new(args.json);
     report.listening(&server)?;
+    let bridge = Browsers::let_in(args, &server)?;
 
     let stop = Stop::listen()?;
     let end = args.duration.map(|duration| Instant::now() + duration);
     while !stop.wanted() && end.is_none_or(|end| Instant::now() < end) {
         turn(&mut server, args.relay, &mut report)?;
+        bridge.report()?;
         server.wait(Duration::from_millis(50))?;
     }
     server.stop()?;
     report.events(&mut server)?;
+    bridge.stop()?;
     report.stopped(&server)
+}
+
+/// Whatever a token calls this server, datagrams reach it on this machine.
+fn rules(server: &Server<Network>) -> impl Iterator<Item = AllowRule> {
+    let bound: Vec<_> = server
+        .local_addresses()
+        .into_iter()
+        .map(on_loopback)
+        .collect();
+    server.public_addresses().filter_map(move |public| {
+        let same_family = |bound: &&SocketAddr| bound.is_ipv4() == public.is_ipv4();
+        let via = bound.iter().find(same_family).or(bound.first())?;
+        Some(AllowRule::reached_via(public, *via))
+    })
+}
+
+/// The bridge in this process, if one was asked for.
+struct Browsers(Option<(Bridge, bridge::Report)>);
+
+impl Browsers {
+    fn let_in(args: &Args, server: &Server<Network>) -> Result<Self> {
+        let Some(listen) = args.bridge else {
+            return Ok(Self(None));
+        };
+        let bridge = bridge::start_for(rules(server), listen, &args.browsers)?;
+        let report = bridge::Report::new(args.json);
+        report.listening(&bridge)?;
+        Ok(Self(Some((bridge, report))))
+    }
+
+    fn report(&self) -> Result<()> {
+        match &self.0 {
+            Some((bridge, report)) => report.events(bridge),
+            None => Ok(()),
+        }
+    }
+
+    fn stop(&self) -> Result<()> {
+        let Some((bridge, report)) = &self.0 else {
+            return Ok(());
+        };
+        bridge.end_sessions();
+        report.events(bridge)?;
+        report.stopped(bridge)
+    }
 }
 
 /// The addresses tokens name; without any, the bound ones. An address that means "all interfaces"

@@ -1,0 +1,233 @@
+//! What a bridge shows: lines as things happen, and a live table on a terminal.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use comfy_table::{Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use netcode_std::bridge::{Bridge, BridgeError, BridgeEvent, BridgeStats, FlowStats, SessionInfo};
+use serde_json::{Value, json};
+
+use crate::text::{print, print_json};
+
+/// Rows of the live table; a terminal has no room for thousands.
+const MOST_ROWS: usize = 20;
+
+pub(crate) struct Report {
+    json: bool,
+    /// Hidden where standard error is no terminal.
+    live: ProgressBar,
+    drawn: Option<Instant>,
+}
+
+impl Report {
+    pub(crate) fn new(json: bool) -> Self {
+        let target = if json {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(5)
+        };
+        let live = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            live.set_style(style);
+        }
+        Self {
+            json,
+            live,
+            drawn: None,
+        }
+    }
+
+    pub(crate) fn listening(&self, bridge: &Bridge) -> Result<()> {
+        let addresses = bridge.addresses();
+        let hash = BASE64_STANDARD.encode(addresses.certificate_hash);
+        if self.json {
+            return print_json(&json!({
+                "event": "bridge_listening",
+                "webtransport": texts(&addresses.webtransport),
+                "http": texts(&addresses.http),
+                "rtc": texts(&addresses.rtc),
+                "metrics": addresses.metrics.map(|address| address.to_string()),
+                "certificate_hash": hash,
+            }));
+        }
+        let list = |addresses: &[SocketAddr]| texts(addresses).join(" and ");
+        self.line(&format!(
+            "WebTransport at {} (UDP)",
+            list(&addresses.webtransport)
+        ))?;
+        if !addresses.rtc.is_empty() {
+            self.line(&format!(
+                "WebRTC at {} (UDP), offers at {} (TCP)",
+                list(&addresses.rtc),
+                list(&addresses.http)
+            ))?;
+        }
+        if let Some(address) = addresses.metrics {
+            self.line(&format!("counters at http://{address}/metrics"))?;
+        }
+        self.line(&format!("certificate hash (SHA-256, base64): {hash}"))
+    }
+
+    /// Takes and shows every event that waits.
+    pub(crate) fn events(&self, bridge: &Bridge) -> Result<()> {
+        while let Some(event) = bridge.poll_event() {
+            self.event(&event)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn event(&self, event: &BridgeEvent) -> Result<()> {
+        match event {
+            BridgeEvent::Opened(session) if self.json => {
+                print_json(&with(session_json(session), "event", "session_opened"))
+            }
+            BridgeEvent::Opened(session) => self.line(&format!(
+                "session {} opened: {} over {} to {}",
+                session.id, session.client, session.transport, session.server
+            )),
+            BridgeEvent::Ended { session, cause } if self.json => {
+                let session = with(session_json(session), "event", "session_ended");
+                print_json(&with(session, "cause", cause.name()))
+            }
+            BridgeEvent::Ended { session, cause } => self.line(&format!(
+                "session {} ended: {cause}; {} datagrams in, {} out",
+                session.id, session.datagrams[0], session.datagrams[1]
+            )),
+            BridgeEvent::Refused {
+                transport,
+                client,
+                code,
+            } => {
+                if self.json {
+                    return print_json(&json!({
+                        "event": "session_refused", "transport": transport.name(),
+                        "client": client.to_string(), "cause": code.name(),
+                    }));
+                }
+                self.line(&format!("{client} over {transport} refused: {code}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn reloaded(&self, reloaded: &Result<[u8; 32], BridgeError>) -> Result<()> {
+        match reloaded {
+            Ok(hash) => {
+                let hash = BASE64_STANDARD.encode(hash);
+                if self.json {
+                    return print_json(&json!({
+                        "event": "certificate_reloaded", "certificate_hash": hash,
+                    }));
+                }
+                self.line(&format!("certificate read again; its hash is {hash}"))
+            }
+            Err(error) => {
+                // It is the same one as before, until somebody mends the files.
+                if self.json {
+                    return print_json(&json!({
+                        "event": "certificate_kept", "reason": error.to_string(),
+                    }));
+                }
+                self.line(&format!("{error}; the one in use stays"))
+            }
+        }
+    }
+
+    pub(super) fn draining(&self, bridge: &Bridge) -> Result<()> {
+        let sessions = bridge.stats().sessions;
+        if self.json {
+            return print_json(&json!({ "event": "draining", "sessions": sessions }));
+        }
+        self.line(&format!(
+            "ending: nobody gets in; {sessions} sessions are still open"
+        ))
+    }
+
+    pub(crate) fn stopped(&self, bridge: &Bridge) -> Result<()> {
+        self.live.finish_and_clear();
+        let stats = bridge.stats();
+        if self.json {
+            return print_json(&with(stats_json(&stats), "event", "bridge_stopped"));
+        }
+        print(format_args!(
+            "stopped: {} sessions, {} refused; {} datagrams to servers, {} to browsers",
+            stats.opened, stats.refused, stats.to_server.datagrams, stats.to_browser.datagrams
+        ))
+    }
+
+    /// Prints above the live table.
+    fn line(&self, text: &str) -> Result<()> {
+        self.live.suspend(|| print(format_args!("{text}")))
+    }
+
+    /// Draws the live table a few times a second.
+    pub(super) fn draw(&mut self, bridge: &Bridge) {
+        let now = Instant::now();
+        let soon = |drawn: Instant| now.duration_since(drawn) < Duration::from_millis(200);
+        if self.live.is_hidden() || self.drawn.is_some_and(soon) {
+            return;
+        }
+        self.drawn = Some(now);
+        self.live.set_message(table(&bridge.sessions()));
+    }
+}
+
+fn texts(addresses: &[SocketAddr]) -> Vec<String> {
+    addresses.iter().map(ToString::to_string).collect()
+}
+
+fn with(mut object: Value, name: &str, value: &str) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value.into());
+    }
+    object
+}
+
+fn session_json(session: &SessionInfo) -> Value {
+    json!({
+        "id": session.id, "transport": session.transport.name(),
+        "client": session.client.to_string(), "server": session.server.to_string(),
+        "origin": session.origin,
+        "datagrams_in": session.datagrams[0], "datagrams_out": session.datagrams[1],
+        "bytes_in": session.bytes[0], "bytes_out": session.bytes[1],
+    })
+}
+
+fn stats_json(stats: &BridgeStats) -> Value {
+    let flow = |flow: &FlowStats| {
+        let dropped: serde_json::Map<_, _> = flow
+            .dropped
+            .iter()
+            .map(|(cause, count)| (cause.name().to_owned(), (*count).into()))
+            .collect();
+        json!({ "datagrams": flow.datagrams, "bytes": flow.bytes, "dropped": dropped })
+    };
+    json!({
+        "opened": stats.opened, "refused": stats.refused,
+        "to_server": flow(&stats.to_server), "to_browser": flow(&stats.to_browser),
+    })
+}
+
+fn table(sessions: &[SessionInfo]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["session", "over", "browser", "server", "in", "out"]);
+    for session in sessions.iter().take(MOST_ROWS) {
+        table.add_row([
+            session.id.to_string(),
+            session.transport.to_string(),
+            session.client.to_string(),
+            session.server.to_string(),
+            session.datagrams[0].to_string(),
+            session.datagrams[1].to_string(),
+        ]);
+    }
+    match sessions.len().saturating_sub(MOST_ROWS) {
+        0 => table.to_string(),
+        unseen => format!("{table}\n… and {unseen} more"),
+    }
+}
