@@ -64,3 +64,4 @@ pub use self::counters::{BridgeStats, DropCause, FlowStats};
 pub use self::error::BridgeError;
 pub use self::event::{BridgeEvent, EndCause, SessionInfo, Transport};
 pub use self::handle::{Bridge, BridgeAddresses};
+pub use self::relay::{Downlink, Refused, Relay, Uplink};

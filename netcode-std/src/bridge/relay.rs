@@ -13,9 +13,9 @@ use super::counters::DropCause;
 use super::rate::Rate;
 use crate::clock::Clock;
 
-/// Why a message does not pass.
+/// Why a message from a browser does not pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub enum Refused {
     /// It is dropped; the session goes on.
     Dropped(DropCause),
     /// The session ends.
@@ -24,7 +24,8 @@ pub(super) enum Refused {
 
 /// What goes to the server.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Uplink<'d> {
+pub enum Uplink<'d> {
+    /// This datagram.
     Datagram(&'d [u8]),
     /// The other half has not come yet.
     Nothing,
@@ -32,8 +33,10 @@ pub(super) enum Uplink<'d> {
 
 /// What goes to the browser.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Downlink<'d> {
+pub enum Downlink<'d> {
+    /// The datagram as it is.
     Whole(&'d [u8]),
+    /// The datagram in two messages; send both.
     Pieces([&'d [u8]; 2]),
 }
 
@@ -61,7 +64,9 @@ impl Allowance {
     }
 }
 
-pub(super) struct Relay {
+/// The rules of one session, without its sockets. A [`Bridge`](super::Bridge) has one for each;
+/// it is public for bridges over other transports, and for fuzzers. About 6 KiB on the heap.
+pub struct Relay {
     limits: Limits,
     clock: Clock,
     /// Whether the connection request has come.
@@ -76,7 +81,8 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    pub(super) fn new(limits: Limits, now: Instant) -> Self {
+    /// A session that began at `now`.
+    pub fn new(limits: Limits, now: Instant) -> Self {
         Self {
             limits,
             clock: Clock::start(now),
@@ -91,8 +97,12 @@ impl Relay {
         }
     }
 
-    /// A message from the browser. Cheap checks first: a flood costs a look at the clock.
-    pub(super) fn uplink<'d>(
+    /// Takes in a message from the browser; `unix` is the date. Cheap checks first: a flood costs a
+    /// look at the clock.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub fn uplink<'d>(
         &'d mut self,
         now: Instant,
         unix: UnixTime,
@@ -128,8 +138,11 @@ impl Relay {
         }
     }
 
-    /// A datagram from the server, for a session whose messages are `most` bytes at most.
-    pub(super) fn downlink<'d>(
+    /// Takes in a datagram from the server, for a session whose messages are `most` bytes at most.
+    ///
+    /// # Errors
+    /// Why the datagram is dropped.
+    pub fn downlink<'d>(
         &'d mut self,
         now: Instant,
         datagram: &'d [u8],
@@ -153,7 +166,7 @@ impl Relay {
     }
 
     /// When the session ends if nothing comes from the browser, and why.
-    pub(super) fn deadline(&self) -> (Instant, CloseCode) {
+    pub fn deadline(&self) -> (Instant, CloseCode) {
         if self.admitted {
             (self.heard + self.limits.idle_timeout, CloseCode::Idle)
         } else {

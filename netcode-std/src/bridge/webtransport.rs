@@ -87,7 +87,8 @@ pub(super) async fn accept(endpoint: Endpoint, context: Arc<Context>) {
             continue;
         }
         let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
-            incoming.refuse();
+            // Whoever means it asks again in a moment.
+            incoming.ignore();
             continue;
         };
         let context = Arc::clone(&context);
