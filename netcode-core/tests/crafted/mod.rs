@@ -12,11 +12,37 @@ use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use netcode_core::crypto::{Key, RustCrypto, SessionKeys};
 use netcode_core::packet::{ConnectionRequest, Header, Packet, RequestHeader, Role, seal};
-use netcode_core::server::{Received, Server};
+use netcode_core::server::{Received, Server, ServerConfig};
 use netcode_core::token::PublicToken;
-use netcode_core::{Dropped, Instant, ProtocolId, Sequence};
+use netcode_core::{Dropped, Instant, ProtocolId, Sequence, UnixTime};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
-use super::network::{PROTOCOL, Ticket, key};
+use super::network::{EPOCH, PROTOCOL, Ticket, config, key, storage};
+
+/// The only moment of tests without a clock.
+pub const NOW: Instant = Instant::ZERO;
+
+/// A server with room for 16 clients that has just started, at this date.
+pub fn start_with(config: ServerConfig, unix: UnixTime, seed: u64) -> Server<'static> {
+    let mut server = Server::new(storage(), config).unwrap();
+    server
+        .start(NOW, unix, &mut StdRng::seed_from_u64(seed))
+        .unwrap();
+    server
+}
+
+/// A server for 4 clients.
+pub fn start() -> Server<'static> {
+    start_with(config(4), EPOCH, 1)
+}
+
+/// Lets a server forget what its clients are owed.
+pub fn drain(server: &mut Server<'_>, now: Instant) {
+    let mut out = [0; 1300];
+    while server.poll_transmit(now, &mut out).is_some() {}
+    while server.poll_event().is_some() {}
+}
 
 /// A token, and what can be sent with it.
 pub struct Forger {
@@ -92,7 +118,7 @@ impl Forger {
     }
 
     /// Sends the request; gives the challenge that comes back.
-    pub fn ask(&self, server: &mut Server<'static>, now: Instant) -> Result<Challenge, Dropped> {
+    pub fn ask(&self, server: &mut Server<'_>, now: Instant) -> Result<Challenge, Dropped> {
         let reply = deliver(server, now, self.from, &self.request())?.unwrap();
         match self.open(&reply) {
             Opened::Challenge(challenge) => Ok(*challenge),
@@ -109,7 +135,7 @@ impl Forger {
     }
 
     /// The whole handshake, with sequence 0.
-    pub fn connect(&self, server: &mut Server<'static>, now: Instant) -> Result<(), Dropped> {
+    pub fn connect(&self, server: &mut Server<'_>, now: Instant) -> Result<(), Dropped> {
         let challenge = self.ask(server, now)?;
         let reply = deliver(server, now, self.from, &self.response(&challenge, 0))?.unwrap();
         assert_eq!(self.open(&reply), Opened::KeepAlive);
@@ -175,7 +201,7 @@ pub fn sealed(packet: &Packet<'_>, key: &Key, protocol_id: ProtocolId, sequence:
 
 /// Hands a datagram to a server; gives the reply, if there is one.
 pub fn deliver(
-    server: &mut Server<'static>,
+    server: &mut Server<'_>,
     now: Instant,
     from: SocketAddr,
     datagram: &[u8],

@@ -1,0 +1,160 @@
+//! No nonce repeats under a key, and nothing is taken in twice. Take a rule out of the code, and
+//! its test here fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
+
+mod crafted;
+mod network;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crafted::{Forger, NOW, deliver, sealed, start, start_with};
+use netcode_core::client::ClientState;
+use netcode_core::crypto::Key;
+use netcode_core::packet::Packet;
+
+use netcode_core::{ClientIndex, Dropped};
+use network::{
+    EPOCH, PROTOCOL, STORM, Ticket, World, address, client_address, config, server_address, storage,
+};
+
+// Rule 5: no nonce repeats under a key.
+
+#[test]
+fn two_servers_and_two_runs_draw_different_global_sequences() {
+    let first_reply = |seed| {
+        let mut server = start_with(config(4), EPOCH, seed);
+        let forger = Forger::new(&Ticket::new(1), client_address(1));
+        deliver(&mut server, NOW, forger.from, &forger.request())
+            .unwrap()
+            .unwrap()
+    };
+    let (one, other) = (first_reply(1), first_reply(2));
+    // Eight sequence bytes, of which the top bit is set.
+    assert_eq!((one[0] >> 4, other[0] >> 4), (8, 8));
+    assert!(one[8] & other[8] & 0x80 != 0);
+    assert_ne!(one[1..9], other[1..9]);
+}
+
+/// Checks that every sealed datagram on the tape that shares its nonce and key with another is
+/// that other, byte for byte.
+fn assert_no_nonce_repeats(world: &World) {
+    let mut seen = HashMap::new();
+    let sealed = world.tape.iter().filter(|(_, _, bytes)| bytes[0] != 0);
+    for (from, to, bytes) in sealed {
+        let upwards = *to == server_address()
+            || to.ip() != from.ip() && world.players.iter().any(|p| p.address == *from);
+        let player = if upwards { from } else { to };
+        let len = usize::from(bytes[0] >> 4);
+        let mut sequence = [0; 8];
+        sequence[..len].copy_from_slice(&bytes[1..=len]);
+        let nonce = (upwards, *player, u64::from_le_bytes(sequence));
+        let before = seen.insert(nonce, bytes);
+        assert!(
+            before.is_none_or(|before| before == bytes),
+            "{nonce:?} sealed twice"
+        );
+    }
+    assert!(seen.len() > 10);
+}
+
+#[test]
+fn in_a_storm_no_nonce_repeats_under_a_key() {
+    let mut world = World::new(16);
+    world.weather = STORM;
+    let players: Vec<usize> = (0..16).map(|id| world.join(&Ticket::new(id))).collect();
+    for _ in 0..100 {
+        for &n in &players {
+            if world.state(n) == ClientState::Connected {
+                world.client_sends(n, b"up");
+            }
+        }
+        let inside: Vec<ClientIndex> = world.server.clients().map(|info| info.client).collect();
+        for client in inside {
+            world.server_sends(client, b"down");
+        }
+        world.run_for(Duration::from_millis(20));
+    }
+    world.server.disconnect_all(world.now);
+    world.run_for(Duration::from_secs(10));
+    assert_no_nonce_repeats(&world);
+}
+
+#[test]
+fn a_client_s_sequence_goes_on_from_address_to_address_and_with_the_same_token() {
+    let mut config = config(4);
+    let second = address("10.0.0.2:40000");
+    config.addresses.push(second).unwrap();
+    let mut world = World::with(storage(), config);
+    let ticket = Ticket {
+        servers: vec![server_address(), second],
+        ..Ticket::new(1)
+    };
+    let n = world.join(&ticket);
+    world.run_until(|world| world.state(n) == ClientState::SendingConnectionResponse);
+    // The response goes to the first address, where nobody is any more.
+    world.server_at = second;
+    world.run_until(|world| world.state(n) == ClientState::Connected);
+    world.players[n].client.disconnect(world.now);
+    world.drain();
+    // The same token again: the server will not have it, but the sequence must not start anew.
+    world.players[n]
+        .client
+        .connect(world.now, &ticket.mint())
+        .unwrap();
+    world.players[n].client.disconnect(world.now);
+    world.drain();
+    let mut last = None;
+    let sealed = world
+        .tape
+        .iter()
+        .filter(|(from, _, bytes)| *from == client_address(n) && bytes[0] != 0);
+    for (_, _, bytes) in sealed {
+        assert!(
+            last < Some(bytes[1]),
+            "sequence {} after {last:?}",
+            bytes[1]
+        );
+        last = Some(bytes[1]);
+    }
+}
+
+// Rule 6: the replay window moves only for what is authentic, and does not overflow.
+
+#[test]
+fn a_forged_sequence_moves_no_replay_window() {
+    let ticket = Ticket::new(1);
+    let mut world = World::new(4);
+    let n = world.connect(&ticket);
+    let wrong = Key::from_bytes([1; 32]);
+    for sequence in [300, u64::MAX >> 1, u64::MAX] {
+        let mut forged = sealed(&Packet::Payload(b"forged"), &wrong, PROTOCOL, sequence);
+        let dropped = world.deliver_to_server(client_address(n), &forged);
+        assert_eq!(dropped, Err(Dropped::Unauthentic));
+        let client = &mut world.players[n].client;
+        let dropped = client.handle_datagram(world.now, server_address(), &mut forged);
+        assert_eq!(dropped, Err(Dropped::Unauthentic));
+    }
+    world.client_sends(n, b"up");
+    world.server_sends(ClientIndex(0), b"down");
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.payloads, [(ClientIndex(0), b"up".to_vec())]);
+    assert_eq!(world.players[n].payloads, [b"down"]);
+}
+
+#[test]
+fn the_end_of_the_sequences_neither_panics_nor_lets_anything_in_twice() {
+    let mut server = start();
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    forger.connect(&mut server, NOW).unwrap();
+    let mut send = |sequence| deliver(&mut server, NOW, forger.from, &forger.payload(sequence));
+    assert_eq!(send(u64::MAX), Ok(None));
+    assert_eq!(send(u64::MAX), Err(Dropped::Replayed));
+    assert_eq!(send(u64::MAX - 255), Ok(None));
+    assert_eq!(send(u64::MAX - 256), Err(Dropped::Replayed));
+    assert_eq!(send(5), Err(Dropped::Replayed));
+}

@@ -1,0 +1,158 @@
+//! One session for each token: what a server remembers of tokens, and for how long. Take a rule
+//! out of the code, and its test here fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
+
+mod crafted;
+mod network;
+
+use std::time::Duration;
+
+use crafted::{Forger, NOW, drain, start, start_with};
+use netcode_core::Dropped;
+use netcode_core::server::{Server, StaticStorage};
+use network::{EPOCH, Ticket, World, address, client_address, config};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+// Rule 2: one session for each token.
+
+#[test]
+fn a_recorded_session_cannot_be_played_again() {
+    let mut world = World::new(4);
+    let n = world.connect(&Ticket::new(1));
+    world.client_sends(n, b"pay 100 gold");
+    world.run_for(Duration::from_secs(1));
+    let recorded: Vec<_> = world
+        .tape
+        .iter()
+        .filter(|(from, ..)| *from == client_address(n))
+        .cloned()
+        .collect();
+    world.players[n].client.disconnect(world.now);
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.server.connected_count(), 0);
+    world.payloads.clear();
+    for from in [client_address(n), client_address(50)] {
+        for (_, _, datagram) in &recorded {
+            assert!(world.deliver_to_server(from, datagram).is_err());
+        }
+    }
+    assert_eq!(world.server.connected_count(), 0);
+    assert_eq!(world.payloads, []);
+    assert!(world.drops.contains(&Dropped::TokenConsumed));
+}
+
+#[test]
+fn a_pending_token_may_be_shown_again_from_the_same_address_only() {
+    let mut server = start();
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    forger.ask(&mut server, NOW).unwrap();
+    let elsewhere = Forger {
+        token: forger.token,
+        from: client_address(2),
+    };
+    assert_eq!(
+        elsewhere.ask(&mut server, NOW).unwrap_err(),
+        Dropped::TokenElsewhere
+    );
+    let other_port = Forger {
+        token: forger.token,
+        from: address("10.1.0.1:50001"),
+    };
+    assert_eq!(
+        other_port.ask(&mut server, NOW).unwrap_err(),
+        Dropped::TokenElsewhere
+    );
+    forger.connect(&mut server, NOW).unwrap();
+    assert_eq!((server.token_count(), server.connected_count()), (1, 1));
+}
+
+#[test]
+fn a_consumed_token_never_connects_again_even_after_a_stop() {
+    let mut server = start();
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    forger.connect(&mut server, NOW).unwrap();
+    server.stop(NOW);
+    drain(&mut server, NOW);
+    server
+        .start(NOW, EPOCH, &mut StdRng::seed_from_u64(2))
+        .unwrap();
+    assert_eq!(
+        forger.ask(&mut server, NOW).unwrap_err(),
+        Dropped::TokenConsumed
+    );
+}
+
+// Rule 3: the history forgets nothing that lives.
+
+#[test]
+fn a_full_history_refuses_new_tokens_until_old_ones_expire() {
+    let tables = Box::leak(Box::new(StaticStorage::<16, 32, 3>::new())).tables();
+    let mut server = Server::new(tables, config(16)).unwrap();
+    server
+        .start(NOW, EPOCH, &mut StdRng::seed_from_u64(1))
+        .unwrap();
+    let forgers: Vec<Forger> = (1..=4)
+        .map(|id| {
+            Forger::new(
+                &Ticket::new(id),
+                client_address(usize::try_from(id).unwrap()),
+            )
+        })
+        .collect();
+    for forger in &forgers[..3] {
+        forger.connect(&mut server, NOW).unwrap();
+    }
+    assert_eq!(
+        forgers[3].ask(&mut server, NOW).unwrap_err(),
+        Dropped::HistoryFull
+    );
+    server.disconnect_all(NOW);
+    drain(&mut server, NOW);
+    for forger in &forgers[..3] {
+        assert_eq!(
+            forger.ask(&mut server, NOW).unwrap_err(),
+            Dropped::TokenConsumed
+        );
+    }
+    // They expire after 45 seconds; a token minted then has room.
+    server.set_unix_time(NOW, EPOCH.saturating_add_secs(45));
+    let ticket = Ticket {
+        created: EPOCH.as_secs() + 45,
+        ..Ticket::new(9)
+    };
+    Forger::new(&ticket, client_address(9))
+        .connect(&mut server, NOW)
+        .unwrap();
+}
+
+// Rule 4: a restart does not open what was closed.
+
+#[test]
+fn a_server_that_restarted_refuses_tokens_from_before() {
+    let mut config = config(4);
+    config.max_token_lifetime = Some(60);
+    let restart = EPOCH.saturating_add_secs(20);
+    let mut server = start_with(config, restart, 2);
+    let minted_at = |created| {
+        let ticket = Ticket {
+            created,
+            lifetime: 60,
+            seed: created,
+            ..Ticket::new(1)
+        };
+        Forger::new(&ticket, client_address(1))
+    };
+    for created in [EPOCH.as_secs(), restart.as_secs()] {
+        let refused = minted_at(created).ask(&mut server, NOW).unwrap_err();
+        assert_eq!(refused, Dropped::TokenBeforeStart);
+    }
+    server.set_unix_time(NOW, restart.saturating_add_secs(1));
+    minted_at(restart.as_secs() + 1)
+        .connect(&mut server, NOW)
+        .unwrap();
+}
