@@ -12,7 +12,7 @@ use super::index::{HashKey, Index};
 use super::peer::Peer;
 use super::storage::{IndexTables, Table, TimerTables};
 use super::timers::Timers;
-use crate::crypto::SessionKeys;
+use crate::crypto::{Mac, SessionKeys};
 use crate::drop_reason::Dropped;
 use crate::identity::{ClientId, Timeout};
 use crate::time::Local;
@@ -25,7 +25,7 @@ pub(crate) struct HalfOpen {
     pub(crate) client_id: ClientId,
     pub(crate) challenged_at: Local,
     pub(crate) timeout: Timeout,
-    pub(crate) mac: [u8; 16],
+    pub(crate) mac: Mac,
     peer: Peer,
 }
 
@@ -35,13 +35,13 @@ impl HalfOpen {
         client_id: ClientId(0),
         challenged_at: Local::ZERO,
         timeout: Timeout::from_secs(0),
-        mac: [0; 16],
+        mac: Mac::EMPTY,
         peer: Peer::NONE,
     };
 
     pub(crate) fn new(
         from: &SocketAddr,
-        mac: [u8; 16],
+        mac: Mac,
         keys: SessionKeys,
         client_id: ClientId,
         timeout: Timeout,

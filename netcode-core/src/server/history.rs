@@ -11,19 +11,20 @@ use super::index::{HashKey, Index};
 use super::peer::Peer;
 use super::storage::{IndexTables, Table, TimerTables};
 use super::timers::Timers;
+use crate::crypto::Mac;
 use crate::drop_reason::Dropped;
 use crate::time::UnixTime;
 
 /// A token that was shown, known by the MAC of its private part.
 pub(crate) struct UsedToken {
-    mac: [u8; 16],
+    mac: Mac,
     peer: Peer,
     consumed: bool,
 }
 
 impl UsedToken {
     pub(crate) const EMPTY: Self = Self {
-        mac: [0; 16],
+        mac: Mac::EMPTY,
         peer: Peer::NONE,
         consumed: false,
     };
@@ -66,14 +67,14 @@ impl<'s> History<'s> {
         self.count
     }
 
-    fn find(&self, mac: &[u8; 16]) -> Option<usize> {
-        let mut found = self.by_mac.candidates(self.hash_key.hash(mac));
+    fn find(&self, mac: &Mac) -> Option<usize> {
+        let mut found = self.by_mac.candidates(self.hash_key.hash(&mac.0));
         found.find(|&id| self.tokens.get(id).is_some_and(|token| token.mac == *mac))
     }
 
     /// Whether a token with this MAC may be used from `from`. Needs no key, so it is asked before
     /// the token is opened: a forged MAC refuses nobody but its sender.
-    pub(crate) fn check(&self, mac: &[u8; 16], from: &SocketAddr) -> Result<(), Dropped> {
+    pub(crate) fn check(&self, mac: &Mac, from: &SocketAddr) -> Result<(), Dropped> {
         match self.find(mac).and_then(|id| self.tokens.get(id)) {
             Some(token) if token.consumed => Err(Dropped::TokenConsumed),
             Some(token) if token.peer != Peer::new(from) => Err(Dropped::TokenElsewhere),
@@ -84,7 +85,7 @@ impl<'s> History<'s> {
     /// Records an authentic token as pending, if it is not known yet.
     pub(crate) fn admit(
         &mut self,
-        mac: [u8; 16],
+        mac: Mac,
         from: &SocketAddr,
         expires: UnixTime,
         now: UnixTime,
@@ -94,7 +95,7 @@ impl<'s> History<'s> {
         }
         self.forget_expired(now);
         let id = self.by_mac.take_free().ok_or(Dropped::HistoryFull)?;
-        self.by_mac.insert(self.hash_key.hash(&mac), id);
+        self.by_mac.insert(self.hash_key.hash(&mac.0), id);
         self.timers.set(id, expires.as_secs());
         if let Some(token) = self.tokens.get_mut(id) {
             *token = UsedToken {
@@ -109,7 +110,7 @@ impl<'s> History<'s> {
 
     /// Marks a token as used up. One that is not known has expired meanwhile, and admits nobody
     /// for that reason.
-    pub(crate) fn consume(&mut self, mac: &[u8; 16]) {
+    pub(crate) fn consume(&mut self, mac: &Mac) {
         if let Some(token) = self.find(mac).and_then(|id| self.tokens.get_mut(id)) {
             token.consumed = true;
         }
@@ -123,7 +124,7 @@ impl<'s> History<'s> {
             let Some(mac) = self.tokens.get(id).map(|token| token.mac) else {
                 break;
             };
-            self.by_mac.remove(self.hash_key.hash(&mac), id);
+            self.by_mac.remove(self.hash_key.hash(&mac.0), id);
             self.by_mac.give_back(id);
             self.timers.cancel(id);
             self.count = self.count.saturating_sub(1);

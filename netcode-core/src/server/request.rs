@@ -8,7 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::Server;
 use super::half_open::HalfOpen;
 use super::receive::Received;
-use crate::crypto::{Crypto, SessionKeys};
+use crate::crypto::{Crypto, Mac, SessionKeys};
 use crate::drop_reason::Dropped;
 use crate::identity::{ClientId, Sequence, Timeout};
 use crate::packet::{ConnectionRequest, Packet, RequestHeader, seal};
@@ -23,7 +23,7 @@ struct Admitted {
     timeout: Timeout,
     keys: SessionKeys,
     user_data: Zeroizing<[u8; USER_DATA_BYTES]>,
-    mac: [u8; MAC_BYTES],
+    mac: Mac,
     expires: UnixTime,
 }
 
@@ -69,10 +69,8 @@ impl<C: Crypto> Server<'_, C> {
         if self.slots.find_by_address(from).is_some() {
             return Err(Dropped::AddressConnected);
         }
-        let mac = *request
-            .private
-            .last_chunk::<MAC_BYTES>()
-            .ok_or(Dropped::RequestLength)?;
+        let tag = request.private.last_chunk::<MAC_BYTES>();
+        let mac = Mac(*tag.ok_or(Dropped::RequestLength)?);
         self.history.check(&mac, from)?;
 
         let RequestHeader {
@@ -118,7 +116,7 @@ impl<C: Crypto> Server<'_, C> {
     fn read_private(
         &self,
         opened: &[u8; 1024],
-        mac: [u8; MAC_BYTES],
+        mac: Mac,
         expires: UnixTime,
     ) -> Result<Admitted, Dropped> {
         let token = PrivateToken::parse(opened).map_err(|_| Dropped::TokenMalformed)?;
