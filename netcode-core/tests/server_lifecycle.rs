@@ -88,6 +88,25 @@ fn the_tables_can_be_a_static() {
     assert!(matches!(reply, Received::Reply(_)));
 }
 
+#[test]
+fn tables_of_a_server_that_is_gone_serve_a_new_one() {
+    let mut storage = StaticStorage::<2, 4, 8>::new();
+    for _ in 0..2 {
+        let mut server = Server::new(storage.tables(), config(2)).unwrap();
+        assert_eq!(server.clients().count(), 0);
+        assert_eq!((server.half_open_count(), server.token_count()), (0, 0));
+        server.start(NOW, EPOCH, &mut rng()).unwrap();
+        // One client stays connected, another in the middle of its handshake.
+        Forger::new(&Ticket::new(1), client_address(1))
+            .connect(&mut server, NOW)
+            .unwrap();
+        Forger::new(&Ticket::new(2), client_address(2))
+            .ask(&mut server, NOW)
+            .unwrap();
+        assert_eq!(server.connected_count(), 1);
+    }
+}
+
 #[cfg(feature = "alloc")]
 #[test]
 fn the_tables_can_be_on_the_heap_with_a_capacity_of_run_time() {

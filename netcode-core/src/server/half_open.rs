@@ -55,6 +55,11 @@ impl HalfOpen {
             peer: Peer::new(from),
         }
     }
+
+    fn wipe(&mut self) {
+        self.keys.zeroize();
+        *self = Self::EMPTY;
+    }
 }
 
 pub(crate) struct HalfOpens<'s> {
@@ -81,9 +86,7 @@ impl<'s> HalfOpens<'s> {
     }
 
     pub(crate) fn reset(&mut self, hash_key: HashKey) {
-        for entry in self.entries.iter_mut() {
-            *entry = HalfOpen::EMPTY;
-        }
+        self.entries.iter_mut().for_each(HalfOpen::wipe);
         self.by_address.reset(self.entries.len());
         self.timers.reset();
         self.hash_key = hash_key;
@@ -146,8 +149,7 @@ impl<'s> HalfOpens<'s> {
             return;
         };
         let hash = self.hash_key.hash(entry.peer.as_bytes());
-        entry.keys.zeroize();
-        *entry = HalfOpen::EMPTY;
+        entry.wipe();
         self.by_address.remove(hash, id);
         self.by_address.give_back(id);
         self.timers.cancel(id);
@@ -162,5 +164,12 @@ impl<'s> HalfOpens<'s> {
             }
             self.release(id);
         }
+    }
+}
+
+// The table may be a static, which nothing drops.
+impl Drop for HalfOpens<'_> {
+    fn drop(&mut self) {
+        self.entries.iter_mut().for_each(HalfOpen::wipe);
     }
 }

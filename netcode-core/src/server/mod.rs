@@ -57,7 +57,8 @@ const GLOBAL: u64 = 1 << 63;
 
 /// A netcode server. `'s` is where its tables live; `C` seals and opens.
 ///
-/// It is made stopped; [`start`](Self::start) opens it.
+/// It is made stopped; [`start`](Self::start) opens it. Dropping it tells its clients nothing, but
+/// wipes their keys from its tables: [`stop`](Self::stop) and drain it first.
 pub struct Server<'s, C = RustCrypto> {
     crypto: C,
     config: ServerConfig,
@@ -106,7 +107,7 @@ impl<'s, C: Crypto> Server<'s, C> {
         if config.addresses.is_empty() {
             return Err(ConfigError::NoAddress);
         }
-        Ok(Self {
+        let mut server = Self {
             crypto,
             config,
             slots: Slots::new(
@@ -128,7 +129,14 @@ impl<'s, C: Crypto> Server<'s, C> {
             challenge_sequence: 0,
             global_sequence: 0,
             running: false,
-        })
+        };
+        // A static outlives its servers: what the last one left must not look like clients of
+        // this one. The hash key is drawn at the start; until then nothing is looked up.
+        let unkeyed = HashKey(0, 0);
+        server.slots.reset(0, unkeyed);
+        server.half_open.reset(unkeyed);
+        server.history.reset(unkeyed);
+        Ok(server)
     }
 
     /// Starts to let clients in. `unix` is the calendar time at `now`; give it again from time to

@@ -100,6 +100,12 @@ impl Slot {
     fn owes_event(&self) -> bool {
         self.owes_connected || self.owes_disconnected.is_some()
     }
+
+    fn wipe(&mut self) {
+        self.keys.zeroize();
+        self.user_data.zeroize();
+        *self = Self::EMPTY;
+    }
 }
 
 /// Who gets a slot, and with what. A loopback client has no peer.
@@ -145,9 +151,7 @@ impl<'s> Slots<'s> {
 
     /// Empties everything; the first `usable` slots can be joined.
     pub(crate) fn reset(&mut self, usable: usize, hash_key: HashKey) {
-        for slot in self.slots.iter_mut() {
-            *slot = Slot::EMPTY;
-        }
+        self.slots.iter_mut().for_each(Slot::wipe);
         self.by_address.reset(usable);
         self.by_id.reset(0);
         self.timers.reset();
@@ -288,8 +292,7 @@ impl<'s> Slots<'s> {
             return;
         };
         if slot.state == SlotState::Left && !slot.owes_event() {
-            slot.user_data.zeroize();
-            *slot = Slot::EMPTY;
+            slot.wipe();
             self.by_address.give_back(id);
         }
     }
@@ -332,5 +335,12 @@ impl<'s> Slots<'s> {
             self.last_event = Link::NONE;
         }
         self.settle(id);
+    }
+}
+
+// The table may be a static, which nothing drops.
+impl Drop for Slots<'_> {
+    fn drop(&mut self) {
+        self.slots.iter_mut().for_each(Slot::wipe);
     }
 }

@@ -258,3 +258,57 @@ mod heap {
 
 #[cfg(feature = "alloc")]
 pub use heap::Capacity;
+
+#[cfg(test)]
+mod tests {
+    use core::net::SocketAddr;
+
+    use super::*;
+    use crate::crypto::{Key, Mac, SessionKeys};
+    use crate::identity::{ClientId, Timeout, UserData};
+    use crate::server::half_open::HalfOpens;
+    use crate::server::index::HashKey;
+    use crate::server::peer::Peer;
+    use crate::server::slots::{Joining, Slots};
+    use crate::time::Local;
+
+    #[test]
+    fn tables_keep_no_key_when_their_server_is_dropped() {
+        let from: SocketAddr = "10.0.0.2:50000".parse().unwrap();
+        let keys = SessionKeys {
+            client_to_server: Key::from_bytes([1; 32]),
+            server_to_client: Key::from_bytes([2; 32]),
+        };
+        let mut storage = StaticStorage::<1, 1, 1>::new();
+        let tables = storage.tables();
+        let mut slots = Slots::new(
+            tables.slots,
+            tables.slots_by_address,
+            tables.slots_by_id,
+            tables.slot_timers,
+        );
+        slots.reset(1, HashKey(0, 0));
+        let joining = Joining {
+            peer: Peer::new(&from),
+            client_id: ClientId(1),
+            keys: keys.clone(),
+            timeout: Timeout::NEVER,
+            user_data: &[3; 256],
+            now: Local::ZERO,
+        };
+        assert_eq!(slots.join(joining), Some(0));
+        let mut half_open = HalfOpens::new(
+            tables.half_open,
+            tables.half_open_by_address,
+            tables.half_open_timers,
+        );
+        half_open.reset(HashKey(0, 0));
+        let entry = HalfOpen::new(&from, Mac([4; 16]), keys, ClientId(2), Timeout::NEVER);
+        let admitted = half_open.admit(&from, entry, Local::ZERO, Local::ZERO);
+        assert_eq!(admitted, Ok(()));
+        drop((slots, half_open));
+        assert_eq!(storage.slots[0].keys, SessionKeys::EMPTY);
+        assert_eq!(storage.slots[0].user_data, UserData::ZERO);
+        assert_eq!(storage.half_open[0].keys, SessionKeys::EMPTY);
+    }
+}
