@@ -12,9 +12,10 @@ mod network;
 use std::time::Duration;
 
 use crafted::{Forger, NOW, drain, start, start_with};
-use netcode_core::Dropped;
+use netcode_core::client::{ClientState, ConnectError};
 use netcode_core::server::{Server, StaticStorage};
-use network::{EPOCH, Ticket, World, address, client_address, config};
+use netcode_core::{ClientIndex, Dropped};
+use network::{EPOCH, Ticket, World, address, client_address, config, server_address};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -85,6 +86,45 @@ fn a_consumed_token_never_connects_again_even_after_a_stop() {
         forger.ask(&mut server, NOW).unwrap_err(),
         Dropped::TokenConsumed
     );
+}
+
+#[test]
+fn a_client_opens_no_second_session_with_its_token() {
+    let mut world = World::new(4);
+    let ticket = Ticket::new(1);
+    let n = world.connect(&ticket);
+    world.server_sends(ClientIndex(0), b"you won 100 gold");
+    world.run_for(Duration::from_secs(1));
+    world.server.disconnect(world.now, ClientIndex(0));
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.players[n].payloads.len(), 1);
+    // With the token taken again, a recording of the server would open a session of its own.
+    let client = &mut world.players[n].client;
+    let refused = client.connect(world.now, &ticket.mint());
+    assert_eq!(refused, Err(ConnectError::Spent));
+    let recorded = world
+        .tape
+        .iter()
+        .filter(|(_, to, _)| *to == client_address(n));
+    for (from, _, datagram) in recorded {
+        let mut datagram = datagram.clone();
+        let dropped = client.handle_datagram(world.now, *from, &mut datagram);
+        assert_eq!(dropped, Err(Dropped::Inactive));
+    }
+    assert_eq!(client.state(), ClientState::Disconnected);
+}
+
+#[test]
+fn an_attempt_that_failed_may_be_repeated_with_its_token() {
+    let mut world = World::new(4);
+    let ticket = Ticket::new(1);
+    world.cut.push(server_address());
+    let n = world.join(&ticket);
+    world.run_until(|world| world.state(n) == ClientState::ConnectionRequestTimedOut);
+    world.cut.clear();
+    let client = &mut world.players[n].client;
+    client.connect(world.now, &ticket.mint()).unwrap();
+    world.run_until(|world| world.state(n) == ClientState::Connected);
 }
 
 // Rule 3: the history forgets nothing that lives.

@@ -26,6 +26,8 @@ pub(super) struct Attempt {
     pub(super) keys: SessionKeys,
     addresses: AddressList,
     position: u8,
+    /// Whether a session came of it.
+    pub(super) spent: bool,
     /// When the whole attempt ends: it lasts as long as the token was minted for.
     pub(super) ends: Local,
 }
@@ -40,6 +42,7 @@ impl Attempt {
         keys: SessionKeys::EMPTY,
         addresses: AddressList::EMPTY,
         position: 0,
+        spent: false,
         ends: Local::ZERO,
     };
 
@@ -48,7 +51,7 @@ impl Attempt {
     }
 
     /// Forgets everything that could open or seal. The nonce stays: it is public, and tells
-    /// whether the next token is the same one.
+    /// whether the next token is a spent one.
     pub(super) fn wipe(&mut self) {
         self.private.zeroize();
         self.keys.zeroize();
@@ -67,6 +70,7 @@ impl Attempt {
         self.keys = token.keys.clone();
         self.addresses = token.addresses.to_list();
         self.position = 0;
+        self.spent = false;
         self.ends = now.after(lifetime.saturating_mul(1_000_000));
     }
 }
@@ -81,6 +85,9 @@ pub enum ConnectError {
     Token(TokenError),
     /// It is connected or connecting: [`disconnect`](Client::disconnect) first. Nothing changed.
     Active,
+    /// The token opened the client's last session, and opens no other: get a new one. Nothing
+    /// changed.
+    Spent,
 }
 
 impl fmt::Display for ConnectError {
@@ -88,6 +95,7 @@ impl fmt::Display for ConnectError {
         match self {
             Self::Token(error) => write!(f, "invalid connect token: {error}"),
             Self::Active => f.write_str("the client is active; disconnect it first"),
+            Self::Spent => f.write_str("the connect token was used; get a new one"),
         }
     }
 }
@@ -98,9 +106,9 @@ impl<C: Crypto> Client<C> {
     /// Begins to connect with a token, 2048 bytes, which may be dropped afterwards.
     ///
     /// Requests come from [`poll_transmit`](Self::poll_transmit). Disconnect packets that a
-    /// session before this one still owed are not sent any more. If the client was given the same
-    /// token before, its sequence goes on where it was, so that no nonce is used twice; a server
-    /// lets a token in only once all the same.
+    /// session before this one still owed are not sent any more. An attempt that failed may be
+    /// repeated with its token while that lives. A token that has opened a session may not: no
+    /// server would let it in, and whoever recorded the session could play it to this client.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -116,8 +124,8 @@ impl<C: Crypto> Client<C> {
                 return Err(ConnectError::Token(error));
             }
         };
-        if token.nonce != self.attempt.nonce {
-            self.sequence = 0;
+        if self.attempt.spent && token.nonce == self.attempt.nonce {
+            return Err(ConnectError::Spent);
         }
         self.attempt.read(&token, local);
         self.events = Events::NONE;

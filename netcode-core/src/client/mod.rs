@@ -45,7 +45,8 @@ pub struct Client<C = RustCrypto> {
     state: ClientState,
     events: Events,
     attempt: Attempt,
-    /// Of the next packet. It never goes back under one token, whatever address it goes to.
+    /// Of the next packet. It never goes back, so that no nonce repeats when a token is used
+    /// again, at another address or after another token.
     sequence: u64,
     replay: ReplayWindow,
     challenge_sequence: Sequence,
