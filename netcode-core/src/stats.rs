@@ -28,8 +28,8 @@ pub struct ConnectionStats {
     /// Datagrams the peer sent that have not arrived: gaps between sequences. Reordered ones
     /// count until they arrive.
     pub lost: u64,
-    /// From a handshake packet to its answer, if that was measured. The last packet before the
-    /// answer counts, so after a loss it may be too short.
+    /// From the first handshake packet to the first answer, if that was measured. Never shorter
+    /// than the way there and back; longer if packets were lost.
     pub handshake_round_trip: Option<Duration>,
 }
 
@@ -103,6 +103,15 @@ impl RoundTrip {
 
     pub(crate) fn from_micros(micros: u64) -> Self {
         Self(u32::try_from(micros).unwrap_or(u32::MAX).max(1))
+    }
+
+    /// The shorter of two measurements of the same way.
+    pub(crate) fn or_shorter(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (0, _) => other,
+            (_, 0) => self,
+            (one, other) => Self(one.min(other)),
+        }
     }
 
     fn duration(self) -> Option<Duration> {

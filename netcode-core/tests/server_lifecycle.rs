@@ -21,7 +21,7 @@ use netcode_core::server::{
 use netcode_core::token::MintError;
 use netcode_core::{ClientId, ClientIndex, Dropped, Instant, SendError, UnixTime, UserData};
 use network::{
-    EPOCH, Ticket, World, address, client_address, config, key, server_address, storage,
+    EPOCH, STORM, Ticket, World, address, client_address, config, key, server_address, storage,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -448,4 +448,35 @@ fn statistics_count_what_crossed() {
         (7, 1, 1)
     );
     assert!(totals.bytes_in > 1078 + 5 * 100 && totals.datagrams_in >= 9);
+}
+
+#[test]
+fn a_way_longer_than_the_send_interval_is_measured_whole() {
+    let mut world = World::new(4);
+    world.weather.latency = Duration::from_millis(130);
+    let n = world.connect(&Ticket::new(1));
+    let there = Some(Duration::from_millis(260));
+    assert_eq!(world.players[n].client.stats().handshake_round_trip, there);
+    let here = world.server.client(ClientIndex(0)).unwrap().stats;
+    assert_eq!(here.handshake_round_trip, there);
+}
+
+#[test]
+fn a_handshake_in_a_storm_is_never_measured_shorter_than_the_way() {
+    let mut world = World::new(16);
+    world.weather = STORM;
+    let there_and_back = STORM.latency * 2;
+    for id in 0..16 {
+        let n = world.connect(&Ticket::new(id));
+        let measured = world.players[n].client.stats().handshake_round_trip;
+        assert!(measured.unwrap() >= there_and_back, "{measured:?}");
+        let here = world.server.find_by_id(ClientId(id)).unwrap();
+        let measured = world
+            .server
+            .client(here)
+            .unwrap()
+            .stats
+            .handshake_round_trip;
+        assert!(measured.unwrap() >= there_and_back, "{measured:?}");
+    }
 }

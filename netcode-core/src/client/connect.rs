@@ -142,6 +142,7 @@ impl<C: Crypto> Client<C> {
     fn try_server(&mut self, now: Local) {
         self.replay = ReplayWindow::EMPTY;
         self.challenge = [0; CHALLENGE_TOKEN_BYTES];
+        self.first_sent = None;
         self.last_sent = None;
         self.last_received = now;
         self.enter(ClientState::SendingConnectionRequest);

@@ -51,6 +51,8 @@ pub struct Client<C = RustCrypto> {
     replay: ReplayWindow,
     challenge_sequence: Sequence,
     challenge: [u8; CHALLENGE_TOKEN_BYTES],
+    /// When the state's first packet left, while its answer is waited for.
+    first_sent: Option<Local>,
     last_sent: Option<Local>,
     last_received: Local,
     client_index: ClientIndex,
@@ -90,6 +92,7 @@ impl<C> Client<C> {
             replay: ReplayWindow::EMPTY,
             challenge_sequence: Sequence(0),
             challenge: [0; CHALLENGE_TOKEN_BYTES],
+            first_sent: None,
             last_sent: None,
             last_received: Local::ZERO,
             client_index: ClientIndex(0),

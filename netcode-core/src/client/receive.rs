@@ -120,9 +120,7 @@ impl<C: Crypto> Client<C> {
         match packet {
             Packet::Denied => self.try_next_server(now, ClientState::ConnectionDenied),
             Packet::Challenge { sequence, token } => {
-                if let Some(sent) = self.last_sent {
-                    self.round_trip = RoundTrip::from_micros(now.since(sent));
-                }
+                self.measure_round_trip(now);
                 self.challenge_sequence = sequence;
                 self.challenge = *token;
                 self.last_sent = None;
@@ -134,7 +132,7 @@ impl<C: Crypto> Client<C> {
                 max_clients,
             } => {
                 self.last_received = now;
-                self.keep_alive(client_index, max_clients);
+                self.keep_alive(now, client_index, max_clients);
             }
             Packet::Payload(payload) => {
                 self.last_received = now;
@@ -150,8 +148,19 @@ impl<C: Crypto> Client<C> {
         Ok(Received::Handled)
     }
 
-    fn keep_alive(&mut self, client_index: ClientIndex, max_clients: u32) {
+    /// Takes the time from the state's first packet to its first answer. Which of the packets was
+    /// answered cannot be told; counting from the last would be short by whole intervals wherever
+    /// the way is longer than one.
+    fn measure_round_trip(&mut self, now: Local) {
+        if let Some(sent) = self.first_sent.take() {
+            let measured = RoundTrip::from_micros(now.since(sent));
+            self.round_trip = self.round_trip.or_shorter(measured);
+        }
+    }
+
+    fn keep_alive(&mut self, now: Local, client_index: ClientIndex, max_clients: u32) {
         if self.state == ClientState::SendingConnectionResponse {
+            self.measure_round_trip(now);
             self.client_index = client_index;
             self.max_clients = max_clients;
             // No other server will be tried: nobody needs to see the token again.

@@ -192,6 +192,7 @@ impl<C: Crypto> Client<C> {
     }
 
     fn count_sent(&mut self, now: Local, len: usize) {
+        self.first_sent.get_or_insert(now);
         self.last_sent = Some(now);
         self.traffic.sent(len);
         self.datagrams_out = self.datagrams_out.saturating_add(1);

@@ -23,6 +23,7 @@ const MAX_PER_ADDRESS: usize = 4;
 pub(crate) struct HalfOpen {
     pub(crate) keys: SessionKeys,
     pub(crate) client_id: ClientId,
+    /// When its first challenge left.
     pub(crate) challenged_at: Local,
     pub(crate) timeout: Timeout,
     pub(crate) mac: Mac,
@@ -124,8 +125,8 @@ impl<'s> HalfOpens<'s> {
                 .is_some_and(|old| old.mac == entry.mac)
         };
         let known = self.of_address(from).find(same);
-        let id = match known {
-            Some(id) => id,
+        let (id, challenged_at) = match known {
+            Some(id) => (id, self.get(id).map_or(now, |old| old.challenged_at)),
             None => {
                 if self.of_address(from).count() >= MAX_PER_ADDRESS {
                     return Err(Dropped::HalfOpenFull);
@@ -134,12 +135,12 @@ impl<'s> HalfOpens<'s> {
                 self.by_address
                     .insert(self.hash_key.hash(entry.peer.as_bytes()), id);
                 self.count = self.count.saturating_add(1);
-                id
+                (id, now)
             }
         };
         let place = self.entries.get_mut(id).ok_or(Dropped::HalfOpenFull)?;
         *place = entry;
-        place.challenged_at = now;
+        place.challenged_at = challenged_at;
         self.timers.set(id, until.0);
         Ok(())
     }
