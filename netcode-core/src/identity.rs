@@ -102,7 +102,7 @@ impl fmt::Display for UserDataTooLong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "user data of {} bytes is longer than {USER_DATA_BYTES}",
+            "user data of {} bytes is longer than {USER_DATA_BYTES}; shorten it",
             self.len
         )
     }

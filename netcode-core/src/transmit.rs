@@ -34,7 +34,7 @@ pub enum SendError {
     /// The other end is in this process: hand the payload over with `send_loopback`. Or, asked of
     /// `send_loopback`, it is not: use `send`.
     Loopback,
-    /// All 2⁶⁴ sequences are used up; this session cannot send any more.
+    /// All 2⁶³ sequences of a session are used up: connect again, with a new token.
     SequenceExhausted,
 }
 

@@ -60,7 +60,8 @@ fn states_have_the_numbers_of_the_standard() {
     assert!(
         states
             .iter()
-            .all(|state| state.is_error() == (state.code() < 0))
+            .all(|state| state.is_error() == (state.code() < 0)
+                && state.is_active() == (state.code() > 0))
     );
 }
 
@@ -174,6 +175,17 @@ fn the_attempt_s_time_runs_over_all_addresses() {
     );
     world.run_for(Duration::from_millis(200));
     assert_eq!(world.state(n), ClientState::ConnectTokenExpired);
+}
+
+#[test]
+fn a_token_that_lives_no_second_is_expired_at_once() {
+    let mut world = World::new(4);
+    let n = world.join(&Ticket {
+        lifetime: 0,
+        ..Ticket::new(1)
+    });
+    assert_eq!(world.state(n), ClientState::ConnectTokenExpired);
+    assert!(world.tape.is_empty(), "nobody was asked");
 }
 
 #[test]

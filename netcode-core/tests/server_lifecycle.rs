@@ -11,7 +11,7 @@ mod network;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crafted::Forger;
+use crafted::{Forger, NOW, start};
 use netcode_core::address::AddressList;
 use netcode_core::client::{Client, ClientState};
 use netcode_core::server::{
@@ -25,8 +25,6 @@ use network::{
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-
-const NOW: Instant = Instant::ZERO;
 
 fn rng() -> StdRng {
     StdRng::seed_from_u64(1)
@@ -49,6 +47,12 @@ fn what_cannot_work_is_refused_when_the_server_is_made() {
     let mut nowhere = config(4);
     nowhere.addresses = AddressList::EMPTY;
     assert_eq!(made(nowhere), ConfigError::NoAddress);
+    let mut hasty = config(4);
+    hasty.handshake_timeout = Duration::ZERO;
+    assert_eq!(made(hasty), ConfigError::NoHandshakeTime);
+    let mut strict = config(4);
+    strict.max_token_lifetime = Some(0);
+    assert_eq!(made(strict), ConfigError::NoTokenLifetime);
     let mut no_history = StaticStorage::<4, 4, 0>::new();
     let refused = Server::new(no_history.tables(), config(4)).map(|_| ());
     assert_eq!(refused, Err(ConfigError::NoRoom));
@@ -289,8 +293,7 @@ fn a_server_answers_to_each_of_its_addresses() {
 
 #[test]
 fn every_payload_to_an_unconfirmed_client_has_a_keep_alive_in_front() {
-    let mut server = Server::new(storage(), config(4)).unwrap();
-    server.start(NOW, EPOCH, &mut rng()).unwrap();
+    let mut server = start();
     let forger = Forger::new(&Ticket::new(1), client_address(1));
     forger.connect(&mut server, NOW).unwrap();
     let mut out = [0; 1300];
@@ -311,6 +314,27 @@ fn every_payload_to_an_unconfirmed_client_has_a_keep_alive_in_front() {
         .send(NOW, ClientIndex(0), b"hello", &mut out)
         .unwrap();
     assert_eq!(outgoing.into_iter().count(), 1);
+}
+
+#[test]
+fn a_payload_that_is_none_is_refused_before_its_buffer_is_looked_at() {
+    let mut server = start();
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    forger.connect(&mut server, NOW).unwrap();
+    let mut tiny = [0; 10];
+    for confirmed in [false, true] {
+        for len in [0, 1201, 5000] {
+            let refused = server.send(NOW, ClientIndex(0), &vec![0; len], &mut tiny);
+            assert_eq!(refused, Err(SendError::PayloadLength { len }));
+        }
+        let needed = 5 + 25 + if confirmed { 0 } else { 33 };
+        let mut out = [0; 100];
+        let short = server.send(NOW, ClientIndex(0), b"hello", &mut out[..20]);
+        assert!(matches!(short, Err(SendError::BufferTooShort { needed: n }) if n <= needed));
+        let sent = server.send(NOW, ClientIndex(0), b"hello", &mut out[..needed]);
+        assert!(sent.is_ok());
+        crafted::deliver(&mut server, NOW, forger.from, &forger.payload(1)).ok();
+    }
 }
 
 #[test]

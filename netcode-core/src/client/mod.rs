@@ -148,7 +148,7 @@ impl<C> Client<C> {
 
     /// Whether it is connected or trying to be.
     const fn is_active(&self) -> bool {
-        self.state.code() > 0
+        self.state.is_active()
     }
 
     fn enter(&mut self, state: ClientState) {

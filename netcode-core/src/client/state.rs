@@ -35,6 +35,12 @@ impl ClientState {
         self as i8
     }
 
+    /// Whether it is connected or trying to be. If not, the session or attempt is over, or none
+    /// was begun.
+    pub const fn is_active(self) -> bool {
+        self.code() > 0
+    }
+
     /// Whether the attempt or session failed.
     pub const fn is_error(self) -> bool {
         self.code() < 0

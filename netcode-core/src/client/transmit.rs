@@ -46,7 +46,8 @@ impl<C: Crypto> Client<C> {
     }
 
     /// Writes the next datagram that is due into `out`, which needs
-    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES). Call until `None`.
+    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES). Call until `None`. From a
+    /// shorter buffer comes `None` as well: what does not fit stays due.
     ///
     /// Time passes here: timeouts are found, and the next address is tried.
     pub fn poll_transmit<'b>(&mut self, now: Instant, out: &'b mut [u8]) -> Option<Transmit<'b>> {

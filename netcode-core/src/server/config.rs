@@ -19,12 +19,18 @@ pub struct ServerConfig {
     pub addresses: AddressList,
     /// Clients at a time; at most the storage's slots, at least one.
     pub max_clients: usize,
-    /// How long a handshake may take, whatever the token's timeout is.
+    /// How long a handshake may take from its last request on, whatever the token's timeout is.
+    /// Not zero.
     pub handshake_timeout: Duration,
     /// The restart rule. A server that starts has forgotten which tokens were used before. With
     /// the longest lifetime the backend gives a token, seconds, it refuses those that may have
     /// been minted before it started, and those that live longer than that. `None` lets a token
     /// be used again after a restart, as the reference does.
+    ///
+    /// A token does not say to a server when it was minted, only when it expires. So tokens that
+    /// live as long as this come in from the second after the start on; for those that live
+    /// shorter, a start costs the difference. The rule is as good as the date that was given to
+    /// [`start`](super::Server::start): a device without a clock asks for the date first.
     pub max_token_lifetime: Option<u64>,
 }
 
@@ -62,8 +68,12 @@ pub enum ConfigError {
     },
     /// There is no room for a half-open connection or for a used token: give the storage some.
     NoRoom,
-    /// No address: no token could name this server.
+    /// No address: no token could name this server. Add those that tokens are minted with.
     NoAddress,
+    /// `handshake_timeout` is zero: no handshake could end in time. The usual is ten seconds.
+    NoHandshakeTime,
+    /// `max_token_lifetime` is 0: every token lives longer. Give the backend's, or `None`.
+    NoTokenLifetime,
 }
 
 impl fmt::Display for ConfigError {
@@ -71,10 +81,24 @@ impl fmt::Display for ConfigError {
         match self {
             Self::NoClients => f.write_str("max_clients is 0; ask for at least one"),
             Self::TooManyClients { slots } => {
-                write!(f, "max_clients is above the {slots} slots of the storage")
+                write!(
+                    f,
+                    "max_clients is above the {slots} slots of the storage; give it more, or ask \
+                     for fewer"
+                )
             }
-            Self::NoRoom => f.write_str("the storage has no half-open or no token entries"),
-            Self::NoAddress => f.write_str("the server has no address that a token could name"),
+            Self::NoRoom => {
+                f.write_str("the storage has no half-open or no token entries; give it some")
+            }
+            Self::NoAddress => f.write_str(
+                "the server has no address that a token could name; add those it goes by",
+            ),
+            Self::NoHandshakeTime => {
+                f.write_str("handshake_timeout is zero; the usual is ten seconds")
+            }
+            Self::NoTokenLifetime => f.write_str(
+                "max_token_lifetime is 0, and every token lives longer; give the backend's",
+            ),
         }
     }
 }
@@ -97,7 +121,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Running => "the server is running",
+            Self::Running => "the server is running; stop it first",
             Self::Draining => "datagrams or events of the last run are still to be taken",
         })
     }

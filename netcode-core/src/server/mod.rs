@@ -107,6 +107,12 @@ impl<'s, C: Crypto> Server<'s, C> {
         if config.addresses.is_empty() {
             return Err(ConfigError::NoAddress);
         }
+        if config.handshake_timeout.is_zero() {
+            return Err(ConfigError::NoHandshakeTime);
+        }
+        if config.max_token_lifetime == Some(0) {
+            return Err(ConfigError::NoTokenLifetime);
+        }
         let mut server = Self {
             crypto,
             config,
@@ -196,7 +202,8 @@ impl<'s, C: Crypto> Server<'s, C> {
     /// minute is enough where the clock is good.
     ///
     /// The server's calendar never runs backwards: an earlier time is taken as standing still, so
-    /// that no expired token becomes valid again.
+    /// that no expired token becomes valid again. After a date that was too late by mistake, tokens
+    /// are refused as expired until the right one has caught up; a new `Server` starts anew.
     pub fn set_unix_time(&mut self, now: Instant, unix: UnixTime) {
         let local = self.clock.advance(now);
         self.calendar.set(local, unix);

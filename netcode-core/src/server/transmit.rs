@@ -73,6 +73,7 @@ impl<C: Crypto> Server<'_, C> {
         if slot.is_loopback() {
             return Err(SendError::Loopback);
         }
+        check_payload(payload)?;
         let to = slot.peer.address().ok_or(SendError::NotConnected)?;
         let keep_alive_room = if slot.confirmed {
             0
@@ -87,7 +88,6 @@ impl<C: Crypto> Server<'_, C> {
         if keep_alive_room > 0 && back.len() < payload.len().saturating_add(MAX_OVERHEAD_BYTES) {
             return Err(SendError::BufferTooShort { needed });
         }
-        check_payload(payload)?;
         let keep_alive = match keep_alive_room {
             0 => None,
             _ => {
@@ -116,8 +116,9 @@ impl<C: Crypto> Server<'_, C> {
         }
     }
 
-    /// Writes the next datagram that is due into `out`, which needs
-    /// [`MAX_DATAGRAM_BYTES`] at most. Call until `None`.
+    /// Writes the next datagram that is due into `out`, which needs [`MAX_DATAGRAM_BYTES`] at
+    /// most. Call until `None`. What does not fit into a shorter buffer is skipped, as if it were
+    /// lost on its way.
     ///
     /// Time passes here: timeouts are found, half-open connections end. At most one datagram per
     /// client and tenth of a second comes of it, and ten when a client leaves.

@@ -234,7 +234,8 @@ impl<'t> PublicToken<'t> {
         }
     }
 
-    /// Opens a copy of the private part with the backend's key, for [`PrivateToken::parse`].
+    /// Opens a copy of the private part with the backend's key, for [`PrivateToken::parse`]. It
+    /// holds the session's keys: wipe it when done.
     ///
     /// # Errors
     /// [`Unauthentic`](crate::crypto::Unauthentic) under another key.
