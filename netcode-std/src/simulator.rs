@@ -1,7 +1,8 @@
 //! A bad network around a good link: latency, jitter, loss, duplicates, reordering.
 //!
 //! For trying an application under conditions its author does not have at home, and for tests:
-//! what happens to which datagram depends on the seed alone.
+//! what happens to the first, second, hundredth datagram of a direction depends on the seed alone,
+//! whatever the other direction does meanwhile.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -16,6 +17,9 @@ use crate::link::Link;
 /// Datagrams under way at most; more are lost, as in a router whose queue is full.
 const MAX_UNDER_WAY: usize = 65_536;
 
+/// No datagram takes longer.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 /// What the network does to datagrams, in each direction alike.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Conditions {
@@ -28,7 +32,7 @@ pub struct Conditions {
     pub loss: f64,
     /// The share that arrives twice, 0 to 1.
     pub duplicates: f64,
-    /// What decides. The same seed does the same to the same datagrams.
+    /// What decides. The same seed does the same to the same datagrams of a direction.
     pub seed: u64,
 }
 
@@ -61,38 +65,101 @@ struct Flight {
     bytes: Vec<u8>,
 }
 
-/// A queue ordered by arrival, then by entry.
-type Flights = BTreeMap<(Instant, u64), Flight>;
+/// One direction.
+struct Way {
+    /// Its own, so that what decides here does not depend on when something happens there.
+    rng: StdRng,
+    /// Ordered by arrival, then by entry.
+    flights: BTreeMap<(Instant, u64), Flight>,
+    entries: u64,
+}
+
+impl Way {
+    fn new(seed: u64) -> Self {
+        Self {
+            rng: StdRng::seed_from_u64(seed),
+            flights: BTreeMap::new(),
+            entries: 0,
+        }
+    }
+
+    /// Takes a datagram in at `now`, with room for so many copies, and decides on its fate.
+    fn enter(
+        &mut self,
+        conditions: &Conditions,
+        now: Instant,
+        room: usize,
+        peer: SocketAddr,
+        bytes: &[u8],
+    ) -> SimulatorStats {
+        // Everything is drawn for every datagram, so that the next ones meet with the same.
+        let lost = self.rng.random_bool(conditions.loss);
+        let twice = self.rng.random_bool(conditions.duplicates);
+        let delays = [self.delay(conditions), self.delay(conditions)];
+        let copies = match (lost, twice) {
+            (true, _) => 0,
+            (false, true) => room.min(2),
+            (false, false) => room.min(1),
+        };
+        for delay in delays.into_iter().take(copies) {
+            self.entries += 1;
+            let bytes = bytes.to_vec();
+            self.flights
+                .insert((now + delay, self.entries), Flight { peer, bytes });
+        }
+        SimulatorStats {
+            entered: 1,
+            lost: u64::from(copies == 0),
+            duplicated: u64::from(copies == 2),
+        }
+    }
+
+    fn delay(&mut self, conditions: &Conditions) -> Duration {
+        conditions.latency + conditions.jitter.mul_f64(self.rng.random::<f64>())
+    }
+
+    /// The next that has travelled long enough.
+    fn due(&mut self, now: Instant) -> Option<Flight> {
+        let entry = self.flights.first_entry()?;
+        (entry.key().0 <= now).then(|| entry.remove())
+    }
+
+    fn next_arrival(&self) -> Option<Instant> {
+        self.flights.keys().next().map(|(at, _)| *at)
+    }
+}
 
 /// A link with a bad network in front of it, in both directions.
+///
+/// What is under way when it is dropped is lost: to let a goodbye arrive, take turns until
+/// [`under_way`](Self::under_way) is zero.
 pub struct Simulator<L> {
     link: L,
     conditions: Conditions,
-    rng: StdRng,
     now: Instant,
-    outbound: Flights,
-    inbound: Flights,
+    outbound: Way,
+    inbound: Way,
     arrived: VecDeque<Flight>,
-    entries: u64,
     stats: SimulatorStats,
 }
 
 impl<L: Link> Simulator<L> {
-    /// Puts `conditions` in front of `link`. Shares outside 0 to 1 count as the nearer end.
+    /// Puts `conditions` in front of `link`. Shares outside 0 to 1 count as the nearer end, delays
+    /// above an hour as an hour.
     pub fn new(link: L, conditions: Conditions) -> Self {
         Self {
             link,
             conditions: Conditions {
+                latency: conditions.latency.min(LONGEST),
+                jitter: conditions.jitter.min(LONGEST),
                 loss: share(conditions.loss),
                 duplicates: share(conditions.duplicates),
-                ..conditions
+                seed: conditions.seed,
             },
-            rng: StdRng::seed_from_u64(conditions.seed),
             now: Instant::now(),
-            outbound: Flights::new(),
-            inbound: Flights::new(),
+            outbound: Way::new(conditions.seed),
+            inbound: Way::new(!conditions.seed),
             arrived: VecDeque::new(),
-            entries: 0,
             stats: SimulatorStats::default(),
         }
     }
@@ -109,59 +176,35 @@ impl<L: Link> Simulator<L> {
 
     /// Datagrams that are under way, in both directions.
     pub fn under_way(&self) -> usize {
-        self.outbound.len() + self.inbound.len() + self.arrived.len()
+        self.outbound.flights.len() + self.inbound.flights.len() + self.arrived.len()
     }
 
-    /// When each copy of the next datagram arrives.
-    fn fates(&mut self) -> impl Iterator<Item = Instant> + use<L> {
-        self.stats.entered += 1;
-        let lost = self.rng.random_bool(self.conditions.loss);
-        let twice = self.rng.random_bool(self.conditions.duplicates);
-        let delays = [self.delay(), self.delay()];
-        let now = self.now;
-        let copies = match (lost || self.under_way() >= MAX_UNDER_WAY, twice) {
-            (true, _) => {
-                self.stats.lost += 1;
-                0
-            }
-            (false, true) => {
-                self.stats.duplicated += 1;
-                2
-            }
-            (false, false) => 1,
-        };
-        delays
-            .into_iter()
-            .take(copies)
-            .map(move |delay| now + delay)
+    fn room(&self) -> usize {
+        MAX_UNDER_WAY.saturating_sub(self.under_way())
     }
 
-    fn delay(&mut self) -> Duration {
-        self.conditions.latency + self.conditions.jitter.mul_f64(self.rng.random::<f64>())
-    }
-
-    fn number(&mut self) -> u64 {
-        self.entries += 1;
-        self.entries
+    fn count(&mut self, happened: SimulatorStats) {
+        self.stats.entered += happened.entered;
+        self.stats.lost += happened.lost;
+        self.stats.duplicated += happened.duplicated;
     }
 
     /// Takes in what has reached the link behind, to delay it.
     fn take_in(&mut self) -> io::Result<()> {
         let mut buffer = [0; 2048];
         while let Some((len, peer)) = self.link.receive(&mut buffer)? {
-            for arrival in self.fates() {
-                let bytes = buffer.get(..len).unwrap_or_default().to_vec();
-                let number = self.number();
-                self.inbound
-                    .insert((arrival, number), Flight { peer, bytes });
-            }
+            let room = self.room();
+            let bytes = buffer.get(..len).unwrap_or_default();
+            let inbound = &mut self.inbound;
+            let happened = inbound.enter(&self.conditions, self.now, room, peer, bytes);
+            self.count(happened);
         }
         Ok(())
     }
 
     /// Sends what has travelled long enough.
     fn send_due(&mut self) -> io::Result<()> {
-        while let Some(flight) = due(&mut self.outbound, self.now) {
+        while let Some(flight) = self.outbound.due(self.now) {
             self.link.send(flight.peer, &flight.bytes)?;
         }
         Ok(())
@@ -176,11 +219,6 @@ fn share(value: f64) -> f64 {
     }
 }
 
-fn due(flights: &mut Flights, now: Instant) -> Option<Flight> {
-    let entry = flights.first_entry()?;
-    (entry.key().0 <= now).then(|| entry.remove())
-}
-
 impl<L: Link> Link for Simulator<L> {
     fn turn(&mut self, now: Instant) {
         self.now = now;
@@ -188,7 +226,7 @@ impl<L: Link> Link for Simulator<L> {
         // A link that is gone says so again when it is next asked to receive.
         let _ = self.take_in();
         let _ = self.send_due();
-        while let Some(flight) = due(&mut self.inbound, now) {
+        while let Some(flight) = self.inbound.due(now) {
             self.arrived.push_back(flight);
         }
     }
@@ -206,14 +244,10 @@ impl<L: Link> Link for Simulator<L> {
     }
 
     fn send(&mut self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
-        for arrival in self.fates() {
-            let number = self.number();
-            let flight = Flight {
-                peer: to,
-                bytes: datagram.to_vec(),
-            };
-            self.outbound.insert((arrival, number), flight);
-        }
+        let room = self.room();
+        let outbound = &mut self.outbound;
+        let happened = outbound.enter(&self.conditions, self.now, room, to, datagram);
+        self.count(happened);
         self.send_due()
     }
 
@@ -221,9 +255,11 @@ impl<L: Link> Link for Simulator<L> {
         if !self.arrived.is_empty() {
             return Ok(());
         }
-        let flights = self.outbound.keys().chain(self.inbound.keys());
-        let next = flights
-            .map(|(at, _)| at.saturating_duration_since(Instant::now()))
+        let arrivals = [self.outbound.next_arrival(), self.inbound.next_arrival()];
+        let next = arrivals
+            .into_iter()
+            .flatten()
+            .map(|at| at.saturating_duration_since(Instant::now()))
             .min();
         self.link
             .wait(next.map_or(timeout, |next| next.min(timeout)))

@@ -86,6 +86,69 @@ fn the_seed_alone_decides_what_happens() {
     assert_ne!(send_numbers(terrible(1)).0, send_numbers(terrible(2)).0);
 }
 
+/// A link whose two directions have nothing to do with each other.
+#[derive(Default)]
+struct Ends {
+    arrives: VecDeque<Vec<u8>>,
+    left: Vec<u32>,
+}
+
+impl Link for Ends {
+    fn turn(&mut self, _now: Instant) {}
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+        Ok(self.arrives.pop_front().map(|bytes| {
+            buffer[..bytes.len()].copy_from_slice(&bytes);
+            (bytes.len(), v4())
+        }))
+    }
+
+    fn send(&mut self, _to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+        self.left
+            .push(u32::from_le_bytes(datagram.try_into().unwrap()));
+        Ok(())
+    }
+
+    fn wait(&mut self, _timeout: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn local_addresses(&self) -> Vec<SocketAddr> {
+        vec![v4()]
+    }
+}
+
+#[test]
+fn what_happens_in_one_direction_does_not_depend_on_the_other() {
+    let left = |arriving: usize| {
+        let ends = Ends {
+            arrives: vec![vec![0; 4]; arriving].into(),
+            left: vec![],
+        };
+        let mut link = Simulator::new(ends, terrible(1));
+        let begin = Instant::now();
+        for time in 0..1000_u32 {
+            link.turn(begin + time * MILLISECOND);
+            link.send(v4(), &time.to_le_bytes()).unwrap();
+        }
+        link.link().left.clone()
+    };
+    assert_eq!(left(0), left(500));
+}
+
+#[test]
+fn no_delay_is_too_long_to_be_added_to_the_time() {
+    let conditions = Conditions {
+        latency: Duration::MAX,
+        jitter: Duration::MAX,
+        ..Conditions::default()
+    };
+    let mut link = Simulator::new(Mirror::default(), conditions);
+    link.turn(Instant::now());
+    link.send(v4(), &[0]).unwrap();
+    assert_eq!(link.under_way(), 1);
+}
+
 #[test]
 fn a_perfect_network_changes_nothing() {
     let (arrivals, stats) = send_numbers(Conditions::default());
