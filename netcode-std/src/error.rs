@@ -1,5 +1,6 @@
 //! What can go wrong between a program and its sockets.
 
+use std::net::SocketAddr;
 use std::{fmt, io};
 
 use netcode_core::SendError;
@@ -9,8 +10,11 @@ use netcode_core::server::{ConfigError, StartError};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The sockets cannot be made or bound; the error says why.
+    /// The sockets cannot be made or bound; the error says which, and why.
     Link(io::Error),
+    /// A server is bound to all interfaces at this address, which no token can name: put the
+    /// addresses that tokens are minted with into `config.addresses`.
+    Unspecified(SocketAddr),
     /// The operating system has no randomness: nothing secret can be made.
     Randomness(io::Error),
     /// The configuration cannot work.
@@ -23,6 +27,11 @@ impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Link(error) => write!(f, "cannot open the sockets: {error}"),
+            Self::Unspecified(bound) => write!(
+                f,
+                "no token can name {bound}, which is all interfaces; say by which addresses \
+                 tokens name the server"
+            ),
             Self::Randomness(error) => write!(f, "the system has no randomness: {error}"),
             Self::Config(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),

@@ -49,7 +49,8 @@ impl Server<UdpLink> {
     ///
     /// The addresses that tokens name are those of `config`, which may be others: behind NAT, say.
     /// To serve at the very addresses that were bound, port 0 included, leave `config.addresses`
-    /// empty.
+    /// empty. Bound to all interfaces (`0.0.0.0`, `[::]`), it must not be empty: a token names an
+    /// address that can be dialled.
     ///
     /// # Errors
     /// See [`BindError`].
@@ -67,6 +68,9 @@ impl<L: Link> Server<L> {
     pub fn with_link(link: L, mut config: ServerConfig) -> Result<Self, BindError> {
         if config.addresses.is_empty() {
             for address in link.local_addresses() {
+                if address.ip().is_unspecified() {
+                    return Err(BindError::Unspecified(address));
+                }
                 config
                     .addresses
                     .push(address)

@@ -2,12 +2,13 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "tests stop where they fail"
 )]
 
 mod pair;
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use netcode_std::core::address::AddressList;
@@ -77,9 +78,22 @@ fn what_cannot_be_bound_is_an_error_that_says_why() {
     assert!(UdpLink::bind(&[v4(), v4()], &SocketOptions::default()).is_err());
     let taken = UdpSocket::bind(v4()).unwrap().local_addr().unwrap();
     let holder = UdpSocket::bind(taken).unwrap();
-    let refused = Server::bind(&[taken], config(4));
-    assert!(matches!(refused, Err(BindError::Link(_))));
+    let Err(refused) = Server::bind(&[taken], config(4)) else {
+        panic!("bound twice")
+    };
+    assert!(matches!(refused, BindError::Link(_)));
+    assert!(
+        refused.to_string().contains(&taken.to_string()),
+        "{refused}"
+    );
     drop(holder);
+    // No client can dial all interfaces: somebody has to say what tokens name.
+    let everywhere: SocketAddr = "0.0.0.0:0".parse().unwrap();
+    let nameless = Server::bind(&[everywhere], config(4));
+    assert!(matches!(nameless, Err(BindError::Unspecified(_))));
+    let mut named = config(4);
+    named.addresses.push(everywhere).unwrap();
+    assert!(Server::bind(&[everywhere], named).is_ok());
     let nobody = Server::bind(&[v4()], config(0));
     assert!(matches!(nobody, Err(BindError::Config(_))));
 }
@@ -146,6 +160,56 @@ fn a_turn_takes_a_bounded_number_of_datagrams() {
     assert_eq!(link.receive(&mut buffer).unwrap(), None);
     link.turn(Instant::now());
     assert!(link.receive(&mut buffer).unwrap().is_some());
+}
+
+#[test]
+fn a_flood_on_one_family_leaves_the_other_its_share() {
+    let mut link = UdpLink::bind(&[v4(), v6()], &SocketOptions::default()).unwrap();
+    let to = link.local_addresses();
+    let (flood, quiet) = (
+        UdpSocket::bind(v4()).unwrap(),
+        UdpSocket::bind(v6()).unwrap(),
+    );
+    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+    link.turn(Instant::now());
+    for _ in 0..DATAGRAMS_PER_TURN {
+        flood.send_to(&[0], to[0]).unwrap();
+        assert!(link.receive(&mut buffer).unwrap().is_some());
+    }
+    // The flood goes on, and has had its share of the turn.
+    flood.send_to(&[0], to[0]).unwrap();
+    quiet.send_to(b"me too", to[1]).unwrap();
+    let (len, from) = link.receive(&mut buffer).unwrap().unwrap();
+    assert_eq!(
+        (&buffer[..len], from),
+        (&b"me too"[..], quiet.local_addr().unwrap())
+    );
+    assert_eq!(link.receive(&mut buffer).unwrap(), None);
+    // Nothing is forgotten: a wait does not wait.
+    link.wait(Duration::from_secs(600)).unwrap();
+    link.turn(Instant::now());
+    assert!(link.receive(&mut buffer).unwrap().is_some());
+}
+
+#[test]
+fn two_families_under_flood_take_turns() {
+    let mut link = UdpLink::bind(&[v4(), v6()], &SocketOptions::default()).unwrap();
+    let to = link.local_addresses();
+    let senders = [
+        UdpSocket::bind(v4()).unwrap(),
+        UdpSocket::bind(v6()).unwrap(),
+    ];
+    for _ in 0..10 {
+        for (sender, to) in senders.iter().zip(&to) {
+            sender.send_to(&[0], to).unwrap();
+        }
+    }
+    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+    link.turn(Instant::now());
+    for turn in 0..20 {
+        let (_, from) = link.receive(&mut buffer).unwrap().unwrap();
+        assert_eq!(from.is_ipv4(), turn % 2 == 0);
+    }
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl UdpLink {
     /// free; with both families at port 0, each gets a port of its own.
     ///
     /// # Errors
-    /// No address, two of one family, or an address that cannot be bound.
+    /// No address, two of one family, or an address that cannot be bound, which is then named.
     pub fn bind(addresses: &[SocketAddr], options: &SocketOptions) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut bound: Vec<Bound> = Vec::with_capacity(addresses.len());
@@ -61,7 +61,9 @@ impl UdpLink {
             {
                 return Err(invalid("bind at most one address of each family"));
             }
-            let mut socket = UdpSocket::from_std(options.bind(address)?);
+            let named =
+                |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+            let mut socket = UdpSocket::from_std(options.bind(address).map_err(named)?);
             poll.registry()
                 .register(&mut socket, Token(bound.len()), Interest::READABLE)?;
             let address = socket.local_addr()?;
