@@ -49,8 +49,16 @@ impl KeyArgs {
 
 /// Reads a file of 64 hexadecimal digits.
 pub(crate) fn read_key_file(path: &Path) -> Result<Key> {
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("cannot read the key file {}", path.display()))?;
+    let text = fs::read_to_string(path).map_err(|error| {
+        let remedy = match error.kind() {
+            std::io::ErrorKind::NotFound => " (`netcode keygen --out FILE` makes one)",
+            _ => "",
+        };
+        anyhow!(
+            "cannot read the key file {}: {error}{remedy}",
+            path.display()
+        )
+    })?;
     parse_key(&Zeroizing::new(text)).with_context(|| format!("the key file {}", path.display()))
 }
 
@@ -90,9 +98,14 @@ pub(crate) fn write_new(path: &Path, key: &Key) -> Result<()> {
 }
 
 fn create_private(path: &Path) -> std::io::Result<File> {
+    owner_only().create_new(true).open(path)
+}
+
+/// Options for a file to write that, if it is new, only its owner can read.
+pub(crate) fn owner_only() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    options
 }

@@ -7,6 +7,8 @@ use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::secret::owner_only;
+
 /// A token's bytes.
 pub(crate) const TOKEN_BYTES: usize = 2048;
 
@@ -56,12 +58,18 @@ fn decode(text: &[u8]) -> Option<Vec<u8>> {
     STANDARD.decode(dense).ok()
 }
 
-/// Writes a token as base64 text to standard output, or as it is to a file.
+/// Writes a token as base64 text to standard output, or as it is to a file. A token holds the
+/// keys of its session, so a new file is readable by its owner only.
 pub(super) fn write(path: Option<&Path>, token: &[u8]) -> Result<()> {
     let Some(path) = path else {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", STANDARD.encode(token))?;
         return Ok(());
     };
-    std::fs::write(path, token).with_context(|| format!("cannot write {}", path.display()))
+    let written = owner_only()
+        .create(true)
+        .truncate(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(token));
+    written.with_context(|| format!("cannot write {}", path.display()))
 }

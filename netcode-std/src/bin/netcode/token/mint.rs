@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use netcode_std::core::token::{TokenSpec, mint};
 use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
 use netcode_std::{generator, unix_time};
@@ -88,6 +88,12 @@ pub(crate) fn resolve(hosts: &[String]) -> Result<Vec<SocketAddr>> {
             format!("`{host}` is no address: write 203.0.113.7:40000, [2001:db8::7]:40000, or a name and a port")
         })?;
         addresses.extend(found);
+    }
+    if let Some(nowhere) = addresses
+        .iter()
+        .find(|it| it.port() == 0 || it.ip().is_unspecified())
+    {
+        bail!("nobody can dial {nowhere}: name the address and the port a server is reached at");
     }
     Ok(addresses)
 }
