@@ -169,6 +169,11 @@ impl<L: Link> Simulator<L> {
         &self.link
     }
 
+    /// What it does to datagrams.
+    pub fn conditions(&self) -> &Conditions {
+        &self.conditions
+    }
+
     /// What it has done.
     pub fn stats(&self) -> SimulatorStats {
         self.stats

@@ -98,6 +98,117 @@ fn a_full_server_refuses_with_the_code_for_no_connection() {
 }
 
 #[test]
+fn a_server_on_all_interfaces_goes_by_loopback_and_the_port_it_got() {
+    let folder = folder("everywhere");
+    let server = Server::bind(&folder, "0.0.0.0:0", "");
+    mint(&folder, 7, &server.address.replace("0.0.0.0", "127.0.0.1"));
+    assert_eq!(succeed(&folder, "client 7.token --send hello"), "hello\n");
+}
+
+#[test]
+fn a_client_behind_a_slow_network_still_says_goodbye() {
+    let folder = folder("slow");
+    let mut server = Server::start(&folder, "");
+    server.mint(&folder, 7);
+    succeed(&folder, "client 7.token --send hello --latency 100");
+    assert_eq!(server.event()["event"], "connected");
+    assert_eq!(server.event()["reason"], "the client disconnected");
+}
+
+#[test]
+fn a_client_whose_reader_has_seen_enough_says_goodbye_and_has_not_failed() {
+    let folder = folder("pipe");
+    let mut server = Server::start(&folder, "");
+    server.mint(&folder, 7);
+    let mut client = netcode(&folder)
+        .args(["client", "7.token", "--send", "hello", "--count", "100000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((client.stdout.take(), client.stderr.take()));
+    assert!(client.wait().unwrap().success());
+    assert_eq!(server.event()["event"], "connected");
+    assert_eq!(server.event()["reason"], "the client disconnected");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_client_that_is_sent_home_before_its_work_is_done_has_failed() {
+    let folder = folder("home");
+    let mut server = Server::start(&folder, "");
+    server.mint(&folder, 7);
+    let client = netcode(&folder)
+        .args(["client", "7.token", "--send", "hello", "--count", "100000"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert_eq!(server.event()["event"], "connected");
+    server.ask_to_end();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let refusal = String::from_utf8(output.stderr).unwrap();
+    assert!(refusal.contains("ended the session"), "{refusal}");
+}
+
+#[test]
+fn a_line_that_is_no_payload_ends_the_client_and_not_without_a_goodbye() {
+    let folder = folder("line");
+    let mut server = Server::start(&folder, "");
+    server.mint(&folder, 7);
+    let mut client = netcode(&folder)
+        .args(["client", "7.token", "--stdin"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = client.stdin.take().unwrap();
+    input.write_all(&[b'x'; 1201]).unwrap();
+    drop(input);
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let refusal = String::from_utf8(output.stderr).unwrap();
+    assert!(refusal.contains("split it"), "{refusal}");
+    assert_eq!(server.event()["event"], "connected");
+    assert_eq!(server.event()["reason"], "the client disconnected");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_what_to_do() {
+    let folder = folder("taken");
+    let server = Server::start(&folder, "");
+    let second = format!(
+        "server --key game.key --protocol-id 42 --bind {}",
+        server.address
+    );
+    let refusal = fail(&folder, &second, 1);
+    assert!(
+        refusal.contains(&server.address) && refusal.contains("--bind"),
+        "{refusal}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_is_asked_to_end_says_goodbye_and_counts() {
+    let folder = folder("end");
+    let mut server = Server::start(&folder, "");
+    server.mint(&folder, 7);
+    let client = netcode(&folder)
+        .args(["client", "7.token"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    assert_eq!(server.event()["event"], "connected");
+    server.ask_to_end();
+    assert_eq!(server.event()["reason"], "the server stopped");
+    assert_eq!(server.event()["connects"], 1);
+    let output = client.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
 fn a_missing_server_is_no_connection_and_an_answer_says_what_to_look_at() {
     let folder = folder("missing");
     // Nobody listens where a socket was bound and closed again.

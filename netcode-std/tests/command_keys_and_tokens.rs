@@ -19,6 +19,10 @@ fn without_arguments_it_shows_its_help_and_the_exit_codes() {
     for word in ["demo", "keygen", "token", "server", "client", "Exit codes"] {
         assert!(text.contains(word), "{text}");
     }
+    assert_eq!(
+        succeed(&folder("help"), "help"),
+        succeed(&folder("help"), "--help")
+    );
 }
 
 #[test]
@@ -87,6 +91,20 @@ fn a_token_can_travel_as_base64_and_the_key_in_the_environment() {
     assert!(shown.contains("protocol id  42"), "{shown}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_token_s_file_is_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder("owner");
+    command::mint(&folder, 7, "127.0.0.1:40000");
+    let metadata = std::fs::metadata(folder.join("7.token")).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    // Unlike a key, a token makes way for the next.
+    command::mint(&folder, 7, "127.0.0.1:40001");
+    let shown = succeed(&folder, "token inspect 7.token");
+    assert!(shown.contains("127.0.0.1:40001"), "{shown}");
+}
+
 #[test]
 fn what_is_no_key_and_what_is_no_token_is_refused_in_words() {
     let folder = folder("refusals");
@@ -107,14 +125,45 @@ fn what_is_no_key_and_what_is_no_token_is_refused_in_words() {
     assert!(!refusal.contains("abcd"), "{refusal}");
     let refusal = fail(&folder, &format!("{mint} game.key --server nowhere"), 1);
     assert!(refusal.contains("is no address"), "{refusal}");
+    for nowhere in ["127.0.0.1:0", "0.0.0.0:40000", "[::]:40000"] {
+        let refusal = fail(&folder, &format!("{mint} game.key --server {nowhere}"), 1);
+        assert!(refusal.contains("nobody can dial"), "{refusal}");
+    }
+    let refusal = fail(&folder, &format!("{mint} none.key --server 127.0.0.1:1"), 1);
+    assert!(
+        refusal.contains("none.key") && refusal.contains("keygen"),
+        "{refusal}"
+    );
 }
 
 #[test]
 fn numbers_out_of_range_are_not_understood() {
     let folder = folder("usage");
-    for words in ["demo --payload 1201", "demo --loss 101", "demo --clients 0"] {
-        fail(&folder, words, 2);
+    for words in [
+        "demo --payload 1201",
+        "demo --loss 101",
+        "demo --clients 0",
+        "demo --seconds 0",
+        "demo --latency 1e300",
+        "client 7.token --count 3",
+        "client 7.token --send hi --rate 1e-300",
+        "server --protocol-id 1 --for 1e18",
+        "server --protocol-id 1 --max-clients 0",
+        "server --protocol-id 1 --max-clients 99999999999",
+        "server --protocol-id 1 --max-token-lifetime 0",
+    ] {
+        let refusal = fail(&folder, words, 2);
+        assert!(!refusal.contains("panicked"), "{refusal}");
     }
+    for payload in [String::new(), "x".repeat(1201)] {
+        let mut client = netcode(&folder);
+        let refused = client
+            .args(["client", "7.token", "--send", &payload])
+            .output();
+        assert_eq!(refused.unwrap().status.code(), Some(2));
+    }
+    let refusal = fail(&folder, "client - --stdin", 1);
+    assert!(refusal.contains("both"), "{refusal}");
 }
 
 #[test]

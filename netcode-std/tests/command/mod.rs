@@ -60,6 +60,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(folder: &Path, words: &str) -> Self {
+        Self::bind(folder, "127.0.0.1:0", words)
+    }
+
+    pub(crate) fn bind(folder: &Path, address: &str, words: &str) -> Self {
         let mut process = netcode(folder)
             .args([
                 "server",
@@ -69,7 +73,7 @@ impl Server {
                 "42",
                 "--json",
             ])
-            .args(["--bind", "127.0.0.1:0", "--for", "60"])
+            .args(["--bind", address, "--for", "60"])
             .args(words.split_whitespace())
             .stdout(Stdio::piped())
             .spawn()
@@ -84,6 +88,14 @@ impl Server {
             output,
             address,
         }
+    }
+
+    /// What Ctrl-C does.
+    #[cfg(unix)]
+    pub(crate) fn ask_to_end(&self) {
+        let id = self.process.id().to_string();
+        let asked = Command::new("kill").args(["-INT", &id]).status();
+        assert!(asked.unwrap().success());
     }
 
     /// Writes a token for a client of this server to `{client_id}.token`.

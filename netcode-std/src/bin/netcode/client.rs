@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use netcode_std::core::client::{ClientEvent, ClientState};
+use netcode_std::core::standard::MAX_PAYLOAD_BYTES;
 use netcode_std::{Client, RECEIVE_BUFFER_BYTES};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::failure::Failure;
 use crate::network::{Network, NetworkArgs};
 use crate::signal::Stop;
-use crate::text::{print, print_json, seconds, show_payload};
+use crate::text::{print, print_json, say, seconds, show_payload};
 use crate::token::read_file;
 
 /// Connect with a token, send payloads, and show what arrives
@@ -25,8 +26,8 @@ use crate::token::read_file;
 pub(crate) struct Args {
     /// The token, as bytes or as base64 text; `-` is standard input
     token: PathBuf,
-    /// A payload to send
-    #[arg(long, value_name = "TEXT", conflicts_with = "stdin")]
+    /// A payload to send, 1 to 1200 bytes
+    #[arg(long, value_name = "TEXT", conflicts_with = "stdin", value_parser = payload)]
     send: Option<String>,
     /// How often to send it
     #[arg(long, value_name = "N", default_value_t = 1, requires = "send")]
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     /// Payloads each second
     #[arg(long, value_name = "HZ", default_value_t = 10.0, value_parser = rate)]
     rate: f64,
-    /// Send each line of standard input
+    /// Send each line of standard input, up to 1200 bytes; empty lines are left out
     #[arg(long)]
     stdin: bool,
     /// How long to listen after the last payload was sent
@@ -52,12 +53,22 @@ pub(crate) struct Args {
 
 fn rate(text: &str) -> Result<f64> {
     match text.parse::<f64>() {
-        Ok(rate) if rate > 0.0 && rate <= 1e6 => Ok(rate),
-        _ => Err(anyhow::anyhow!("not a rate above 0, up to 1,000,000 Hz")),
+        Ok(rate) if (0.001..=1e6).contains(&rate) => Ok(rate),
+        _ => Err(anyhow!("not a rate from 0.001 to 1,000,000 Hz")),
+    }
+}
+
+fn payload(text: &str) -> Result<String> {
+    match text.len() {
+        1..=MAX_PAYLOAD_BYTES => Ok(text.to_owned()),
+        len => Err(anyhow!("a payload is 1 to 1200 bytes, not {len}")),
     }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.stdin && args.token.as_os_str() == "-" {
+        bail!("standard input cannot hold both the token and the payloads: put one into a file");
+    }
     let token = Zeroizing::new(read_file(&args.token)?);
     let mut client = Client::with_link(bind(args)?);
     client
@@ -70,8 +81,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         received: 0,
     };
     let stop = Stop::listen()?;
-    while !stop.wanted() && session.turn()? {}
-    session.finish()
+    let mut ended = Ok(true);
+    while let Ok(true) = ended {
+        ended = if stop.wanted() {
+            Ok(false)
+        } else {
+            session.turn()
+        };
+    }
+    // The server is told, whatever it was that ended the loop.
+    let goodbye = session.say_goodbye();
+    ended?;
+    goodbye?;
+    session.summarize()
 }
 
 /// A machine without IPv6 still has a client, unless the addresses were chosen by hand.
@@ -114,7 +136,7 @@ impl Session<'_> {
             return Err(Failure::NoConnection(explain(state).to_owned()).into());
         }
         if state == ClientState::Disconnected {
-            return Ok(false);
+            return self.source.ended_by_the_server().map(|()| false);
         }
         if state == ClientState::Connected {
             while let Some(payload) = self.source.next(now) {
@@ -155,29 +177,40 @@ impl Session<'_> {
                 "server": self.client.server_address().map(|it| it.to_string()),
             })),
             ClientEvent::StateChanged(state) => {
-                eprintln!("netcode: {}", state.as_str());
+                say(format_args!("{}", state.as_str()));
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    fn finish(mut self) -> Result<()> {
-        let stats = self.client.stats();
+    /// Disconnects, and waits until a bad network has carried that.
+    fn say_goodbye(&mut self) -> Result<()> {
         self.client.disconnect()?;
+        let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+        let end = Instant::now() + self.client.link().patience();
+        while self.client.link().under_way() > 0 && Instant::now() < end {
+            self.client.update(Instant::now())?;
+            while self.client.receive(&mut buffer)?.is_some() {}
+            self.client.wait(Duration::from_millis(10))?;
+        }
         while let Some(event) = self.client.poll_event() {
             self.show(event)?;
         }
+        Ok(())
+    }
+
+    fn summarize(&self) -> Result<()> {
         if self.args.json {
             return print_json(&json!({
                 "event": "done", "sent": self.source.sent, "received": self.received,
-                "lost": stats.lost,
+                "lost": self.client.stats().lost,
             }));
         }
-        eprintln!(
-            "netcode: sent {}, received {}",
+        say(format_args!(
+            "sent {}, received {}",
             self.source.sent, self.received
-        );
+        ));
         Ok(())
     }
 }
@@ -188,7 +221,7 @@ fn explain(state: ClientState) -> &'static str {
         ClientState::ConnectionDenied => "the server is full: try again later, with a new token",
         ClientState::ConnectionRequestTimedOut => {
             "no server answered: is one running at the token's addresses, with the token's \
-             protocol id and key?"
+             protocol id and key? A token that was used before gets no answer either"
         }
         ClientState::ConnectionResponseTimedOut => {
             "the server began to answer and then fell silent"
@@ -260,6 +293,18 @@ impl Source {
             None => self.ended = Some(now),
         }
         payload
+    }
+
+    /// The server ended the session: a failure while there was more to send.
+    fn ended_by_the_server(&self) -> Result<()> {
+        match (&self.what, self.ended) {
+            (What::Nothing, _) | (_, Some(_)) => Ok(()),
+            _ => Err(Failure::NoConnection(format!(
+                "the server ended the session after {} payloads were sent",
+                self.sent
+            ))
+            .into()),
+        }
     }
 
     /// How long the next turn can wait for it.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::text::say;
+
 /// Shown below `--help`.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
@@ -36,7 +38,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("netcode: {error:#}");
+    say(format_args!("{error:#}"));
     match error.downcast_ref() {
         Some(Failure::NoConnection(_)) => ExitCode::from(3),
         Some(Failure::Lost(_)) => ExitCode::from(4),

@@ -34,7 +34,6 @@ use clap::{Parser, Subcommand};
     name = "netcode",
     version,
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     after_help = failure::EXIT_CODES
 )]
 struct Cli {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use netcode_std::{Conditions, Link, Simulator, SimulatorStats, SocketOptions, UdpLink};
 
 use crate::text::{milliseconds, percent};
@@ -52,10 +52,8 @@ impl NetworkArgs {
             dscp,
             ..SocketOptions::default()
         };
-        let link = UdpLink::bind(addresses, &options).with_context(|| {
-            let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            format!("cannot bind {}", names.join(" and "))
-        })?;
+        let link = UdpLink::bind(addresses, &options)
+            .map_err(|error| anyhow!("cannot bind {error}{}", remedy(error.kind())))?;
         let perfect = Conditions {
             seed: self.seed,
             ..Conditions::default()
@@ -65,6 +63,20 @@ impl NetworkArgs {
         } else {
             Network::Bad(Box::new(Simulator::new(link, self.conditions())))
         })
+    }
+}
+
+/// What to do about an address that cannot be bound, where that is not plain.
+fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => {
+            " (end the program that has the port, or choose another with --bind)"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            " (--bind names an address of this machine; the one clients dial goes to --public)"
+        }
+        io::ErrorKind::PermissionDenied => " (ports below 1024 may need privileges)",
+        _ => "",
     }
 }
 
@@ -87,6 +99,17 @@ impl Network {
         match self {
             Self::Good(_) => SimulatorStats::default(),
             Self::Bad(simulator) => simulator.stats(),
+        }
+    }
+
+    /// How long a datagram may be under way.
+    pub(crate) fn patience(&self) -> Duration {
+        match self {
+            Self::Good(_) => Duration::ZERO,
+            Self::Bad(simulator) => {
+                let conditions = simulator.conditions();
+                conditions.latency + conditions.jitter + Duration::from_millis(100)
+            }
         }
     }
 

@@ -15,6 +15,11 @@ pub(crate) fn print(line: fmt::Arguments<'_>) -> Result<()> {
     Ok(out.flush()?)
 }
 
+/// Says something on standard error. A reader that has gone does not matter.
+pub(crate) fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr().lock(), "netcode: {line}");
+}
+
 /// Prints one JSON object on a line of its own.
 pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
     print(format_args!("{value}"))
@@ -32,19 +37,20 @@ pub(crate) fn protocol_id(text: &str) -> Result<ProtocolId> {
         .map_err(|_| anyhow!("not a number from 0 to 2^64 - 1, such as 42 or 0x6d79_6761_6d65"))
 }
 
-/// Seconds, with a fraction if need be.
+/// Seconds, with a fraction if need be. More than 30 years could not be added to the time.
 pub(crate) fn seconds(text: &str) -> Result<Duration> {
-    number(text).and_then(|value| {
-        Duration::try_from_secs_f64(value).map_err(|_| anyhow!("not a number of seconds"))
-    })
+    match number(text)? {
+        value if (0.0..=1e9).contains(&value) => Ok(Duration::from_secs_f64(value)),
+        _ => Err(anyhow!("not from 0 to 1,000,000,000 seconds")),
+    }
 }
 
 /// Milliseconds, with a fraction if need be.
 pub(crate) fn milliseconds(text: &str) -> Result<Duration> {
-    number(text).and_then(|value| {
-        Duration::try_from_secs_f64(value / 1000.0)
-            .map_err(|_| anyhow!("not a number of milliseconds"))
-    })
+    match number(text)? {
+        value if (0.0..=60_000.0).contains(&value) => Ok(Duration::from_secs_f64(value / 1000.0)),
+        _ => Err(anyhow!("not from 0 to 60,000 milliseconds")),
+    }
 }
 
 /// Percent, as a share of one.
@@ -90,6 +96,15 @@ mod tests {
         assert_eq!(percent("20%").unwrap(), 0.2);
         assert!(percent("101").is_err());
         assert!(percent("NaN").is_err());
+    }
+
+    #[test]
+    fn times_are_neither_negative_nor_endless() {
+        assert_eq!(seconds("0.5").unwrap(), Duration::from_millis(500));
+        assert_eq!(milliseconds("1.5").unwrap(), Duration::from_micros(1500));
+        for text in ["-1", "1e30", "inf", "NaN", "soon"] {
+            assert!(seconds(text).is_err() && milliseconds(text).is_err());
+        }
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Report {
         Ok(())
     }
 
-    pub(super) fn event(&self, event: &BridgeEvent) -> Result<()> {
+    pub(crate) fn event(&self, event: &BridgeEvent) -> Result<()> {
         match event {
             BridgeEvent::Opened(session) if self.json => {
                 print_json(&with(session_json(session), "event", "session_opened"))

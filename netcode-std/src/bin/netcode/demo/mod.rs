@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
     clients: u32,
     /// How long they exchange payloads
-    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = some_seconds)]
     seconds: Duration,
     /// Bytes of each payload, 1 to 1200
     #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=1200))]
@@ -43,6 +43,13 @@ pub(crate) struct Args {
     json: bool,
     #[command(flatten)]
     network: NetworkArgs,
+}
+
+fn some_seconds(text: &str) -> Result<Duration> {
+    match seconds(text)? {
+        Duration::ZERO => Err(anyhow!("in no time no payload comes back")),
+        time => Ok(time),
+    }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {

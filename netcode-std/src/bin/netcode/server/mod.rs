@@ -1,23 +1,24 @@
 //! `netcode server`: a dedicated server that echoes, or relays.
 
+mod browsers;
 mod report;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use netcode_std::bridge::{AllowRule, Bridge};
 use netcode_std::core::address::AddressList;
 use netcode_std::core::server::ServerConfig;
 use netcode_std::core::{ClientIndex, ProtocolId};
-use netcode_std::{RECEIVE_BUFFER_BYTES, Server};
+use netcode_std::{Link as _, RECEIVE_BUFFER_BYTES, Server};
 
+use self::browsers::Browsers;
 use self::report::Report;
-use crate::bridge::{self, BrowserArgs};
+use crate::bridge::BrowserArgs;
 use crate::network::{Network, NetworkArgs};
 use crate::secret::KeyArgs;
 use crate::signal::Stop;
-use crate::text::{protocol_id, seconds};
+use crate::text::{protocol_id, say, seconds};
 use crate::token::resolve;
 
 /// Run a dedicated server that sends every payload back
@@ -38,11 +39,11 @@ pub(crate) struct Args {
     #[arg(long = "public", value_name = "HOST:PORT")]
     public: Vec<String>,
     /// Clients at a time
-    #[arg(long, value_name = "N", default_value_t = 16)]
-    max_clients: usize,
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    max_clients: u32,
     /// The longest lifetime the backend gives a token; with it, tokens from before a restart are
     /// refused, so that none is used twice
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     max_token_lifetime: Option<u64>,
     /// Send each payload to all other clients, instead of back
     #[arg(long)]
@@ -66,101 +67,64 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let key = args.key.require()?;
+    let named = resolve(&args.public)?;
+    let link = args.network.bind(&args.bind, args.dscp)?;
     let mut config = ServerConfig::new(
         args.protocol_id,
-        args.key.require()?,
-        public(args)?,
-        args.max_clients,
+        key,
+        public(&named, &link.local_addresses())?,
+        args.max_clients as usize,
     );
     config.max_token_lifetime = args.max_token_lifetime;
-    let link = args.network.bind(&args.bind, args.dscp)?;
     let mut server = Server::with_link(link, config)?;
     let mut report = Report::new(args.json);
     report.listening(&server)?;
-    let bridge = Browsers::let_in(args, &server)?;
+    let browsers = Browsers::let_in(&server, args.bridge, &args.browsers, args.json)?;
 
     let stop = Stop::listen()?;
     let end = args.duration.map(|duration| Instant::now() + duration);
-    while !stop.wanted() && end.is_none_or(|end| Instant::now() < end) {
-        turn(&mut server, args.relay, &mut report)?;
-        bridge.report()?;
+    let mut ended = Ok(());
+    while ended.is_ok() && !stop.wanted() && end.is_none_or(|end| Instant::now() < end) {
+        ended = turn(&mut server, args.relay, &mut report).and_then(|()| browsers.report());
         server.wait(Duration::from_millis(50))?;
     }
-    server.stop()?;
+    // The clients are told, whatever it was that ended the loop.
+    say_goodbye(&mut server)?;
+    ended?;
     report.events(&mut server)?;
-    bridge.stop()?;
+    browsers.stop()?;
     report.stopped(&server)
 }
 
-/// Whatever a token calls this server, datagrams reach it on this machine.
-fn rules(server: &Server<Network>) -> impl Iterator<Item = AllowRule> {
-    let bound: Vec<_> = server
-        .local_addresses()
-        .into_iter()
-        .map(on_loopback)
-        .collect();
-    server.public_addresses().filter_map(move |public| {
-        let same_family = |bound: &&SocketAddr| bound.is_ipv4() == public.is_ipv4();
-        let via = bound.iter().find(same_family).or(bound.first())?;
-        Some(AllowRule::reached_via(public, *via))
-    })
-}
-
-/// The bridge in this process, if one was asked for.
-struct Browsers(Option<(Bridge, bridge::Report)>);
-
-impl Browsers {
-    fn let_in(args: &Args, server: &Server<Network>) -> Result<Self> {
-        let Some(listen) = args.bridge else {
-            return Ok(Self(None));
-        };
-        let bridge = bridge::start_for(rules(server), listen, &args.browsers)?;
-        let report = bridge::Report::new(args.json);
-        report.listening(&bridge)?;
-        Ok(Self(Some((bridge, report))))
+/// Disconnects everybody, and waits until a bad network has carried that.
+fn say_goodbye(server: &mut Server<Network>) -> Result<()> {
+    server.stop()?;
+    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+    let end = Instant::now() + server.link().patience();
+    while server.link().under_way() > 0 && Instant::now() < end {
+        server.update(Instant::now())?;
+        while server.receive(&mut buffer)?.is_some() {}
+        server.wait(Duration::from_millis(10))?;
     }
-
-    fn report(&self) -> Result<()> {
-        match &self.0 {
-            Some((bridge, report)) => report.events(bridge),
-            None => Ok(()),
-        }
-    }
-
-    fn stop(&self) -> Result<()> {
-        let Some((bridge, report)) = &self.0 else {
-            return Ok(());
-        };
-        bridge.end_sessions();
-        report.events(bridge)?;
-        report.stopped(bridge)
-    }
+    Ok(())
 }
 
 /// The addresses tokens name; without any, the bound ones. An address that means "all interfaces"
 /// can be in no token.
-fn public(args: &Args) -> Result<AddressList> {
-    let mut hosts = resolve(&args.public)?;
-    if hosts.is_empty() && args.bind.iter().any(|bound| bound.ip().is_unspecified()) {
-        hosts = args.bind.iter().map(|&bound| on_loopback(bound)).collect();
-        eprintln!(
-            "netcode: bound to all interfaces, but no --public address: only tokens for {} \
-             will work",
-            hosts
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(" and ")
-        );
+fn public(named: &[SocketAddr], bound: &[SocketAddr]) -> Result<AddressList> {
+    if !named.is_empty() {
+        return Ok(AddressList::new(named)?);
     }
-    Ok(AddressList::new(&hosts).or_else(|error| {
-        // None at all means the bound ones, ports of the system's choice included.
-        if hosts.is_empty() {
-            Ok(AddressList::EMPTY)
-        } else {
-            Err(error)
-        }
-    })?)
+    let dialled: Vec<SocketAddr> = bound.iter().map(|&bound| on_loopback(bound)).collect();
+    if dialled != bound {
+        let names: Vec<String> = dialled.iter().map(ToString::to_string).collect();
+        say(format_args!(
+            "bound to all interfaces, but no --public address: only tokens for {} will work",
+            names.join(" and ")
+        ));
+    }
+    Ok(AddressList::new(&dialled)?)
 }
 
 fn on_loopback(mut address: SocketAddr) -> SocketAddr {
