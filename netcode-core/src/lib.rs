@@ -103,9 +103,11 @@
 //! 2. Then call `poll_transmit` until `None`, and send what it gives; then `poll_event` until
 //!    `None`.
 //! 3. Come back when a datagram arrives, and no later than `next_deadline`.
-//! 4. `now` is microseconds from any origin, the same for all calls. If it jumps, nobody is
+//! 4. Addresses are compared as they are. A socket that serves IPv6 and IPv4 at once gives IPv4
+//!    addresses as mapped ones: make them [canonical](core::net::IpAddr::to_canonical) first.
+//! 5. `now` is microseconds from any origin, the same for all calls. If it jumps, nobody is
 //!    disconnected for it: see [`MAX_STEP`].
-//! 5. A server needs to know the date as well: [`set_unix_time`](server::Server::set_unix_time)
+//! 6. A server needs to know the date as well: [`set_unix_time`](server::Server::set_unix_time)
 //!    every second or so.
 //!
 //! # What is where

@@ -66,6 +66,17 @@
 //! # }
 //! ```
 //!
+//! A turn is three steps: `update` with the time, then `receive` and `poll_event` until they give
+//! nothing, then whatever the program sends. After it comes `wait`, or, in an event loop of the
+//! program's own, the readiness of [`UdpLink::sockets`] and `next_deadline`. A payload borrows the
+//! buffer it came in until the next `receive`. Nothing here blocks but `wait`, and nothing fails
+//! for what the network did: an [`io::Error`](std::io::Error) means that the socket is gone.
+//!
+//! A [`Server`] bound to all interfaces must be told in
+//! [`ServerConfig::addresses`](core::server::ServerConfig::addresses) by which addresses tokens
+//! name it. To try a program on a bad network, put a [`Simulator`] around a [`UdpLink`] and give it
+//! to [`Server::with_link`] or [`Client::with_link`].
+//!
 //! | feature | default | what it does |
 //! | --- | --- | --- |
 //! | `native-crypto` | yes | seals and opens with AWS-LC instead of pure Rust |
