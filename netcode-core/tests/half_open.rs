@@ -5,12 +5,13 @@
 mod crafted;
 mod network;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use crafted::{Forger, NOW, Opened, deliver, start};
-
-use netcode_core::{ClientIndex, Dropped};
-use network::{Ticket, World, client_address};
+use crafted::{Forger, NOW, Opened, deliver, start, start_with};
+use netcode_core::server::Server;
+use netcode_core::{ClientIndex, Dropped, Instant};
+use network::{EPOCH, Ticket, World, client_address, config};
 
 // Rule 7: half-open connections are bounded, short, and nobody's to overwrite.
 
@@ -59,4 +60,64 @@ fn a_handshake_ends_soon_whatever_timeout_its_token_asks_for() {
             Err(Dropped::UnknownSender)
         );
     }
+}
+
+#[test]
+fn clients_behind_one_address_are_told_apart_by_their_ports() {
+    let mut server = start_with(config(16), EPOCH, 1);
+    let behind_nat = |port: u16| {
+        let from = SocketAddr::from(([203, 0, 113, 7], port));
+        Forger::new(&Ticket::new(port.into()), from)
+    };
+    let asking: Vec<Forger> = (1..=16).map(behind_nat).collect();
+    let challenges: Vec<_> = asking
+        .iter()
+        .map(|forger| forger.ask(&mut server, NOW).unwrap())
+        .collect();
+    assert_eq!(server.half_open_count(), 16);
+    for (forger, challenge) in asking.iter().zip(&challenges) {
+        let response = forger.response(challenge, 0);
+        deliver(&mut server, NOW, forger.from, &response).unwrap();
+    }
+    assert_eq!(server.connected_count(), 16);
+}
+
+/// Lets eleven seconds pass, one more than a handshake may take, without a poll.
+fn pass_eleven_seconds(server: &mut Server<'_>) -> Instant {
+    let mut now = NOW;
+    for _ in 0..11 {
+        now = now.saturating_add(Duration::from_secs(1));
+        server.set_unix_time(now, EPOCH);
+    }
+    now
+}
+
+#[test]
+fn a_response_that_comes_too_late_is_dropped_though_nobody_polled() {
+    let mut server = start();
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    let challenge = forger.ask(&mut server, NOW).unwrap();
+    let late = pass_eleven_seconds(&mut server);
+    assert_eq!(
+        deliver(
+            &mut server,
+            late,
+            forger.from,
+            &forger.response(&challenge, 0)
+        ),
+        Err(Dropped::UnknownSender)
+    );
+}
+
+#[test]
+fn half_open_entries_that_ended_make_room_though_nobody_polled() {
+    let mut server = start();
+    // Four tokens are all that one address can have under way.
+    let of = |id| Forger::new(&Ticket::new(id), client_address(1));
+    for id in 1..=4 {
+        of(id).ask(&mut server, NOW).unwrap();
+    }
+    let late = pass_eleven_seconds(&mut server);
+    of(5).ask(&mut server, late).unwrap();
+    assert_eq!(server.half_open_count(), 1);
 }

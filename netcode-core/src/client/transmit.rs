@@ -199,3 +199,44 @@ impl<C: Crypto> Client<C> {
         self.datagrams_out = self.datagrams_out.saturating_add(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::crypto::Key;
+    use crate::identity::{ClientId, ProtocolId, Timeout, UserData};
+    use crate::time::UnixTime;
+    use crate::token::{TokenSpec, mint};
+
+    #[test]
+    fn the_last_sequence_is_used_and_none_after_it() {
+        let spec = TokenSpec {
+            protocol_id: ProtocolId(1),
+            client_id: ClientId(1),
+            created: UnixTime::from_secs(0),
+            expires: UnixTime::from_secs(60),
+            timeout: Timeout::NEVER,
+            public_addresses: &["10.0.0.1:40000".parse().unwrap()],
+            internal_addresses: &[],
+            user_data: &UserData::ZERO,
+        };
+        let mut token = [0; 2048];
+        let mut rng = StdRng::seed_from_u64(1);
+        mint(&spec, &Key::from_bytes([7; 32]), &mut rng, &mut token).unwrap();
+        let mut client = Client::new();
+        client.connect(Instant::ZERO, &token).unwrap();
+        client.state = ClientState::Connected;
+        client.sequence = LAST_SEQUENCE;
+        let mut out = [0; 1225];
+        assert!(client.send(Instant::ZERO, b"last", &mut out).is_ok());
+        assert_eq!(
+            client.send(Instant::ZERO, b"none", &mut out),
+            Err(SendError::SequenceExhausted)
+        );
+        let later = Instant::from_millis(200);
+        assert_eq!(client.poll_transmit(later, &mut out), None);
+    }
+}

@@ -261,3 +261,53 @@ fn take_event(id: usize, slot: &mut Slot) -> Option<ServerEvent> {
         reason,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::address::AddressList;
+    use crate::crypto::{Key, SessionKeys};
+    use crate::identity::{ClientId, ProtocolId, Timeout};
+    use crate::server::peer::Peer;
+    use crate::server::slots::Joining;
+    use crate::server::{ServerConfig, StaticStorage};
+    use crate::time::UnixTime;
+
+    #[test]
+    fn the_last_sequence_is_used_and_none_after_it() {
+        let addresses = AddressList::new(&["10.0.0.1:40000".parse().unwrap()]).unwrap();
+        let config = ServerConfig::new(ProtocolId(1), Key::from_bytes([7; 32]), addresses, 1);
+        let mut storage = StaticStorage::<1, 1, 1>::new();
+        let mut server = Server::new(storage.tables(), config).unwrap();
+        let mut rng = StdRng::seed_from_u64(1);
+        let unix = UnixTime::from_secs(1_700_000_000);
+        server.start(Instant::ZERO, unix, &mut rng).unwrap();
+        let joining = Joining {
+            peer: Peer::new(&"10.0.0.2:50000".parse().unwrap()),
+            client_id: ClientId(1),
+            keys: SessionKeys::generate(&mut rng),
+            timeout: Timeout::NEVER,
+            user_data: &[0; 256],
+            now: Local::ZERO,
+        };
+        let id = server.slots.join(joining).unwrap();
+        let slot = server.slots.get_mut(id).unwrap();
+        (slot.confirmed, slot.sequence) = (true, GLOBAL - 1);
+        let mut out = [0; MAX_SEND_BYTES];
+        let client = ClientIndex(0);
+        assert!(
+            server
+                .send(Instant::ZERO, client, b"last", &mut out)
+                .is_ok()
+        );
+        assert_eq!(
+            server.send(Instant::ZERO, client, b"none", &mut out),
+            Err(SendError::SequenceExhausted)
+        );
+        let later = Instant::from_millis(200);
+        assert_eq!(server.poll_transmit(later, &mut out), None);
+    }
+}
