@@ -38,6 +38,13 @@ number! {
     ClientIndex(u32)
 }
 
+impl ClientIndex {
+    /// The index of a table's entry: no table has more than 2³² of them.
+    pub(crate) fn of_slot(id: usize) -> Self {
+        Self(u32::try_from(id).unwrap_or(u32::MAX))
+    }
+}
+
 number! {
     /// A packet's number in its direction and session; with the key it makes the nonce, so it
     /// never repeats under one key.

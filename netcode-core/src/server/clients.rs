@@ -33,7 +33,7 @@ pub struct ClientInfo<'a> {
 impl<'a> ClientInfo<'a> {
     fn new(id: usize, slot: &'a Slot) -> Self {
         Self {
-            client: ClientIndex(u32::try_from(id).unwrap_or(u32::MAX)),
+            client: ClientIndex::of_slot(id),
             client_id: slot.client_id,
             address: slot.peer.address(),
             user_data: &slot.user_data,

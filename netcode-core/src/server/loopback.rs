@@ -5,7 +5,7 @@ use core::fmt;
 use super::Server;
 use super::peer::Peer;
 use super::receive::Received;
-use super::slots::Joining;
+use super::slots::{Joining, Slot};
 use crate::crypto::{Crypto, SessionKeys};
 use crate::identity::{ClientId, ClientIndex, Sequence, Timeout, UserData};
 use crate::time::Instant;
@@ -66,7 +66,7 @@ impl<C: Crypto> Server<'_, C> {
         };
         let id = self.slots.join(joining).ok_or(LoopbackError::Full)?;
         self.stats.connects = self.stats.connects.saturating_add(1);
-        Ok(ClientIndex(u32::try_from(id).unwrap_or(u32::MAX)))
+        Ok(ClientIndex::of_slot(id))
     }
 
     /// Counts a payload to a loopback client and returns it, for the caller to hand over.
@@ -79,17 +79,9 @@ impl<C: Crypto> Server<'_, C> {
         client: ClientIndex,
         payload: &'p [u8],
     ) -> Result<&'p [u8], SendError> {
-        let id = client.0 as usize;
-        let slot = self
-            .slots
-            .connected_mut(id)
-            .ok_or(SendError::NotConnected)?;
-        if !slot.is_loopback() {
-            return Err(SendError::Loopback);
-        }
-        check_payload(payload)?;
+        let slot = self.loopback_slot(client, payload)?;
         slot.sequence = slot.sequence.saturating_add(1);
-        self.count_payload_out(id);
+        self.count_payload_out(client.0 as usize);
         Ok(payload)
     }
 
@@ -102,15 +94,7 @@ impl<C: Crypto> Server<'_, C> {
         client: ClientIndex,
         payload: &'p [u8],
     ) -> Result<Received<'p>, SendError> {
-        let id = client.0 as usize;
-        let slot = self
-            .slots
-            .connected_mut(id)
-            .ok_or(SendError::NotConnected)?;
-        if !slot.is_loopback() {
-            return Err(SendError::Loopback);
-        }
-        check_payload(payload)?;
+        let slot = self.loopback_slot(client, payload)?;
         let sequence = Sequence(slot.traffic.payloads_in);
         slot.traffic.payloads_in = slot.traffic.payloads_in.saturating_add(1);
         slot.traffic.datagrams_in = slot.traffic.datagrams_in.saturating_add(1);
@@ -120,5 +104,22 @@ impl<C: Crypto> Server<'_, C> {
             sequence,
             payload,
         })
+    }
+
+    /// The slot of a loopback client that may exchange this payload.
+    fn loopback_slot(
+        &mut self,
+        client: ClientIndex,
+        payload: &[u8],
+    ) -> Result<&mut Slot, SendError> {
+        let slot = self
+            .slots
+            .connected_mut(client.0 as usize)
+            .ok_or(SendError::NotConnected)?;
+        if !slot.is_loopback() {
+            return Err(SendError::Loopback);
+        }
+        check_payload(payload)?;
+        Ok(slot)
     }
 }

@@ -120,7 +120,7 @@ impl<C: Crypto> Server<'_, C> {
             Packet::Payload(payload) => {
                 slot.confirmed = true;
                 slot.traffic.payloads_in = slot.traffic.payloads_in.saturating_add(1);
-                let client = ClientIndex(u32::try_from(id).unwrap_or(u32::MAX));
+                let client = ClientIndex::of_slot(id);
                 Ok(Received::Payload {
                     client,
                     sequence: header.sequence,

@@ -213,7 +213,7 @@ impl<C: Crypto> Server<'_, C> {
         out: &mut [u8],
     ) -> Result<usize, SendError> {
         let packet = Packet::KeepAlive {
-            client_index: ClientIndex(u32::try_from(id).unwrap_or(u32::MAX)),
+            client_index: ClientIndex::of_slot(id),
             max_clients: u32::try_from(self.config.max_clients).unwrap_or(u32::MAX),
         };
         self.write(now, id, &packet, out)
@@ -249,7 +249,7 @@ impl<C: Crypto> Server<'_, C> {
 }
 
 fn take_event(id: usize, slot: &mut Slot) -> Option<ServerEvent> {
-    let client = ClientIndex(u32::try_from(id).unwrap_or(u32::MAX));
+    let client = ClientIndex::of_slot(id);
     let client_id = slot.client_id;
     if core::mem::take(&mut slot.owes_connected) {
         return Some(ServerEvent::Connected { client, client_id });
