@@ -16,7 +16,7 @@ use crafted::{Forger, NOW, Opened, deliver, sealed, start_with};
 use netcode_core::client::ClientState;
 use netcode_core::crypto::Key;
 use netcode_core::packet::Packet;
-use netcode_core::server::{Server, StaticStorage};
+use netcode_core::server::{Server, StaticStorage, Storage};
 use netcode_core::{ClientIndex, Dropped, ProtocolId, Sequence};
 use network::{
     EPOCH, PROTOCOL, Ticket, World, address, client_address, config, key, server_address,
@@ -142,13 +142,23 @@ fn a_token_that_was_denied_is_pending_for_its_address_only() {
     );
 }
 
+/// A server with one slot, in these tables.
+fn start_in(tables: Storage<'_>) -> Server<'_> {
+    let mut server = Server::new(tables, config(1)).unwrap();
+    let mut rng = StdRng::seed_from_u64(1);
+    server.start(NOW, EPOCH, &mut rng).unwrap();
+    server
+}
+
+/// Client `id`, at an address of its own.
+fn of(id: u8) -> Forger {
+    Forger::new(&Ticket::new(id.into()), client_address(id.into()))
+}
+
 #[test]
 fn the_history_is_asked_before_the_slots_and_the_slots_before_the_half_open_entries() {
     let mut storage = StaticStorage::<1, 1, 3>::new();
-    let mut server = Server::new(storage.tables(), config(1)).unwrap();
-    let mut rng = StdRng::seed_from_u64(1);
-    server.start(NOW, EPOCH, &mut rng).unwrap();
-    let of = |id: u8| Forger::new(&Ticket::new(id.into()), client_address(id.into()));
+    let mut server = start_in(storage.tables());
     // One is half-open when another fills the server.
     of(1).connect(&mut server, NOW).unwrap();
     server.disconnect(NOW, ClientIndex(0));
@@ -173,10 +183,7 @@ fn the_history_is_asked_before_the_slots_and_the_slots_before_the_half_open_entr
 #[test]
 fn a_full_server_with_no_half_open_entry_left_still_denies() {
     let mut storage = StaticStorage::<2, 1, 8>::new();
-    let mut server = Server::new(storage.tables(), config(1)).unwrap();
-    let mut rng = StdRng::seed_from_u64(1);
-    server.start(NOW, EPOCH, &mut rng).unwrap();
-    let of = |id: u8| Forger::new(&Ticket::new(id.into()), client_address(id.into()));
+    let mut server = start_in(storage.tables());
     let challenge = of(1).ask(&mut server, NOW).unwrap();
     let response = of(1).response(&challenge, 0);
     // The only slot goes to a player who hosts; the only half-open entry is taken.

@@ -9,9 +9,8 @@
 mod command;
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::Stdio;
 
-use command::{Server, fail, folder, mint, netcode, succeed};
+use command::{Server, client, fail, folder, mint, succeed};
 use serde_json::Value;
 
 #[test]
@@ -33,12 +32,7 @@ fn a_client_sends_each_line_of_its_input() {
     let folder = folder("stdin");
     let server = Server::start(&folder, "");
     server.mint(&folder, 7);
-    let mut client = netcode(&folder)
-        .args(["client", "7.token", "--stdin", "--json", "--rate", "100"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut client = client(&folder, "7.token --stdin --json --rate 100");
     let mut input = client.stdin.take().unwrap();
     input.write_all(b"one\n\ntwo\n").unwrap();
     drop(input);
@@ -64,11 +58,7 @@ fn a_relay_sends_a_payload_to_everybody_else() {
     let mut server = Server::start(&folder, "--relay");
     server.mint(&folder, 1);
     server.mint(&folder, 2);
-    let mut listener = netcode(&folder)
-        .args(["client", "1.token"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut listener = client(&folder, "1.token");
     assert_eq!(server.event()["client_id"], 1);
     let own = succeed(&folder, "client 2.token --send hello --linger 0.2");
     assert_eq!(own, "");
@@ -86,10 +76,7 @@ fn a_full_server_refuses_with_the_code_for_no_connection() {
     let mut server = Server::start(&folder, "--max-clients 1");
     server.mint(&folder, 1);
     server.mint(&folder, 2);
-    let mut first = netcode(&folder)
-        .args(["client", "1.token"])
-        .spawn()
-        .unwrap();
+    let mut first = client(&folder, "1.token");
     assert_eq!(server.event()["client_id"], 1);
     let refusal = fail(&folder, "client 2.token --send hello", 3);
     assert!(refusal.contains("full"), "{refusal}");
@@ -120,12 +107,7 @@ fn a_client_whose_reader_has_seen_enough_says_goodbye_and_has_not_failed() {
     let folder = folder("pipe");
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
-    let mut client = netcode(&folder)
-        .args(["client", "7.token", "--send", "hello", "--count", "100000"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut client = client(&folder, "7.token --send hello --count 100000");
     drop((client.stdout.take(), client.stderr.take()));
     assert!(client.wait().unwrap().success());
     assert_eq!(server.event()["event"], "connected");
@@ -138,12 +120,7 @@ fn a_client_that_is_sent_home_before_its_work_is_done_has_failed() {
     let folder = folder("home");
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
-    let client = netcode(&folder)
-        .args(["client", "7.token", "--send", "hello", "--count", "100000"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let client = client(&folder, "7.token --send hello --count 100000");
     assert_eq!(server.event()["event"], "connected");
     server.ask_to_end();
     let output = client.wait_with_output().unwrap();
@@ -157,12 +134,7 @@ fn a_line_that_is_no_payload_ends_the_client_and_not_without_a_goodbye() {
     let folder = folder("line");
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
-    let mut client = netcode(&folder)
-        .args(["client", "7.token", "--stdin"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut client = client(&folder, "7.token --stdin");
     let mut input = client.stdin.take().unwrap();
     input.write_all(&[b'x'; 1201]).unwrap();
     drop(input);
@@ -195,11 +167,7 @@ fn a_server_that_is_asked_to_end_says_goodbye_and_counts() {
     let folder = folder("end");
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
-    let client = netcode(&folder)
-        .args(["client", "7.token"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let client = client(&folder, "7.token");
     assert_eq!(server.event()["event"], "connected");
     server.ask_to_end();
     assert_eq!(server.event()["reason"], "the server stopped");

@@ -22,6 +22,18 @@ pub(crate) fn run(folder: &Path, words: &str) -> Output {
         .unwrap()
 }
 
+/// Starts a client whose standard streams are the test's.
+pub(crate) fn client(folder: &Path, words: &str) -> Child {
+    netcode(folder)
+        .arg("client")
+        .args(words.split_whitespace())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 pub(crate) fn succeed(folder: &Path, words: &str) -> String {
     let output = run(folder, words);
     let complaint = String::from_utf8_lossy(&output.stderr);

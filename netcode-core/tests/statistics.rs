@@ -1,0 +1,76 @@
+//! What both sides count.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
+
+mod crafted;
+mod network;
+
+use std::time::Duration;
+
+use netcode_core::{ClientId, ClientIndex};
+use network::{STORM, Ticket, World, server_address};
+
+#[test]
+fn statistics_count_what_crossed() {
+    let mut world = World::new(4);
+    let n = world.connect(&Ticket::new(1));
+    for _ in 0..5 {
+        world.client_sends(n, &[1; 100]);
+    }
+    world.server_sends(ClientIndex(0), &[2; 50]);
+    world.run_for(Duration::from_millis(50));
+    // A payload that never arrives, between two that do.
+    world.client_sends(n, b"before");
+    world.cut.push(server_address());
+    world.client_sends(n, b"lost");
+    world.cut.clear();
+    world.client_sends(n, b"after");
+    world.run_for(Duration::from_millis(20));
+    let here = world.server.client(ClientIndex(0)).unwrap().stats;
+    let there = world.players[n].client.stats();
+    assert_eq!((here.payloads_in, here.payloads_out), (7, 1));
+    assert_eq!((there.payloads_in, there.payloads_out), (1, 8));
+    assert_eq!(here.lost, 1);
+    assert_eq!(here.handshake_round_trip, Some(Duration::from_millis(10)));
+    assert_eq!(there.handshake_round_trip, Some(Duration::from_millis(10)));
+    let totals = world.server.stats();
+    assert_eq!(
+        (totals.payloads_in, totals.payloads_out, totals.connects),
+        (7, 1, 1)
+    );
+    assert!(totals.bytes_in > 1078 + 5 * 100 && totals.datagrams_in >= 9);
+}
+
+#[test]
+fn a_way_longer_than_the_send_interval_is_measured_whole() {
+    let mut world = World::new(4);
+    world.weather.latency = Duration::from_millis(130);
+    let n = world.connect(&Ticket::new(1));
+    let there = Some(Duration::from_millis(260));
+    assert_eq!(world.players[n].client.stats().handshake_round_trip, there);
+    let here = world.server.client(ClientIndex(0)).unwrap().stats;
+    assert_eq!(here.handshake_round_trip, there);
+}
+
+#[test]
+fn a_handshake_in_a_storm_is_never_measured_shorter_than_the_way() {
+    let mut world = World::new(16);
+    world.weather = STORM;
+    let there_and_back = STORM.latency * 2;
+    for id in 0..16 {
+        let n = world.connect(&Ticket::new(id));
+        let measured = world.players[n].client.stats().handshake_round_trip;
+        assert!(measured.unwrap() >= there_and_back, "{measured:?}");
+        let here = world.server.find_by_id(ClientId(id)).unwrap();
+        let measured = world
+            .server
+            .client(here)
+            .unwrap()
+            .stats
+            .handshake_round_trip;
+        assert!(measured.unwrap() >= there_and_back, "{measured:?}");
+    }
+}
