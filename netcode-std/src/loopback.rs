@@ -153,7 +153,8 @@ impl LocalClient {
 
     /// Its slot, while connected.
     pub fn client_index(&self) -> Option<ClientIndex> {
-        self.core.client_index()
+        let connected = self.is_connected();
+        self.core.client_index().filter(|_| connected)
     }
 
     /// The next change of state.

@@ -325,6 +325,7 @@ fn the_player_who_hosts_plays_beside_those_who_do_not() {
     server.disconnect(hosts).unwrap();
     turn(&mut server);
     assert!(!host.is_connected());
+    assert_eq!(host.client_index(), None);
     assert!(guest.is_connected());
     assert_eq!(config(1).protocol_id, PROTOCOL_ID);
 }

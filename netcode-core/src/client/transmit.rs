@@ -206,13 +206,13 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
-    use crate::crypto::Key;
+    use crate::crypto::{Key, SessionKeys};
     use crate::identity::{ClientId, ProtocolId, Timeout, UserData};
     use crate::time::UnixTime;
     use crate::token::{TokenSpec, mint};
 
-    #[test]
-    fn the_last_sequence_is_used_and_none_after_it() {
+    /// A client that has begun to connect, and thinks that it is connected.
+    fn connected() -> Client {
         let spec = TokenSpec {
             protocol_id: ProtocolId(1),
             client_id: ClientId(1),
@@ -229,6 +229,28 @@ mod tests {
         let mut client = Client::new();
         client.connect(Instant::ZERO, &token).unwrap();
         client.state = ClientState::Connected;
+        client
+    }
+
+    #[test]
+    fn a_client_forgets_its_keys_with_its_session() {
+        let mut out = [0; 1225];
+        let mut client = connected();
+        assert_ne!(client.attempt.keys, SessionKeys::EMPTY);
+        client.disconnect(Instant::ZERO);
+        while client.poll_transmit(Instant::ZERO, &mut out).is_some() {}
+        assert_eq!(client.attempt.keys, SessionKeys::EMPTY);
+        assert_eq!(client.attempt.private, [0; 1024]);
+
+        let mut client = connected();
+        client.end(ClientState::ConnectionTimedOut);
+        assert_eq!(client.attempt.keys, SessionKeys::EMPTY);
+        assert_eq!(client.attempt.private, [0; 1024]);
+    }
+
+    #[test]
+    fn the_last_sequence_is_used_and_none_after_it() {
+        let mut client = connected();
         client.sequence = LAST_SEQUENCE;
         let mut out = [0; 1225];
         assert!(client.send(Instant::ZERO, b"last", &mut out).is_ok());

@@ -29,8 +29,12 @@ pub struct ServerConfig {
     ///
     /// A token does not say to a server when it was minted, only when it expires. So tokens that
     /// live as long as this come in from the second after the start on; for those that live
-    /// shorter, a start costs the difference. The rule is as good as the date that was given to
-    /// [`start`](super::Server::start): a device without a clock asks for the date first.
+    /// shorter, a start costs the difference.
+    ///
+    /// The rule is as good as the date that was given to [`start`](super::Server::start): a device
+    /// without a clock asks for the date first. Where the server's clock and the backend's may
+    /// differ, add by how much: tokens of a backend that is ahead look longer than they are, and
+    /// younger.
     pub max_token_lifetime: Option<u64>,
 }
 

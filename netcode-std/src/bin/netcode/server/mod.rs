@@ -41,8 +41,8 @@ pub(crate) struct Args {
     /// Clients at a time
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     max_clients: u32,
-    /// The longest lifetime the backend gives a token; with it, tokens from before a restart are
-    /// refused, so that none is used twice
+    /// The longest lifetime the backend gives a token, and what its clock may differ by; with it,
+    /// tokens from before a restart are refused, so that none is used twice
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     max_token_lifetime: Option<u64>,
     /// Send each payload to all other clients, instead of back
