@@ -122,7 +122,7 @@ fn a_client_that_is_sent_home_before_its_work_is_done_has_failed() {
     server.mint(&folder, 7);
     let client = client(&folder, "7.token --send hello --count 100000");
     assert_eq!(server.event()["event"], "connected");
-    server.ask_to_end();
+    server.service.signal("INT");
     let output = client.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let refusal = String::from_utf8(output.stderr).unwrap();
@@ -169,7 +169,7 @@ fn a_server_that_is_asked_to_end_says_goodbye_and_counts() {
     server.mint(&folder, 7);
     let client = client(&folder, "7.token");
     assert_eq!(server.event()["event"], "connected");
-    server.ask_to_end();
+    server.service.signal("INT");
     assert_eq!(server.event()["reason"], "the server stopped");
     assert_eq!(server.event()["connects"], 1);
     let output = client.wait_with_output().unwrap();

@@ -133,8 +133,13 @@ pub(super) struct Counters {
 impl Counters {
     pub(super) fn new() -> Self {
         let mut registry = Registry::with_prefix("netcode_bridge");
-        let sessions = Family::default();
-        let opened = Family::default();
+        let sessions = Family::<ByTransport, Gauge<i64, AtomicI64>>::default();
+        let opened = Family::<ByTransport, Counter>::default();
+        // Shown as zero from the start on, for alerts that look for them.
+        for by in Transport::ALL.map(by_transport) {
+            sessions.get_or_create(&by);
+            opened.get_or_create(&by);
+        }
         let ended = Family::default();
         let refused = Family::default();
         let datagrams = Family::<ByDirection, Counter>::default();

@@ -63,10 +63,63 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// A server in a process of its own, on a port of the system's choice.
-pub(crate) struct Server {
+/// A command that runs in a process of its own and tells events as JSON, a line each.
+pub(crate) struct Service {
     process: Child,
     output: BufReader<ChildStdout>,
+    /// Its first event: where it listens.
+    pub(crate) listening: Value,
+}
+
+impl Service {
+    pub(crate) fn start(folder: &Path, words: &str) -> Self {
+        let mut process = netcode(folder)
+            .args(words.split_whitespace())
+            .arg("--json")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let mut service = Self {
+            process,
+            output,
+            listening: Value::Null,
+        };
+        service.listening = service.event();
+        service
+    }
+
+    /// The next event.
+    pub(crate) fn event(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// Sends a signal: `INT` is what Ctrl-C does.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for its end; whether it ended well.
+    pub(crate) fn wait(&mut self) -> bool {
+        self.process.wait().unwrap().success()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A server, on a port of the system's choice.
+pub(crate) struct Server {
+    pub(crate) service: Service,
     pub(crate) address: String,
 }
 
@@ -76,38 +129,13 @@ impl Server {
     }
 
     pub(crate) fn bind(folder: &Path, address: &str, words: &str) -> Self {
-        let mut process = netcode(folder)
-            .args([
-                "server",
-                "--key",
-                "game.key",
-                "--protocol-id",
-                "42",
-                "--json",
-            ])
-            .args(["--bind", address, "--for", "60"])
-            .args(words.split_whitespace())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        output.read_line(&mut line).unwrap();
-        let listening: Value = serde_json::from_str(&line).unwrap();
-        let address = listening["addresses"][0].as_str().unwrap().to_owned();
+        let server = "server --key game.key --protocol-id 42 --for 60";
+        let service = Service::start(folder, &format!("{server} --bind {address} {words}"));
+        let address = service.listening["addresses"][0].as_str().unwrap();
         Self {
-            process,
-            output,
-            address,
+            address: address.to_owned(),
+            service,
         }
-    }
-
-    /// What Ctrl-C does.
-    #[cfg(unix)]
-    pub(crate) fn ask_to_end(&self) {
-        let id = self.process.id().to_string();
-        let asked = Command::new("kill").args(["-INT", &id]).status();
-        assert!(asked.unwrap().success());
     }
 
     /// Writes a token for a client of this server to `{client_id}.token`.
@@ -117,16 +145,7 @@ impl Server {
 
     /// The next event.
     pub(crate) fn event(&mut self) -> Value {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.service.event()
     }
 }
 
