@@ -66,6 +66,37 @@ fn states_have_the_numbers_of_the_standard() {
 }
 
 #[test]
+fn a_server_that_is_skipped_is_given_up_at_once() {
+    let mut world = World::new(4);
+    let addresses = [dead_servers(1), vec![server_address()]].concat();
+    let n = world.join(&Ticket {
+        servers: addresses,
+        ..Ticket::new(1)
+    });
+    world.run_for(Duration::from_millis(200));
+    let now = world.now;
+    world.players[n].client.skip_server(now);
+    let tried = world.players[n].client.server_address();
+    assert_eq!(tried, Some(server_address()));
+    world.run_until(|world| world.state(n) == ClientState::Connected);
+    let now = world.now;
+    world.players[n].client.skip_server(now);
+    assert_eq!(world.state(n), ClientState::Connected);
+}
+
+#[test]
+fn skipping_the_last_server_ends_the_attempt() {
+    let mut world = World::new(4);
+    world.cut.push(server_address());
+    let n = world.join(&Ticket::new(1));
+    world.run_for(seconds(1));
+    let now = world.now;
+    world.players[n].client.skip_server(now);
+    assert_eq!(world.state(n), ClientState::ConnectionRequestTimedOut);
+    assert_a_new_token_connects(&mut world, n);
+}
+
+#[test]
 fn without_an_answer_a_request_times_out() {
     let mut world = World::new(4);
     world.cut.push(server_address());

@@ -158,6 +158,23 @@ impl<C: Crypto> Client<C> {
         }
     }
 
+    /// Gives up the server that is being tried, because the shell knows that it cannot be reached:
+    /// on to the next address, as when its silence lasted for the timeout.
+    ///
+    /// Nothing happens unless the client is connecting.
+    pub fn skip_server(&mut self, now: Instant) {
+        let local = self.clock.advance(now);
+        match self.state {
+            ClientState::SendingConnectionRequest => {
+                self.try_next_server(local, ClientState::ConnectionRequestTimedOut);
+            }
+            ClientState::SendingConnectionResponse => {
+                self.try_next_server(local, ClientState::ConnectionResponseTimedOut);
+            }
+            _ => {}
+        }
+    }
+
     /// Ends in `state` without a word to the server.
     pub(super) fn end(&mut self, state: ClientState) {
         self.farewells = 0;
