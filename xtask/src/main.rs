@@ -12,6 +12,7 @@
 //! | `panic_free` | a program that does not link if the core could panic |
 //! | `size` | bytes of memory and of code |
 //! | `toolchain` | compilers for other targets |
+//! | `web` | the browser's client, its package and its tests |
 //! | `process`, `workspace` | commands, and where things are |
 
 mod checks;
@@ -25,6 +26,7 @@ mod run;
 mod size;
 mod steps;
 mod toolchain;
+mod web;
 mod workspace;
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{checks, deny, features, firmware, no_std, panic_free, size};
+use crate::{checks, deny, features, firmware, no_std, panic_free, size, web};
 
 /// Something that is run and passes or fails.
 pub(crate) struct Step {
@@ -87,6 +87,16 @@ pub(crate) const STEPS: &[Step] = &[
         name: "firmware",
         about: "Firmware on emulated boards, with desktops",
         run: firmware::run,
+    },
+    Step {
+        name: "web-package",
+        about: "The npm package for browsers, and its size",
+        run: web::package,
+    },
+    Step {
+        name: "web",
+        about: "The client for browsers, in a browser",
+        run: web::run,
     },
     Step {
         name: "licences",

@@ -1,0 +1,171 @@
+// A session with a bridge over an unordered data channel without retransmission.
+
+/** Numbers that `transport/callbacks.rs` reads. */
+const MISSING = 0;
+const NOT_OPENED = 1;
+const SIGNALLING = 2;
+const LOST = 3;
+const CLOSED = 4;
+
+/**
+ * Bytes that the browser has taken but not sent. A message more is dropped: what waits longer than
+ * these take to leave is too old for a game.
+ */
+const ROOM_BYTES = 128 * 1225;
+
+/** How long a channel may take to close once nothing is to be sent any more, milliseconds. */
+const CLOSING = 1000;
+
+export class WebRtcSession {
+  /** @type {RTCPeerConnection | undefined} */
+  #peer;
+  /** @type {RTCDataChannel | undefined} */
+  #channel;
+  /**
+   * Let go of when the session ends or is closed: whatever settles later calls nobody.
+   * @type {{ opened: () => void, received: (message: Uint8Array) => void, failed: (cause: number, code: number, detail: string) => void } | undefined}
+   */
+  #callbacks;
+  #posting = new AbortController();
+
+  /**
+   * @param {string} url where the offer is posted
+   * @param {string} label
+   * @param {() => void} opened
+   * @param {(message: Uint8Array) => void} received
+   * @param {(cause: number, code: number, detail: string) => void} failed
+   */
+  constructor(url, label, opened, received, failed) {
+    this.#callbacks = { opened, received, failed };
+    if (typeof RTCPeerConnection === 'undefined') {
+      queueMicrotask(() => this.#fail(MISSING, 0, 'workers and some browsers do not have it'));
+      return;
+    }
+    try {
+      this.#peer = new RTCPeerConnection();
+      this.#channel = this.#peer.createDataChannel(label, { ordered: false, maxRetransmits: 0 });
+    } catch (error) {
+      queueMicrotask(() => this.#fail(NOT_OPENED, 0, String(error)));
+      return;
+    }
+    this.#listen(this.#peer, this.#channel);
+    void this.#negotiate(this.#peer, url);
+  }
+
+  /**
+   * @param {Uint8Array<ArrayBuffer>} message a view of memory that is used again
+   * @returns {boolean} whether there was room for it
+   */
+  send(message) {
+    const channel = this.#channel;
+    if (channel?.readyState !== 'open' || channel.bufferedAmount > ROOM_BYTES) {
+      return false;
+    }
+    try {
+      channel.send(message);
+    } catch {
+      return false;
+    }
+    return true;
+  }
+
+  close() {
+    this.#callbacks = undefined;
+    this.#posting.abort();
+    const peer = this.#peer;
+    const channel = this.#channel;
+    this.#peer = undefined;
+    this.#channel = undefined;
+    if (!peer || channel?.readyState !== 'open') {
+      peer?.close();
+      return;
+    }
+    // A channel sends what it holds before it closes; a peer does not.
+    const timer = setTimeout(() => peer.close(), CLOSING);
+    channel.onclose = () => {
+      clearTimeout(timer);
+      peer.close();
+    };
+    channel.close();
+  }
+
+  /**
+   * @param {RTCPeerConnection} peer
+   * @param {RTCDataChannel} channel
+   */
+  #listen(peer, channel) {
+    let wasOpen = false;
+    channel.binaryType = 'arraybuffer';
+    channel.onopen = () => {
+      wasOpen = true;
+      this.#callbacks?.opened();
+    };
+    channel.onmessage = ({ data }) => {
+      if (data instanceof ArrayBuffer) {
+        this.#callbacks?.received(new Uint8Array(data));
+      }
+    };
+    channel.onclose = () => this.#fail(CLOSED, 0, 'the data channel was closed');
+    peer.onconnectionstatechange = () => {
+      if (peer.connectionState === 'failed') {
+        this.#fail(wasOpen ? LOST : NOT_OPENED, 0, 'the peer connection failed');
+      }
+    };
+  }
+
+  /**
+   * @param {RTCPeerConnection} peer
+   * @param {string} url
+   */
+  async #negotiate(peer, url) {
+    try {
+      await peer.setLocalDescription();
+      // The bridge finds out by itself where we are: no candidate has to be waited for.
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/sdp' },
+        body: peer.localDescription?.sdp,
+        credentials: 'omit',
+        signal: this.#posting.signal,
+      });
+      const answer = await response.text();
+      if (!response.ok) {
+        this.#refused(response.status, answer);
+        return;
+      }
+      if (this.#callbacks) {
+        await peer.setRemoteDescription({ type: 'answer', sdp: answer });
+      }
+    } catch (error) {
+      this.#fail(SIGNALLING, 0, String(error));
+    }
+  }
+
+  /**
+   * @param {number} status
+   * @param {string} body
+   */
+  #refused(status, body) {
+    try {
+      const { code, reason } = JSON.parse(body);
+      if (Number.isInteger(code) && code > 0) {
+        this.#fail(CLOSED, code, String(reason ?? ''));
+        return;
+      }
+    } catch {
+      // Somebody else answered, who knows nothing of our codes.
+    }
+    this.#fail(SIGNALLING, 0, `HTTP status ${status}`);
+  }
+
+  /**
+   * @param {number} cause
+   * @param {number} code
+   * @param {string} detail
+   */
+  #fail(cause, code, detail) {
+    const callbacks = this.#callbacks;
+    this.close();
+    callbacks?.failed(cause, code, detail);
+  }
+}

@@ -1,0 +1,152 @@
+// A session with a bridge over HTTP/3 datagrams.
+
+/** Numbers that `transport/callbacks.rs` reads. */
+const MISSING = 0;
+const NOT_OPENED = 1;
+const LOST = 3;
+const CLOSED = 4;
+
+/**
+ * Datagrams that the browser has taken but not sent. One more is dropped: what waits longer than
+ * these take to leave is too old for a game.
+ */
+const ROOM = 128;
+
+export class WebTransportSession {
+  /** @type {WebTransport | undefined} */
+  #transport;
+  /** @type {WritableStreamDefaultWriter | undefined} */
+  #writer;
+  /**
+   * Let go of when the session ends or is closed: whatever settles later calls nobody.
+   * @type {{ opened: () => void, received: (message: Uint8Array) => void, failed: (cause: number, code: number, detail: string) => void } | undefined}
+   */
+  #callbacks;
+  #pending = 0;
+  #closing = false;
+
+  /**
+   * @param {string} url
+   * @param {Uint8Array<ArrayBuffer>} hashes any number of SHA-256, one behind the other
+   * @param {() => void} opened
+   * @param {(message: Uint8Array) => void} received
+   * @param {(cause: number, code: number, detail: string) => void} failed
+   */
+  constructor(url, hashes, opened, received, failed) {
+    this.#callbacks = { opened, received, failed };
+    if (typeof WebTransport === 'undefined') {
+      queueMicrotask(() => this.#fail(MISSING, 0, 'it needs a recent browser and a secure context'));
+      return;
+    }
+    /** @type {WebTransportOptions} */
+    const options = { requireUnreliable: true, congestionControl: 'low-latency' };
+    if (hashes.length > 0) {
+      options.serverCertificateHashes = [];
+      for (let at = 0; at < hashes.length; at += 32) {
+        const value = hashes.subarray(at, at + 32);
+        options.serverCertificateHashes.push({ algorithm: 'sha-256', value });
+      }
+    }
+    try {
+      this.#transport = new WebTransport(url, options);
+    } catch (error) {
+      queueMicrotask(() => this.#fail(NOT_OPENED, 0, String(error)));
+      return;
+    }
+    void this.#run(this.#transport);
+  }
+
+  limit() {
+    return this.#transport?.datagrams.maxDatagramSize ?? 0;
+  }
+
+  /**
+   * @param {Uint8Array} message a view of memory that is used again
+   * @returns {boolean} whether there was room for it
+   */
+  send(message) {
+    if (!this.#writer || this.#pending >= ROOM) {
+      return false;
+    }
+    this.#pending += 1;
+    // A write that fails does so with the session, which tells why.
+    this.#writer.write(message.slice()).then(this.#written, this.#written);
+    return true;
+  }
+
+  close() {
+    this.#callbacks = undefined;
+    this.#closing = true;
+    if (this.#pending === 0) {
+      this.#end();
+    }
+  }
+
+  #written = () => {
+    this.#pending -= 1;
+    if (this.#closing && this.#pending === 0) {
+      this.#end();
+    }
+  };
+
+  #end() {
+    try {
+      this.#transport?.close();
+    } catch {
+      // It has ended already.
+    }
+    this.#transport = undefined;
+    this.#writer = undefined;
+  }
+
+  /** @param {WebTransport} transport */
+  async #run(transport) {
+    // Looked at below; until then nobody has to hear that it was rejected.
+    transport.closed.catch(() => {});
+    try {
+      await transport.ready;
+    } catch (error) {
+      this.#fail(NOT_OPENED, 0, String(error));
+      return;
+    }
+    if (this.#callbacks) {
+      this.#writer = transport.datagrams.writable.getWriter();
+      this.#callbacks.opened();
+      await this.#read(transport.datagrams.readable.getReader());
+    }
+    try {
+      const { closeCode, reason } = await transport.closed;
+      this.#fail(CLOSED, closeCode ?? 0, reason ?? '');
+    } catch (error) {
+      this.#fail(LOST, 0, String(error));
+    }
+  }
+
+  /** @param {ReadableStreamDefaultReader<Uint8Array>} reader */
+  async #read(reader) {
+    while (this.#callbacks) {
+      let result;
+      try {
+        result = await reader.read();
+      } catch {
+        return;
+      }
+      if (result.done) {
+        return;
+      }
+      this.#callbacks?.received(result.value);
+    }
+  }
+
+  /**
+   * @param {number} cause
+   * @param {number} code
+   * @param {string} detail
+   */
+  #fail(cause, code, detail) {
+    const callbacks = this.#callbacks;
+    this.#callbacks = undefined;
+    this.#writer = undefined;
+    callbacks?.failed(cause, code, detail);
+  }
+}

@@ -1,0 +1,367 @@
+import { Connection } from '../wasm/netcode_wasm.js';
+import {
+  InternalError,
+  SendError,
+  StateError,
+  transportError,
+  type BridgeError,
+  type NetcodeError,
+  type StateErrorCode,
+  type TransportError,
+} from './errors.js';
+import { CloseEvent, PayloadEvent, StateChangeEvent, type CloseReason } from './events.js';
+import { forget, load, onCrash, reportCrash } from './module.js';
+import { readRoute, type ConnectOptions, type Route } from './options.js';
+import { PayloadQueue } from './payloads.js';
+import { numberOf, stateOf, transportOf, type ClientState, type TransportName } from './states.js';
+import { readStats, type ClientStats } from './stats.js';
+
+export type { CloseReason };
+
+/** The events of a client. */
+export interface NetcodeClientEventMap {
+  payload: PayloadEvent;
+  statechange: StateChangeEvent;
+  close: CloseEvent;
+}
+
+const MAX_PAYLOAD_BYTES = 1200;
+
+/** What `take_event` gives for a transport that failed; states are below. */
+const TRANSPORT_FAILED = 100;
+
+/** The promise of `connect`, until it is settled. */
+interface Attempt {
+  resolve(): void;
+  reject(reason: unknown): void;
+}
+
+/**
+ * A connection to a netcode server, by way of a bridge.
+ *
+ * Payloads come as `payload` events and from `for await (const payload of client)`, whichever you
+ * like; each loop gets every payload that arrives from when it began.
+ */
+export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Array<ArrayBuffer>> {
+  /** `undefined` once the client has ended and what it held of the module is freed. */
+  #connection: Connection | undefined;
+  #attempt: Attempt | undefined;
+  readonly #signal: AbortSignal | undefined;
+  #state: ClientState = 'disconnected';
+  #transport: TransportName;
+  /** The transport's last failure, whatever came of it. */
+  #failure: TransportError | BridgeError | undefined;
+  #fallback: TransportError | BridgeError | null = null;
+  #stats: ClientStats;
+  #closedHere = false;
+  /** Calls of ours that the module has not returned from: it must not be called again meanwhile. */
+  #calling = false;
+  #turning = false;
+  /** What comes right after `connect` has succeeded waits until its caller can listen. */
+  #held = false;
+  readonly #queues = new Set<PayloadQueue>();
+  #untaken = 0;
+
+  /**
+   * Connects with a token of 2048 bytes, which your backend gave you over HTTPS. A token opens one
+   * session, once: to connect again, get another.
+   *
+   * Rejects with a `NetcodeError`, whose `code` says what happened, or with the signal's reason.
+   */
+  static async connect(token: Uint8Array, options: ConnectOptions): Promise<NetcodeClient> {
+    const route = readRoute(options);
+    const { signal } = options;
+    signal?.throwIfAborted();
+    await unlessAborted(load(), signal);
+    let attempt!: Attempt;
+    const connected = new Promise<void>((resolve, reject) => {
+      attempt = { resolve, reject };
+    });
+    const client = new NetcodeClient(token, route, signal, attempt);
+    await connected;
+    return client;
+  }
+
+  private constructor(
+    token: Uint8Array,
+    route: Route,
+    signal: AbortSignal | undefined,
+    attempt: Attempt,
+  ) {
+    super();
+    const { webtransport, webrtc, hashes } = route;
+    const connection = begin(() => {
+      return new Connection(token, webtransport, webrtc, hashes, () => this.#turn());
+    });
+    this.#connection = connection;
+    this.#attempt = attempt;
+    this.#signal = signal;
+    this.#transport = transportOf(connection.transport());
+    this.#stats = readStats(connection);
+    onCrash(this.#crash);
+    signal?.addEventListener('abort', this.#abort);
+    this.#turn();
+  }
+
+  /** Where the client stands. */
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** The way to the bridge that is in use. */
+  get transport(): TransportName {
+    return this.#transport;
+  }
+
+  /** Why WebTransport is not in use, if it was tried. */
+  get fallback(): TransportError | BridgeError | null {
+    return this.#fallback;
+  }
+
+  /**
+   * The longest payload that travels in one piece, bytes: 1186 over WebTransport in Chromium, 1200
+   * over WebRTC. Longer ones, up to 1200, travel in two and are lost if either is. 0 once closed.
+   */
+  get maxPayload(): number {
+    return this.#connection?.max_payload() ?? 0;
+  }
+
+  /** What the connection has counted; when it has ended, by its end. */
+  get stats(): ClientStats {
+    const stats = this.#connection ? readStats(this.#connection) : this.#stats;
+    let payloadsUntaken = this.#untaken;
+    for (const queue of this.#queues) {
+      payloadsUntaken += queue.dropped;
+    }
+    return { ...stats, payloadsUntaken: stats.payloadsUntaken + payloadsUntaken };
+  }
+
+  /**
+   * Sends a payload of 1 to 1200 bytes. It may be lost, as on any network, and comes in any order.
+   * Throws a `SendError` if there is no connection, or if the length is wrong.
+   */
+  send(payload: Uint8Array): void {
+    if (this.#state !== 'connected') {
+      throw new SendError('not-connected', 'the client is not connected');
+    }
+    const { length } = payload;
+    if (length < 1 || length > MAX_PAYLOAD_BYTES) {
+      throw new SendError('payload-length', `a payload is 1 to 1200 bytes, not ${length}`);
+    }
+    this.#call((connection) => connection.send(payload));
+  }
+
+  /** Ends the connection and tells the server. Nothing happens if it has ended. */
+  close(): void {
+    if (this.#connection && !this.#closedHere) {
+      this.#closedHere = true;
+      this.#call((connection) => connection.close());
+    }
+  }
+
+  /** Payloads that arrive from now on, at most `PAYLOADS_QUEUED` of them waiting. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array<ArrayBuffer>, undefined> {
+    const queue = new PayloadQueue((left) => {
+      this.#queues.delete(left);
+      this.#untaken += left.dropped;
+    });
+    if (this.#connection) {
+      this.#queues.add(queue);
+    } else {
+      queue.end(null);
+    }
+    return queue;
+  }
+
+  /** Calls the module. What it has to tell is taken after it has returned. */
+  #call(work: (connection: Connection) => void): void {
+    if (!this.#connection) {
+      return;
+    }
+    this.#calling = true;
+    try {
+      work(this.#connection);
+    } catch (error) {
+      throw error instanceof WebAssembly.RuntimeError ? reportCrash(error.message) : error;
+    } finally {
+      this.#calling = false;
+    }
+    this.#turn();
+  }
+
+  /** Takes what the module has to tell, until there is nothing more. */
+  #turn(): void {
+    if (this.#calling || this.#turning || this.#held) {
+      return;
+    }
+    this.#turning = true;
+    try {
+      while (this.#takePayload() || this.#takeEvent()) {
+        // A listener may have called us in between: that is taken here, too.
+      }
+    } finally {
+      this.#turning = false;
+    }
+  }
+
+  #takePayload(): boolean {
+    const payload = this.#connection?.take_payload() as Uint8Array<ArrayBuffer> | undefined;
+    if (!payload || !this.#connection) {
+      return false;
+    }
+    for (const queue of this.#queues) {
+      queue.put(payload);
+    }
+    this.dispatchEvent(new PayloadEvent(payload, this.#connection.sequence()));
+    return true;
+  }
+
+  #takeEvent(): boolean {
+    const event = this.#held ? undefined : this.#connection?.take_event();
+    if (event === undefined || !this.#connection) {
+      return false;
+    }
+    if (event === TRANSPORT_FAILED) {
+      this.#transportFailed(this.#connection);
+    } else {
+      this.#enter(this.#connection, stateOf(event));
+    }
+    return true;
+  }
+
+  #transportFailed(connection: Connection): void {
+    this.#failure = transportError(
+      transportOf(connection.failed_transport()),
+      connection.failed_cause(),
+      connection.failed_code(),
+      connection.failed_text() ?? '',
+      this.#cause(),
+    );
+    this.#transport = transportOf(connection.transport());
+    if (this.#failure.transport !== this.#transport) {
+      this.#fallback = this.#failure;
+    }
+  }
+
+  #enter(connection: Connection, state: ClientState): void {
+    this.#state = state;
+    if (numberOf(state) > 0) {
+      if (state === 'connected') {
+        this.#succeed();
+      }
+      this.dispatchEvent(new StateChangeEvent(state));
+      return;
+    }
+    if (connection.ended_by_failure() && this.#failure) {
+      this.#end(this.#failure);
+    } else if (numberOf(state) < 0) {
+      this.#end(new StateError(state as StateErrorCode, undefined, this.#cause()));
+    } else {
+      this.#end(null);
+    }
+  }
+
+  /** What went wrong before, as the cause of what goes wrong now. */
+  #cause(): ErrorOptions | undefined {
+    return this.#failure && { cause: this.#failure };
+  }
+
+  #succeed(): void {
+    this.#held = true;
+    this.#attempt?.resolve();
+    this.#attempt = undefined;
+    setTimeout(() => {
+      this.#held = false;
+      this.#turn();
+    });
+  }
+
+  /** The client has ended: frees what it holds, then tells everybody. */
+  #end(error: NetcodeError | null): void {
+    const connection = this.#connection;
+    if (!connection) {
+      return;
+    }
+    this.#stats = readStats(connection);
+    this.#leave();
+    connection.free();
+    this.#tellEnd(error);
+  }
+
+  #tellEnd(error: NetcodeError | null): void {
+    for (const queue of this.#queues) {
+      queue.end(error);
+    }
+    this.#attempt?.reject(error);
+    this.#attempt = undefined;
+    this.dispatchEvent(new StateChangeEvent(this.#state));
+    const reason = error ? 'error' : this.#closedHere ? 'client' : 'server';
+    this.dispatchEvent(new CloseEvent(reason, error));
+  }
+
+  #leave(): void {
+    this.#connection = undefined;
+    forget(this.#crash);
+    this.#signal?.removeEventListener('abort', this.#abort);
+  }
+
+  #abort = (): void => {
+    this.#attempt?.reject(this.#signal?.reason);
+    this.#attempt = undefined;
+    this.close();
+  };
+
+  /** The module has stopped: it is not called any more, not even to free anything. */
+  #crash = (error: InternalError): void => {
+    this.#state = 'disconnected';
+    this.#leave();
+    this.#tellEnd(error);
+  };
+}
+
+export interface NetcodeClient {
+  addEventListener<K extends keyof NetcodeClientEventMap>(
+    type: K,
+    listener: (this: NetcodeClient, event: NetcodeClientEventMap[K]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof NetcodeClientEventMap>(
+    type: K,
+    listener: (this: NetcodeClient, event: NetcodeClientEventMap[K]) => void,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
+
+/** Makes a connection. Anything but a fault of the module's means: that was no token. */
+function begin(make: () => Connection): Connection {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) {
+      throw reportCrash(error.message);
+    }
+    throw new StateError('invalid-connect-token', String(error));
+  }
+}
+
+/** Settles as `work` does, or rejects with the signal's reason as soon as it is aborted. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) {
+    return work;
+  }
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,20 @@
+export { NetcodeClient, type CloseReason, type NetcodeClientEventMap } from './client.js';
+export {
+  BridgeError,
+  InternalError,
+  NetcodeError,
+  OptionError,
+  SendError,
+  StateError,
+  TransportError,
+  type BridgeErrorCode,
+  type ErrorCode,
+  type StateErrorCode,
+  type TransportErrorCode,
+} from './errors.js';
+export { CloseEvent, PayloadEvent, StateChangeEvent } from './events.js';
+export { load, type ModuleSource } from './module.js';
+export type { BridgeUrls, ConnectOptions } from './options.js';
+export { PAYLOADS_QUEUED } from './payloads.js';
+export type { ClientState, TransportName } from './states.js';
+export type { ClientStats } from './stats.js';

@@ -1,0 +1,99 @@
+import { OptionError } from './errors.js';
+import type { TransportName } from './states.js';
+
+/** Base URLs of a bridge whose transports are not reached by one. */
+export interface BridgeUrls {
+  /** As in `https://bridge.example:4433`. */
+  webtransport?: string;
+  /** As in `http://127.0.0.1:8080`: where offers are posted. */
+  webrtc?: string;
+}
+
+export interface ConnectOptions {
+  /** The bridge's base URL, as in `https://bridge.example:4433`, or one for each transport. */
+  bridge: string | BridgeUrls;
+  /**
+   * The way to the bridge. `auto`, which is the default, takes WebTransport, and WebRTC where
+   * WebTransport is missing or does not open within three seconds.
+   */
+  transport?: 'auto' | TransportName;
+  /**
+   * SHA-256 of certificates that WebTransport accepts though no authority signed them, as 32 bytes
+   * or as hexadecimal digits, colons allowed: for development. Browsers ask for ECDSA and for at
+   * most 14 days of validity.
+   */
+  certificateHashes?: readonly (string | BufferSource)[];
+  /**
+   * Aborts the attempt, which then rejects with the signal's reason, or closes the connection that
+   * has come of it.
+   */
+  signal?: AbortSignal;
+}
+
+/** Options as the module takes them. */
+export interface Route {
+  readonly webtransport: string | undefined;
+  readonly webrtc: string | undefined;
+  readonly hashes: Uint8Array;
+}
+
+/** Reads options; an `OptionError` tells what is wrong with them. */
+export function readRoute(options: ConnectOptions): Route {
+  const { bridge, transport = 'auto', certificateHashes = [] } = options ?? {};
+  const urls = typeof bridge === 'string' ? { webtransport: bridge, webrtc: bridge } : bridge;
+  if (typeof urls !== 'object' || urls === null) {
+    throw new OptionError('bridge: give a URL, or an object of two');
+  }
+  if (!['auto', 'webtransport', 'webrtc'].includes(transport)) {
+    throw new OptionError(`transport: ${String(transport)} is not auto, webtransport or webrtc`);
+  }
+  const route = {
+    webtransport: transport === 'webrtc' ? undefined : readUrl(urls.webtransport),
+    webrtc: transport === 'webtransport' ? undefined : readUrl(urls.webrtc),
+    hashes: readHashes(certificateHashes),
+  };
+  if (route.webtransport === undefined && route.webrtc === undefined) {
+    throw new OptionError(`bridge: there is no URL for transport ${transport}`);
+  }
+  return route;
+}
+
+function readUrl(url: string | undefined): string | undefined {
+  if (url === undefined) {
+    return undefined;
+  }
+  try {
+    return new URL(url).href;
+  } catch (cause) {
+    throw new OptionError(`bridge: ${url} is no URL`, { cause });
+  }
+}
+
+const HASH_BYTES = 32;
+
+function readHashes(hashes: readonly (string | BufferSource)[]): Uint8Array {
+  const bytes = new Uint8Array(hashes.length * HASH_BYTES);
+  hashes.forEach((hash, index) => {
+    const value = typeof hash === 'string' ? readHex(hash) : readBytes(hash);
+    if (value?.length !== HASH_BYTES) {
+      throw new OptionError('certificateHashes: a SHA-256 is 32 bytes or 64 hexadecimal digits');
+    }
+    bytes.set(value, index * HASH_BYTES);
+  });
+  return bytes;
+}
+
+function readHex(text: string): Uint8Array | undefined {
+  const digits = text.replaceAll(':', '');
+  if (!/^([0-9a-f]{2})+$/i.test(digits)) {
+    return undefined;
+  }
+  const pairs = digits.match(/../g) ?? [];
+  return Uint8Array.from(pairs, (pair) => parseInt(pair, 16));
+}
+
+function readBytes(source: BufferSource): Uint8Array {
+  return ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source);
+}

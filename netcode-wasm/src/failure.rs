@@ -1,0 +1,133 @@
+//! Why a session with a bridge could not be had, or ended.
+
+use std::fmt;
+
+use netcode_core::bridge::CloseCode;
+
+/// A way from a browser to a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransportKind {
+    /// HTTP/3 datagrams. In pages and in workers.
+    WebTransport,
+    /// An unordered data channel without retransmission. In pages only.
+    WebRtc,
+}
+
+impl TransportKind {
+    /// A short name, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WebTransport => "webtransport",
+            Self::WebRtc => "webrtc",
+        }
+    }
+}
+
+impl fmt::Display for TransportKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What went wrong with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureCause {
+    /// This browser does not have it, or not here: WebTransport wants a secure context, WebRTC a
+    /// page and no worker. Use the other transport.
+    Missing,
+    /// No session could be opened. Browsers do not tell pages why: the bridge is down, the network
+    /// lets no UDP through, or the certificate is not the expected one.
+    NotOpened,
+    /// The bridge could not be reached over HTTP, or its answer was no answer to an offer.
+    Signalling,
+    /// An open session broke off. The netcode session went with it: connect with a new token.
+    Lost,
+    /// The bridge ended or refused the session, and said why.
+    Closed(CloseCode),
+    /// The bridge ended the session with a code that this version does not know.
+    ClosedUnknown(u32),
+}
+
+impl FailureCause {
+    /// Whether the bridge was never spoken to, so that another transport may do better.
+    pub(crate) const fn leaves_hope(self) -> bool {
+        matches!(self, Self::Missing | Self::NotOpened | Self::Signalling)
+    }
+}
+
+impl fmt::Display for FailureCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("is not available here"),
+            Self::NotOpened => f.write_str("could not be opened"),
+            Self::Signalling => f.write_str("got no answer to its offer"),
+            Self::Lost => f.write_str("was lost"),
+            Self::Closed(code) => write!(f, "was closed: {code}"),
+            Self::ClosedUnknown(number) => write!(f, "was closed with code {number}"),
+        }
+    }
+}
+
+/// A session that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportFailure {
+    /// Which way.
+    pub transport: TransportKind,
+    /// What went wrong.
+    pub cause: FailureCause,
+    /// What the browser or the bridge said about it; empty if nothing. For people, not for
+    /// programs.
+    pub detail: String,
+}
+
+impl fmt::Display for TransportFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.transport, self.cause)?;
+        if self.detail.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({})", self.detail)
+        }
+    }
+}
+
+impl std::error::Error for TransportFailure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What JavaScript calls a variant: `NotARequest` is `not-a-request`.
+    fn kebab(name: &str) -> String {
+        let mut text = String::new();
+        for letter in name.chars() {
+            if letter.is_uppercase() && !text.is_empty() {
+                text.push('-');
+            }
+            text.extend(letter.to_lowercase());
+        }
+        text
+    }
+
+    #[test]
+    fn javascript_has_a_code_for_every_reason_of_a_bridge() {
+        let errors = include_str!("../js/src/errors.ts");
+        for code in CloseCode::ALL {
+            let entry = format!("  {}: 'bridge-{}',", code.number(), kebab(code.name()));
+            assert!(errors.contains(&entry), "no {entry}");
+        }
+    }
+
+    #[test]
+    fn a_failure_says_which_way_failed_why_and_what_was_heard_of_it() {
+        let mut failure = TransportFailure {
+            transport: TransportKind::WebRtc,
+            cause: FailureCause::Closed(CloseCode::Full),
+            detail: String::new(),
+        };
+        assert_eq!(failure.to_string(), "webrtc was closed: the bridge is full");
+        failure.detail = "100 sessions".into();
+        assert!(failure.to_string().ends_with("full (100 sessions)"));
+    }
+}

@@ -1,0 +1,183 @@
+//! The session of the moment: what waits until it opens, and datagrams longer than its messages.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use netcode_core::Instant;
+use netcode_core::bridge::{Joiner, MAX_PIECE_BYTES, PieceError, Splitter};
+
+use crate::failure::TransportKind;
+use crate::transport::Transport;
+
+/// How long WebTransport may take to open before WebRTC gets its chance. A blocked port is only
+/// silent, and the token's own timeout has to leave time for both.
+const OPENING: Duration = Duration::from_secs(3);
+
+/// A session for one server.
+pub(crate) struct Link {
+    pub(crate) server: SocketAddr,
+    pub(crate) kind: TransportKind,
+    transport: Box<dyn Transport>,
+    began: Instant,
+    opened: bool,
+    /// The newest datagram that the core produced before the session opened; empty if none did.
+    /// Older ones are of no use: it repeats what it says.
+    waiting: Vec<u8>,
+    splitter: Splitter,
+    joiner: Joiner,
+}
+
+impl Link {
+    pub(crate) fn new(
+        kind: TransportKind,
+        server: SocketAddr,
+        transport: Box<dyn Transport>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            server,
+            kind,
+            transport,
+            began: now,
+            opened: false,
+            waiting: Vec::new(),
+            splitter: Splitter::new(),
+            joiner: Joiner::new(),
+        }
+    }
+
+    /// Whether it has been opening for longer than another way should have to wait.
+    pub(crate) fn is_slow(&self, now: Instant) -> bool {
+        !self.opened && now.saturating_since(self.began) >= OPENING
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.opened
+    }
+
+    /// It has opened: what waited leaves. Whether there was room for it.
+    pub(crate) fn open(&mut self) -> bool {
+        self.opened = true;
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.is_empty() || self.send(&waiting)
+    }
+
+    /// Sends a datagram, in two pieces if it is too long for one message, or keeps it until the
+    /// session opens. Whether there was room for it.
+    pub(crate) fn send(&mut self, datagram: &[u8]) -> bool {
+        if !self.opened {
+            self.waiting.clear();
+            self.waiting.extend_from_slice(datagram);
+            return true;
+        }
+        if datagram.len() <= self.transport.limit() {
+            return self.transport.send(datagram);
+        }
+        let mut out = [[0; MAX_PIECE_BYTES]; 2];
+        let pieces = self.splitter.split(datagram, &mut out);
+        pieces.is_some_and(|pieces| pieces.iter().all(|piece| self.transport.send(piece)))
+    }
+
+    pub(crate) fn join(
+        &mut self,
+        now: Instant,
+        piece: &[u8],
+    ) -> Result<Option<&mut [u8]>, PieceError> {
+        self.joiner.take_in(now, piece)
+    }
+
+    /// The longest message it carries now, bytes.
+    pub(crate) fn limit(&self) -> usize {
+        self.transport.limit()
+    }
+
+    /// Goes on as `other`, another way to the same server.
+    pub(crate) fn hand_over(self, other: &mut Self) {
+        other.waiting = self.waiting;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    type Sent = Rc<RefCell<Vec<Vec<u8>>>>;
+
+    struct Recorder {
+        limit: usize,
+        sent: Sent,
+    }
+
+    impl Transport for Recorder {
+        fn limit(&self) -> usize {
+            self.limit
+        }
+
+        fn send(&self, message: &[u8]) -> bool {
+            self.sent.borrow_mut().push(message.to_vec());
+            true
+        }
+    }
+
+    fn link(limit: usize) -> (Link, Sent) {
+        let sent = Sent::default();
+        let transport = Box::new(Recorder {
+            limit,
+            sent: Rc::clone(&sent),
+        });
+        let server = "192.0.2.1:40000".parse().unwrap();
+        let now = Instant::ZERO;
+        let link = Link::new(TransportKind::WebTransport, server, transport, now);
+        (link, sent)
+    }
+
+    #[test]
+    fn only_the_newest_datagram_waits_for_the_session_to_open() {
+        let (mut link, sent) = link(1211);
+        link.send(&[0, 1]);
+        link.send(&[0, 2, 2]);
+        assert!(sent.borrow().is_empty());
+        assert!(link.open());
+        link.send(&[0, 3]);
+        assert_eq!(*sent.borrow(), [vec![0, 2, 2], vec![0, 3]]);
+    }
+
+    #[test]
+    fn what_waits_is_handed_over_to_the_other_way() {
+        let (mut failed, unsent) = link(1211);
+        failed.send(&[0, 1]);
+        let (mut other, sent) = link(1225);
+        failed.hand_over(&mut other);
+        other.open();
+        assert!(unsent.borrow().is_empty());
+        assert_eq!(*sent.borrow(), [vec![0, 1]]);
+    }
+
+    #[test]
+    fn a_datagram_over_the_limit_travels_in_two_pieces_and_comes_out_whole() {
+        let (mut link, sent) = link(1211);
+        link.open();
+        let whole = vec![0x15; 1211];
+        let long = vec![0x15; 1212];
+        link.send(&whole);
+        link.send(&long);
+        let sent = sent.take();
+        assert_eq!(sent.first(), Some(&whole));
+        assert_eq!(sent.len(), 3);
+        assert_eq!(link.join(Instant::ZERO, &sent[1]), Ok(None));
+        let joined = link.join(Instant::ZERO, &sent[2]).unwrap();
+        assert_eq!(joined.map(|it| it.to_vec()), Some(long));
+    }
+
+    #[test]
+    fn a_session_that_has_not_opened_for_three_seconds_is_slow() {
+        let (mut link, _) = link(1211);
+        assert!(!link.is_slow(Instant::from_millis(2_999)));
+        assert!(link.is_slow(Instant::from_millis(3_000)));
+        link.open();
+        assert!(!link.is_slow(Instant::from_millis(9_000)));
+    }
+}

@@ -1,0 +1,243 @@
+//! What is the same in a page and in a worker, and what both tests stand on.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use js_sys::{Function, Promise, Reflect};
+use netcode_wasm::core::client::{ClientState, ConnectError as TokenRefused};
+use netcode_wasm::core::crypto::{Key, SessionKeys};
+use netcode_wasm::core::standard::CONNECT_TOKEN_BYTES;
+use netcode_wasm::core::token::{TokenError, TokenSpec, mint_with};
+use netcode_wasm::core::{ClientId, ProtocolId, SendError, Timeout, TokenNonce, UnixTime, UserData};
+use netcode_wasm::javascript::Connection;
+use netcode_wasm::{
+    Client, ConnectError, Event, FailureCause, Options, TransportFailure, TransportKind,
+};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+/// Nobody listens here, and browsers refuse to ask.
+pub const NO_BRIDGE: &str = "https://127.0.0.1:1";
+
+/// Waits in the place of `Options::notify`.
+#[derive(Clone, Default)]
+struct Bell {
+    waiter: Rc<RefCell<Option<Function>>>,
+}
+
+impl Bell {
+    fn function(&self) -> Function {
+        let waiter = Rc::clone(&self.waiter);
+        let ring = Closure::<dyn FnMut()>::new(move || {
+            if let Some(resolve) = waiter.take() {
+                resolve.call0(&JsValue::UNDEFINED).unwrap();
+            }
+        });
+        ring.into_js_value().unchecked_into()
+    }
+
+    async fn rung(&self) {
+        let promise = Promise::new(&mut |resolve: Function, _: Function| {
+            self.waiter.replace(Some(resolve));
+        });
+        JsFuture::from(promise).await.unwrap();
+    }
+}
+
+/// A client whose events can be awaited.
+pub struct Watched {
+    pub client: Client,
+    bell: Bell,
+}
+
+impl Watched {
+    pub fn connect(servers: &[&str], mut options: Options) -> Self {
+        let bell = Bell::default();
+        options.notify = Some(bell.function());
+        let client = Client::connect(&token(servers), &options).unwrap();
+        Self { client, bell }
+    }
+
+    pub async fn event(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.client.poll_event() {
+                return event;
+            }
+            self.bell.rung().await;
+        }
+    }
+
+    pub async fn failure(&mut self) -> TransportFailure {
+        loop {
+            if let Event::TransportFailed(failure) = self.event().await {
+                return failure;
+            }
+        }
+    }
+
+    pub async fn end(&mut self) -> ClientState {
+        loop {
+            match self.event().await {
+                Event::StateChanged(state) if state.code() <= 0 => return state,
+                _ => {}
+            }
+        }
+    }
+}
+
+pub fn token(servers: &[&str]) -> [u8; CONNECT_TOKEN_BYTES] {
+    let addresses: Vec<SocketAddr> = servers.iter().map(|it| it.parse().unwrap()).collect();
+    let spec = TokenSpec {
+        protocol_id: ProtocolId(1),
+        client_id: ClientId(7),
+        created: UnixTime::from_secs(1_800_000_000),
+        expires: UnixTime::from_secs(1_800_000_030),
+        timeout: Timeout::from_secs(15),
+        public_addresses: &addresses,
+        internal_addresses: &[],
+        user_data: &UserData::ZERO,
+    };
+    let keys = SessionKeys {
+        client_to_server: Key::from_bytes([1; 32]),
+        server_to_client: Key::from_bytes([2; 32]),
+    };
+    let mut token = [0; CONNECT_TOKEN_BYTES];
+    let key = Key::from_bytes([3; 32]);
+    mint_with(&spec, &key, &keys, TokenNonce([4; 24]), &mut token).unwrap();
+    token
+}
+
+pub fn webtransport() -> Options {
+    Options::new(NO_BRIDGE).only(TransportKind::WebTransport)
+}
+
+/// Takes something away from the global scope; gives it back when dropped.
+pub struct Without {
+    name: &'static str,
+    value: JsValue,
+}
+
+impl Without {
+    pub fn global(name: &'static str) -> Self {
+        let value = Reflect::get(&js_sys::global(), &name.into()).unwrap();
+        Reflect::set(&js_sys::global(), &name.into(), &JsValue::UNDEFINED).unwrap();
+        Self { name, value }
+    }
+}
+
+impl Drop for Without {
+    fn drop(&mut self) {
+        Reflect::set(&js_sys::global(), &self.name.into(), &self.value).unwrap();
+    }
+}
+
+#[wasm_bindgen_test]
+fn bytes_that_are_no_token_are_refused_with_the_reason() {
+    let refused = Client::connect(&[0; 7], &webtransport()).err();
+    let reason = TokenRefused::Token(TokenError::Length { len: 7 });
+    assert_eq!(refused, Some(ConnectError::Token(reason)));
+    let refused = Client::connect(&[0; CONNECT_TOKEN_BYTES], &webtransport()).err();
+    let reason = TokenRefused::Token(TokenError::Version);
+    assert_eq!(refused, Some(ConnectError::Token(reason)));
+}
+
+#[wasm_bindgen_test]
+fn options_without_a_bridge_are_refused() {
+    let token = token(&["192.0.2.1:40000"]);
+    let refused = Client::connect(&token, &Options::default()).err();
+    assert_eq!(refused, Some(ConnectError::NoTransport));
+}
+
+#[wasm_bindgen_test]
+fn nothing_can_be_sent_before_the_connection_stands() {
+    let token = token(&["192.0.2.1:40000"]);
+    let mut client = Client::connect(&token, &webtransport()).unwrap();
+    assert_eq!(client.state(), ClientState::SendingConnectionRequest);
+    assert_eq!(client.send(&[1]), Err(SendError::NotConnected));
+    assert_eq!(client.max_payload(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn a_bridge_that_cannot_be_reached_ends_the_attempt_at_once() {
+    let mut watched = Watched::connect(&["192.0.2.1:40000"], webtransport());
+    let failure = watched.failure().await;
+    assert_eq!(failure.transport, TransportKind::WebTransport);
+    assert_eq!(failure.cause, FailureCause::NotOpened);
+    assert!(!failure.detail.is_empty());
+    let end = watched.end().await;
+    assert_eq!(end, ClientState::ConnectionRequestTimedOut);
+    assert_eq!(watched.client.failure(), Some(failure));
+}
+
+#[wasm_bindgen_test]
+async fn each_of_a_token_s_servers_is_asked_for() {
+    let servers = ["192.0.2.1:40000", "[2001:db8::1]:40000"];
+    let mut watched = Watched::connect(&servers, webtransport());
+    watched.failure().await;
+    let tried = watched.client.server_address();
+    assert_eq!(tried, servers[1].parse().ok());
+    assert_eq!(watched.client.failure(), None);
+    watched.failure().await;
+    watched.end().await;
+    assert_eq!(watched.client.server_address(), None);
+}
+
+#[wasm_bindgen_test]
+async fn without_webtransport_the_browser_is_said_to_lack_it() {
+    let missing = Without::global("WebTransport");
+    let mut watched = Watched::connect(&["192.0.2.1:40000"], webtransport());
+    drop(missing);
+    assert_eq!(watched.failure().await.cause, FailureCause::Missing);
+}
+
+#[wasm_bindgen_test]
+async fn closing_while_opening_ends_in_silence() {
+    let mut watched = Watched::connect(&["192.0.2.1:40000"], webtransport());
+    watched.client.disconnect();
+    assert_eq!(watched.end().await, ClientState::Disconnected);
+    // The session's own end comes later, when nobody is left to hear of it.
+    let mut other = Watched::connect(&["192.0.2.1:40000"], webtransport());
+    other.failure().await;
+    assert_eq!(watched.client.poll_event(), None);
+    assert_eq!(watched.client.failure(), None);
+}
+
+#[wasm_bindgen_test]
+async fn a_client_may_be_dropped_when_it_is_notified() {
+    let slot: Rc<RefCell<Option<Client>>> = Rc::default();
+    let bell = Bell::default();
+    let (inner, ring) = (Rc::clone(&slot), bell.function());
+    let notify = Closure::<dyn FnMut()>::new(move || {
+        let client = inner.take();
+        if client.is_some_and(|client| client.failure().is_some()) {
+            ring.call0(&JsValue::UNDEFINED).unwrap();
+        }
+    });
+    let options = Options {
+        notify: Some(notify.as_ref().unchecked_ref::<Function>().clone()),
+        ..webtransport()
+    };
+    let client = Client::connect(&token(&["192.0.2.1:40000"]), &options).unwrap();
+    slot.replace(Some(client));
+    bell.rung().await;
+    assert!(slot.borrow().is_none());
+}
+
+#[wasm_bindgen_test]
+async fn javascript_gets_the_states_numbers_and_the_failure() {
+    let token = token(&["192.0.2.1:40000"]);
+    let bell = Bell::default();
+    let url = Some(NO_BRIDGE.to_owned());
+    let mut connection = Connection::new(&token, url, None, &[], bell.function()).unwrap();
+    assert_eq!(connection.take_event(), Some(1));
+    bell.rung().await;
+    assert_eq!(connection.take_event(), Some(100));
+    assert_eq!(connection.failed_transport(), Some(0));
+    assert_eq!(connection.failed_cause(), Some(1));
+    assert_eq!(connection.failed_code(), None);
+    assert_eq!(connection.take_event(), Some(-2));
+    assert!(connection.ended_by_failure());
+    assert_eq!(connection.stats().len(), 11);
+}

@@ -1,0 +1,58 @@
+//! A page in a browser, the package, a bridge and a server, driven by Node's test runner.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::{folder, package, package_folder, tools};
+use crate::process;
+use crate::steps::Tests;
+use crate::workspace::{cargo, target_dir};
+
+pub(super) fn run() -> Result<Tests> {
+    package::build()?;
+    process::run(cargo("build").args(["--quiet", "-p", "netcode-std", "--all-features"]))?;
+    process::run(cargo("build").args(["--quiet", "-p", "official-server"]))?;
+    let mut node = Command::new("node");
+    node.current_dir(folder().join("e2e"));
+    node.args(["--test", "--test-reporter=tap", "--test-concurrency=1"]);
+    node.envs(tools::browser_variables());
+    node.env("NETCODE_PACKAGE", package_folder());
+    node.env("NETCODE_BINARIES", target_dir().join("debug"));
+    let mut tests = Tests::default();
+    let good = process::listen(&mut node, |line| count(line, &mut tests))?;
+    if !good && tests.failed == 0 {
+        tests.failed = 1;
+    }
+    (tests != Tests::default())
+        .then_some(tests)
+        .context("no test was run")
+}
+
+/// Reads the last lines of the report: `# pass 12`, `# fail 0`.
+fn count(line: &str, tests: &mut Tests) {
+    let number = |text: &str| text.trim().parse().unwrap_or(0);
+    if let Some(passed) = line.strip_prefix("# pass ") {
+        tests.passed = number(passed);
+    } else if let Some(failed) = line.strip_prefix("# fail ") {
+        tests.failed = number(failed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_is_counted_and_other_lines_are_not() {
+        let mut tests = Tests::default();
+        for line in ["# tests 5", "ok 1 - connects", "# pass 4", "# fail 1"] {
+            count(line, &mut tests);
+        }
+        let expected = Tests {
+            passed: 4,
+            failed: 1,
+        };
+        assert_eq!(tests, expected);
+    }
+}

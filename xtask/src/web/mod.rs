@@ -1,0 +1,49 @@
+//! The browser's client: built, packed, and run in a browser.
+//!
+//! | file | what lives there |
+//! | --- | --- |
+//! | `tools` | the programs it takes, found or installed |
+//! | `module` | the wasm module and its bindings |
+//! | `package` | the npm package |
+//! | `wasm_tests` | the crate's own tests, in a page and in a worker |
+//! | `end_to_end` | a page, a bridge and a server |
+
+mod end_to_end;
+mod module;
+mod package;
+mod tools;
+mod wasm_tests;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::steps::{Outcome, Tests};
+use crate::workspace::{root, target_dir};
+
+pub(crate) use package::package;
+
+/// The target of browsers.
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The crate's folder; its npm tools and its package's sources are below.
+fn folder() -> PathBuf {
+    root().join("netcode-wasm")
+}
+
+/// Where the package is put together.
+fn package_folder() -> PathBuf {
+    target_dir().join("web").join("package")
+}
+
+/// Everything that takes a browser.
+pub(crate) fn run() -> Result<Outcome> {
+    tools::ensure_browser()?;
+    let mut tests = Tests::default();
+    for run in [wasm_tests::run, end_to_end::run] {
+        let more = run()?;
+        tests.passed = tests.passed.saturating_add(more.passed);
+        tests.failed = tests.failed.saturating_add(more.failed);
+    }
+    Ok(Outcome::Tests(tests))
+}

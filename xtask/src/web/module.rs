@@ -1,0 +1,57 @@
+//! The wasm module and its bindings.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::{TARGET, folder, tools};
+use crate::process::run;
+use crate::toolchain::Cross;
+
+/// A compiler for browsers.
+pub(super) fn compiler() -> Result<Cross> {
+    Cross::find(&[TARGET], "std,panic_abort")
+}
+
+/// Where the bindings lie: beside the TypeScript that imports them. Ignored by git.
+pub(super) fn bindings() -> PathBuf {
+    folder().join("js/wasm")
+}
+
+/// Builds the module, makes its bindings, and shrinks it.
+pub(super) fn build() -> Result<()> {
+    let cross = compiler()?;
+    let mut build = cross.cargo("build")?;
+    build.args(["--quiet", "--profile", "web", "-p", "netcode-wasm"]);
+    build.env("RUSTFLAGS", without_local_paths()?);
+    run(build.args(["--features", "javascript"]))?;
+
+    let built = cross.output(TARGET, "web").join("netcode_wasm.wasm");
+    if bindings().exists() {
+        std::fs::remove_dir_all(bindings())?;
+    }
+    let mut bind = Command::new(tools::bindgen("wasm-bindgen")?);
+    bind.args(["--target", "web", "--out-name", "netcode_wasm"]);
+    bind.args(["--remove-name-section", "--remove-producers-section"]);
+    run(bind.arg("--out-dir").arg(bindings()).arg(built))?;
+
+    let module = bindings().join("netcode_wasm_bg.wasm");
+    let mut shrink = tools::npm("wasm-opt")?;
+    shrink.args(["--flatten", "--rereloop", "-Oz", "-Oz"]);
+    run(shrink.arg(&module).arg("-o").arg(&module))
+}
+
+/// Flags that keep this machine's folders out of the module: nobody else has them, and they are
+/// long.
+fn without_local_paths() -> Result<String> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let sources = home.context("no home folder")?.join("registry/src");
+    let mut flags = String::from("--remap-path-prefix=/usr/lib/rustlib/src/rust=/rustc");
+    for registry in std::fs::read_dir(sources).into_iter().flatten() {
+        let registry = registry?.path();
+        flags.push_str(&format!(" --remap-path-prefix={}/=", registry.display()));
+    }
+    Ok(flags)
+}

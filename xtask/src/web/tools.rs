@@ -1,0 +1,106 @@
+//! The programs that building and testing for browsers takes, found or installed.
+//!
+//! Versions are pinned where they are needed anyway: the bindings' generator has that of the
+//! library in `Cargo.lock`, and what npm brings is in `netcode-wasm/package-lock.json`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::folder;
+use crate::process::{self, run};
+use crate::toolchain::install;
+use crate::workspace::{cargo, root, target_dir};
+
+const CHROMIUM: &str = "/usr/bin/chromium";
+const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
+
+/// A command of `wasm-bindgen-cli`, of exactly the library's version: the two speak a language of
+/// their own, which changes with every release.
+pub(super) fn bindgen(program: &str) -> Result<PathBuf> {
+    let version = locked_version("wasm-bindgen")?;
+    let tools = target_dir().join("tools");
+    let built = tools.join("bin").join(program);
+    for candidate in [PathBuf::from(program), built.clone()] {
+        let said = process::capture(Command::new(&candidate).arg("--version"));
+        if said.is_ok_and(|said| said.trim().rsplit(' ').next() == Some(&version)) {
+            return Ok(candidate);
+        }
+    }
+    // Built for its user's patience, not for speed: it has one small module to read.
+    let mut install = cargo("install");
+    install
+        .args(["--debug", "--force", "--version", &version, "--root"])
+        .arg(&tools)
+        .arg("wasm-bindgen-cli");
+    run(&mut install)?;
+    Ok(built)
+}
+
+/// Reads the version that `Cargo.lock` has of a package of which there is one.
+fn locked_version(package: &str) -> Result<String> {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock"))?;
+    let (_, rest) = lock
+        .split_once(&format!("name = \"{package}\"\nversion = \""))
+        .with_context(|| format!("no {package} in Cargo.lock"))?;
+    let version = rest.split('"').next();
+    Ok(version.context("Cargo.lock ends early")?.to_owned())
+}
+
+/// A command that npm installed, with everything that the lock file asks for.
+///
+/// It is installed beside the sources, and not in the target folder, because that is where
+/// scripts and editors look for what they import.
+pub(super) fn npm(program: &str) -> Result<Command> {
+    ensure_npm_packages()?;
+    let mut command = Command::new(folder().join("node_modules/.bin").join(program));
+    command.current_dir(folder());
+    Ok(command)
+}
+
+pub(super) fn ensure_npm_packages() -> Result<()> {
+    let lock = std::fs::read(folder().join("package-lock.json"))?;
+    let stamp = folder().join("node_modules/.installed-lock.json");
+    if std::fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    ensure_node()?;
+    let mut install = Command::new("npm");
+    install.current_dir(folder());
+    run(install.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
+    std::fs::write(stamp, lock)?;
+    Ok(())
+}
+
+fn ensure_node() -> Result<()> {
+    let present = || process::succeeds(Command::new("npm").arg("--version"));
+    if !present() && Path::new("/usr/bin/apt-get").exists() {
+        install(&["nodejs", "npm"])?;
+    }
+    if !present() {
+        bail!("npm is missing: install Node.js 20 or later");
+    }
+    Ok(())
+}
+
+/// Installs Debian's Chromium where there is none.
+pub(super) fn ensure_browser() -> Result<()> {
+    let present = || Path::new(CHROMIUM).exists() && Path::new(CHROMEDRIVER).exists();
+    if !present() && Path::new("/usr/bin/apt-get").exists() {
+        install(&["chromium", "chromium-driver"])?;
+    }
+    if !present() {
+        bail!("no {CHROMIUM} and {CHROMEDRIVER}: on Debian, apt-get install chromium chromium-driver");
+    }
+    Ok(())
+}
+
+/// What tells tests where the browser is.
+pub(super) fn browser_variables() -> [(&'static str, OsString); 2] {
+    [
+        ("CHROMEDRIVER", CHROMEDRIVER.into()),
+        ("CHROMIUM", CHROMIUM.into()),
+    ]
+}

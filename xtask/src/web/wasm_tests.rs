@@ -1,0 +1,24 @@
+//! The crate's own tests, in a page and in a worker of a headless browser.
+
+use anyhow::{Result, bail};
+
+use super::{TARGET, module, tools};
+use crate::checks;
+use crate::steps::{Outcome, Tests};
+
+pub(super) fn run() -> Result<Tests> {
+    let mut test = module::compiler()?.cargo("test")?;
+    test.args(["-p", "netcode-wasm", "--features", "javascript", "--tests"]);
+    test.env(
+        format!(
+            "CARGO_TARGET_{}_RUNNER",
+            TARGET.to_uppercase().replace('-', "_")
+        ),
+        tools::bindgen("wasm-bindgen-test-runner")?,
+    );
+    test.envs(tools::browser_variables());
+    match checks::test(&mut test)? {
+        Outcome::Tests(tests) => Ok(tests),
+        _ => bail!("no test was counted"),
+    }
+}
