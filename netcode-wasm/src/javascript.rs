@@ -137,9 +137,7 @@ impl Connection {
     /// # Errors
     /// A text that says why not.
     pub fn send(&mut self, payload: &[u8]) -> Result<(), String> {
-        self.client
-            .send(payload)
-            .map_err(|error| error.to_string())
+        self.client.send(payload).map_err(|error| error.to_string())
     }
 
     /// Ends the connection.
@@ -180,14 +178,20 @@ impl Connection {
 
     /// Datagrams dropped, in the order of [`drop_name`].
     pub fn dropped(&self) -> Vec<u32> {
-        self.client.dropped().iter().map(|(_, count)| count).collect()
+        self.client
+            .dropped()
+            .iter()
+            .map(|(_, count)| count)
+            .collect()
     }
 }
 
 /// The name of a reason to drop a datagram.
 #[wasm_bindgen]
 pub fn drop_name(index: usize) -> Option<String> {
-    Dropped::ALL.get(index).map(|reason| reason.name().to_owned())
+    Dropped::ALL
+        .get(index)
+        .map(|reason| reason.name().to_owned())
 }
 
 fn transport_number(kind: TransportKind) -> u32 {

@@ -18,9 +18,9 @@ export interface ConnectOptions {
    */
   transport?: 'auto' | TransportName;
   /**
-   * SHA-256 of certificates that WebTransport accepts though no authority signed them, as 32 bytes
-   * or as hexadecimal digits, colons allowed: for development. Browsers ask for ECDSA and for at
-   * most 14 days of validity.
+   * SHA-256 of certificates that WebTransport accepts though no authority signed them: 32 bytes,
+   * or text in base64, as `netcode bridge` prints it, or in hexadecimal digits, colons allowed. For
+   * development: browsers ask for ECDSA and for at most 14 days of validity.
    */
   certificateHashes?: readonly (string | BufferSource)[];
   /**
@@ -74,22 +74,26 @@ const HASH_BYTES = 32;
 function readHashes(hashes: readonly (string | BufferSource)[]): Uint8Array {
   const bytes = new Uint8Array(hashes.length * HASH_BYTES);
   hashes.forEach((hash, index) => {
-    const value = typeof hash === 'string' ? readHex(hash) : readBytes(hash);
+    const value = typeof hash === 'string' ? readText(hash) : readBytes(hash);
     if (value?.length !== HASH_BYTES) {
-      throw new OptionError('certificateHashes: a SHA-256 is 32 bytes or 64 hexadecimal digits');
+      throw new OptionError('certificateHashes: a SHA-256 is 32 bytes, 44 letters or 64 digits');
     }
     bytes.set(value, index * HASH_BYTES);
   });
   return bytes;
 }
 
-function readHex(text: string): Uint8Array | undefined {
+function readText(text: string): Uint8Array | undefined {
   const digits = text.replaceAll(':', '');
-  if (!/^([0-9a-f]{2})+$/i.test(digits)) {
+  if (/^[0-9a-f]{64}$/i.test(digits)) {
+    const pairs = digits.match(/../g) ?? [];
+    return Uint8Array.from(pairs, (pair) => parseInt(pair, 16));
+  }
+  try {
+    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  } catch {
     return undefined;
   }
-  const pairs = digits.match(/../g) ?? [];
-  return Uint8Array.from(pairs, (pair) => parseInt(pair, 16));
 }
 
 function readBytes(source: BufferSource): Uint8Array {

@@ -94,7 +94,10 @@ mod tests {
         for server in ["192.0.2.1:40000", "[::1]:1", "[2001:db8:0:1::]:65535"] {
             let server: SocketAddr = server.parse().unwrap();
             let url = session_url("", server);
-            assert_eq!(url.strip_prefix(PATH_PREFIX).map(str::parse), Some(Ok(server)));
+            assert_eq!(
+                url.strip_prefix(PATH_PREFIX).map(str::parse),
+                Some(Ok(server))
+            );
         }
     }
 }

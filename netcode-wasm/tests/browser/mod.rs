@@ -9,7 +9,9 @@ use netcode_wasm::core::client::{ClientState, ConnectError as TokenRefused};
 use netcode_wasm::core::crypto::{Key, SessionKeys};
 use netcode_wasm::core::standard::CONNECT_TOKEN_BYTES;
 use netcode_wasm::core::token::{TokenError, TokenSpec, mint_with};
-use netcode_wasm::core::{ClientId, ProtocolId, SendError, Timeout, TokenNonce, UnixTime, UserData};
+use netcode_wasm::core::{
+    ClientId, ProtocolId, SendError, Timeout, TokenNonce, UnixTime, UserData,
+};
 use netcode_wasm::javascript::Connection;
 use netcode_wasm::{
     Client, ConnectError, Event, FailureCause, Options, TransportFailure, TransportKind,

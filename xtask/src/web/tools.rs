@@ -92,7 +92,9 @@ pub(super) fn ensure_browser() -> Result<()> {
         install(&["chromium", "chromium-driver"])?;
     }
     if !present() {
-        bail!("no {CHROMIUM} and {CHROMEDRIVER}: on Debian, apt-get install chromium chromium-driver");
+        bail!(
+            "no {CHROMIUM} and {CHROMEDRIVER}: on Debian, apt-get install chromium chromium-driver"
+        );
     }
     Ok(())
 }

@@ -1,0 +1,131 @@
+// The `netcode` command and other programs: started, listened to, ended.
+
+import { spawn, execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+const BINARIES = process.env.NETCODE_BINARIES;
+const PROTOCOL_ID = '42';
+
+/** A program that prints one JSON object on each line. */
+export class Program {
+  #process;
+  #lines;
+  #ended;
+
+  constructor(name, words) {
+    this.#process = spawn(join(BINARIES, name), words, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+    this.#ended = new Promise((resolve) => this.#process.once('exit', resolve));
+  }
+
+  /** The next object whose `event` is this. */
+  async event(name) {
+    for (;;) {
+      const { value, done } = await this.#lines.next();
+      if (done) {
+        throw new Error(`the program ended before it said ${name}`);
+      }
+      const object = JSON.parse(value);
+      if (object.event === name) {
+        return object;
+      }
+    }
+  }
+
+  write(line) {
+    this.#process.stdin.write(`${line}\n`);
+  }
+
+  /** Sends a signal; waits for the end. */
+  async end(signal = 'SIGTERM') {
+    this.#process.kill(signal);
+    await this.#ended;
+  }
+}
+
+/** A folder with a private key, and the programs that share it. */
+export class World {
+  #folder;
+  #programs = [];
+  #nextId = 1;
+
+  static async create() {
+    const world = new World();
+    world.#folder = await mkdtemp(join(tmpdir(), 'netcode-wasm-'));
+    await world.#run(['keygen', '--out', world.#path('game.key')]);
+    return world;
+  }
+
+  get keyFile() {
+    return this.#path('game.key');
+  }
+
+  #path(name) {
+    return join(this.#folder, name);
+  }
+
+  async #run(words) {
+    await promisify(execFile)(join(BINARIES, 'netcode'), words);
+  }
+
+  start(name, words) {
+    const program = new Program(name, words);
+    this.#programs.push(program);
+    return program;
+  }
+
+  /** A server; `address` is where it listens. */
+  async server(...words) {
+    const common = ['--key', this.keyFile, '--protocol-id', PROTOCOL_ID, '--json'];
+    const server = this.start('netcode', ['server', ...common, '--bind', '127.0.0.1:0', ...words]);
+    server.address = (await server.event('listening')).addresses[0];
+    return server;
+  }
+
+  /** A bridge to these servers; `options` are what a page needs to reach it. */
+  async bridge(servers, ...words) {
+    const allow = servers.flatMap((server) => ['--allow', server.address ?? server]);
+    const listen = ['--rtc-listen', '127.0.0.1:0', '--plain-http'];
+    if (!words.includes('--listen')) {
+      listen.push('--listen', '127.0.0.1:0');
+    }
+    const limits = ['--max-sessions-per-address', '1000', '--datagrams-per-second', '100000'];
+    const bytes = ['--bytes-per-second', '100000000', '--drain', '0'];
+    const all = ['bridge', ...allow, ...listen, ...limits, ...bytes, '--json', ...words];
+    const bridge = this.start('netcode', all);
+    const told = await bridge.event('bridge_listening');
+    bridge.listening = told;
+    bridge.options = (transport) => ({
+      bridge: { webtransport: `https://${told.webtransport[0]}`, webrtc: `http://${told.http[0]}` },
+      certificateHashes: [told.certificate_hash],
+      transport,
+    });
+    return bridge;
+  }
+
+  /** A token for a client of its own, as base64 text. */
+  async token(servers, ...words) {
+    return (await readFile(await this.tokenFile(servers, ...words))).toString('base64');
+  }
+
+  /** The same as a file of its own. */
+  async tokenFile(servers, ...words) {
+    const id = String(this.#nextId);
+    this.#nextId += 1;
+    const out = this.#path(`${id}.token`);
+    const named = servers.flatMap((server) => ['--server', server.address ?? server]);
+    const common = ['--key', this.keyFile, '--protocol-id', PROTOCOL_ID, '--client-id', id];
+    await this.#run(['token', 'mint', ...common, ...named, '--out', out, ...words]);
+    return out;
+  }
+
+  /** Ends everything. */
+  async end() {
+    await Promise.all(this.#programs.map((program) => program.end('SIGKILL')));
+    await rm(this.#folder, { recursive: true });
+  }
+}

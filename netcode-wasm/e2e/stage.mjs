@@ -1,0 +1,30 @@
+// What every file of tests needs: a world of programs, a site, a browser.
+
+import { after, before } from 'node:test';
+
+import { World } from './commands.mjs';
+import { launch, openTab, Site } from './site.mjs';
+
+export const TRANSPORTS = ['webtransport', 'webrtc'];
+
+/** Sets a stage up before a file's tests, `more` of it at last, and takes it down after them. */
+export function setStage(more = () => {}) {
+  const stage = {};
+  before(async () => {
+    const [world, site, browser] = await Promise.all([World.create(), Site.open(), launch()]);
+    Object.assign(stage, { world, site, browser });
+    stage.page = await openTab(browser, site);
+    await more(stage);
+  });
+  after(async () => {
+    await stage.browser?.close();
+    stage.site?.close();
+    await stage.world?.end();
+  });
+  return stage;
+}
+
+/** Calls a method of a page's players. */
+export function call(page, name, ...args) {
+  return page.evaluate(([name, args]) => players[name](...args), [name, args]);
+}
