@@ -13,23 +13,38 @@ const PROTOCOL_ID = '42';
 /** A program that prints one JSON object on each line. */
 export class Program {
   #process;
-  #lines;
+  #objects = [];
+  #said = () => {};
   #ended;
 
   constructor(name, words) {
     this.#process = spawn(join(BINARIES, name), words, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+    // Read whether anybody asks or not: a program whose pipe is full stands still.
+    createInterface({ input: this.#process.stdout })
+      .on('line', (line) => {
+        this.#objects.push(JSON.parse(line));
+        this.#said();
+      })
+      .on('close', () => {
+        this.#objects.push(undefined);
+        this.#said();
+      });
     this.#ended = new Promise((resolve) => this.#process.once('exit', resolve));
   }
 
   /** The next object whose `event` is this. */
   async event(name) {
     for (;;) {
-      const { value, done } = await this.#lines.next();
-      if (done) {
+      while (this.#objects.length === 0) {
+        await new Promise((resolve) => {
+          this.#said = resolve;
+        });
+      }
+      const object = this.#objects[0];
+      if (object === undefined) {
         throw new Error(`the program ended before it said ${name}`);
       }
-      const object = JSON.parse(value);
+      this.#objects.shift();
       if (object.event === name) {
         return object;
       }

@@ -48,21 +48,25 @@ async function serve(folder, request, response) {
   }
 }
 
+export const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+export const ARGUMENTS = [
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  // Machines of tests may have no interface but loopback.
+  '--allow-loopback-in-peer-connection',
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+];
+
 export function launch() {
   return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: EXECUTABLE,
     headless: true,
     chromiumSandbox: false,
-    args: [
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      // Machines of tests may have no interface but loopback.
-      '--allow-loopback-in-peer-connection',
-      '--disable-features=WebRtcHideLocalIpsWithMdns',
-    ],
+    args: ARGUMENTS,
   });
 }
 
@@ -70,10 +74,21 @@ export function launch() {
 export async function openTab(browser, site) {
   const context = await browser.newContext();
   const page = await context.newPage();
+  await page.addInitScript(keepModule);
   page.said = [];
   page.on('console', (message) => page.said.push(message.text()));
   page.on('pageerror', (error) => page.said.push(String(error)));
   await page.goto(site.origin);
   await page.waitForFunction(() => document.title === 'ready');
   return page;
+}
+
+/** Keeps what the module exports where tests can look at it. */
+function keepModule() {
+  const { instantiateStreaming } = WebAssembly;
+  WebAssembly.instantiateStreaming = async (...args) => {
+    const result = await instantiateStreaming(...args);
+    globalThis.netcodeModule = result.instance.exports;
+    return result;
+  };
 }

@@ -21,7 +21,7 @@ use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 /// Nobody listens here, and browsers refuse to ask.
-pub const NO_BRIDGE: &str = "https://127.0.0.1:1";
+pub(crate) const NO_BRIDGE: &str = "https://127.0.0.1:1";
 
 /// Waits in the place of `Options::notify`.
 #[derive(Clone, Default)]
@@ -49,20 +49,20 @@ impl Bell {
 }
 
 /// A client whose events can be awaited.
-pub struct Watched {
-    pub client: Client,
+pub(crate) struct Watched {
+    pub(crate) client: Client,
     bell: Bell,
 }
 
 impl Watched {
-    pub fn connect(servers: &[&str], mut options: Options) -> Self {
+    pub(crate) fn connect(servers: &[&str], mut options: Options) -> Self {
         let bell = Bell::default();
         options.notify = Some(bell.function());
         let client = Client::connect(&token(servers), &options).unwrap();
         Self { client, bell }
     }
 
-    pub async fn event(&mut self) -> Event {
+    pub(crate) async fn event(&mut self) -> Event {
         loop {
             if let Some(event) = self.client.poll_event() {
                 return event;
@@ -71,7 +71,7 @@ impl Watched {
         }
     }
 
-    pub async fn failure(&mut self) -> TransportFailure {
+    pub(crate) async fn failure(&mut self) -> TransportFailure {
         loop {
             if let Event::TransportFailed(failure) = self.event().await {
                 return failure;
@@ -79,7 +79,7 @@ impl Watched {
         }
     }
 
-    pub async fn end(&mut self) -> ClientState {
+    pub(crate) async fn end(&mut self) -> ClientState {
         loop {
             match self.event().await {
                 Event::StateChanged(state) if state.code() <= 0 => return state,
@@ -89,7 +89,7 @@ impl Watched {
     }
 }
 
-pub fn token(servers: &[&str]) -> [u8; CONNECT_TOKEN_BYTES] {
+pub(crate) fn token(servers: &[&str]) -> [u8; CONNECT_TOKEN_BYTES] {
     let addresses: Vec<SocketAddr> = servers.iter().map(|it| it.parse().unwrap()).collect();
     let spec = TokenSpec {
         protocol_id: ProtocolId(1),
@@ -111,18 +111,18 @@ pub fn token(servers: &[&str]) -> [u8; CONNECT_TOKEN_BYTES] {
     token
 }
 
-pub fn webtransport() -> Options {
+pub(crate) fn webtransport() -> Options {
     Options::new(NO_BRIDGE).only(TransportKind::WebTransport)
 }
 
 /// Takes something away from the global scope; gives it back when dropped.
-pub struct Without {
+pub(crate) struct Without {
     name: &'static str,
     value: JsValue,
 }
 
 impl Without {
-    pub fn global(name: &'static str) -> Self {
+    pub(crate) fn global(name: &'static str) -> Self {
         let value = Reflect::get(&js_sys::global(), &name.into()).unwrap();
         Reflect::set(&js_sys::global(), &name.into(), &JsValue::UNDEFINED).unwrap();
         Self { name, value }

@@ -17,6 +17,9 @@ pub(super) fn run() -> Result<Tests> {
         tools::bindgen("wasm-bindgen-test-runner")?,
     );
     test.envs(tools::browser_variables());
+    // The standard library is built along, and nobody debugs it.
+    test.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    test.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
     match checks::test(&mut test)? {
         Outcome::Tests(tests) => Ok(tests),
         _ => bail!("no test was counted"),
