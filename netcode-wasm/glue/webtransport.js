@@ -110,7 +110,7 @@ export class WebTransportSession {
       return;
     }
     if (this.#callbacks) {
-      this.#writer = transport.datagrams.writable.getWriter();
+      this.#writer = writableOf(transport.datagrams).getWriter();
       this.#callbacks.opened();
       await this.#read(transport.datagrams.readable.getReader());
     }
@@ -149,4 +149,14 @@ export class WebTransportSession {
     this.#writer = undefined;
     callbacks?.failed(cause, code, detail);
   }
+}
+
+/**
+ * Where datagrams are written to: Chromium has the property alone, Safari the method alone.
+ * @param {{ writable?: WritableStream, createWritable?: () => WritableStream }} datagrams
+ * @returns {WritableStream}
+ */
+function writableOf(datagrams) {
+  const writable = datagrams.createWritable ? datagrams.createWritable() : datagrams.writable;
+  return /** @type {WritableStream} */ (writable);
 }
