@@ -1,11 +1,13 @@
 // The package itself: without a browser, and through a bundler.
 
 import assert from 'node:assert/strict';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 
 import { build } from 'vite';
 
@@ -42,6 +44,34 @@ describe('the package', () => {
         assert.equal(map.sources.length, map.sourcesContent?.length, file);
       }
     }
+  });
+
+  test('its types compile in a strict program that has no more than a browser', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'netcode-types-'));
+    await mkdir(join(folder, 'node_modules'));
+    await cp(PACKAGE, join(folder, 'node_modules/netcode-wasm'), { recursive: true });
+    await writeFile(
+      join(folder, 'main.ts'),
+      `import { NetcodeClient, NetcodeError, type ErrorCode } from 'netcode-wasm';
+       export async function play(token: Uint8Array, signal: AbortSignal): Promise<ErrorCode | null> {
+         try {
+           const client = await NetcodeClient.connect(token, { bridge: 'https://b.example', signal });
+           client.addEventListener('payload', (event) => event.data.byteLength + event.sequence);
+           client.addEventListener('close', ({ reason }) => reason === 'server');
+           for await (const payload of client) {
+             client.send(payload);
+           }
+           return client.fallback?.code ?? null;
+         } catch (error) {
+           return error instanceof NetcodeError ? error.code : null;
+         }
+       }`,
+    );
+    const tsc = join(import.meta.dirname, '../node_modules/.bin/tsc');
+    const words = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext'];
+    const libraries = ['--lib', 'es2022,dom,dom.iterable', '--types', '', 'main.ts'];
+    await promisify(execFile)(tsc, [...words, ...libraries], { cwd: folder });
+    await rm(folder, { recursive: true });
   });
 
   test('nothing of the machine that built it is in the module', async () => {

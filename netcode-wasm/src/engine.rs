@@ -15,7 +15,7 @@ use crate::failure::{FailureCause, TransportFailure, TransportKind};
 use crate::inbox::{Inbox, Payload};
 use crate::link::Link;
 use crate::options::Options;
-use crate::transport::{self, Callbacks};
+use crate::transport::Callbacks;
 
 /// The most that netcode adds to a payload: a prefix, eight bytes of sequence, a tag.
 const OVERHEAD_BYTES: usize = MAX_DATAGRAM_BYTES - MAX_PAYLOAD_BYTES;
@@ -66,7 +66,7 @@ impl Engine {
     /// The session has opened.
     pub(crate) fn opened(&mut self) {
         if let Some(link) = &mut self.link
-            && !link.open()
+            && !link.opened()
         {
             self.stats.unsent = self.stats.unsent.saturating_add(1);
         }
@@ -120,7 +120,8 @@ impl Engine {
         match self.options.after(link.kind) {
             Some(kind) if cause.leaves_hope() => {
                 self.kind = kind;
-                let mut other = self.open(now, link.server);
+                let (options, callbacks) = (&self.options, &self.callbacks);
+                let mut other = Link::open_session(kind, options, link.server, callbacks, now);
                 link.hand_over(&mut other);
                 self.link = Some(other);
             }
@@ -142,20 +143,15 @@ impl Engine {
         }
     }
 
-    fn open(&self, now: Instant, server: SocketAddr) -> Link {
-        let transport = transport::open(self.kind, &self.options, server, &self.callbacks);
-        Link::new(self.kind, server, transport, now)
-    }
-
     /// Sends what is due, and sets the timer for what will be. Ends every turn.
     pub(crate) fn transmit(&mut self, now: Instant) {
         self.give_up_slow_opening(now);
         while let Some(transmit) = self.core.poll_transmit(now, &mut self.out) {
             if self.link.as_ref().map(|link| link.server) != Some(transmit.to) {
-                // Not `self.open`: the datagram borrows from us. The old session ends here.
+                // The session for the server before it, if there was one, ends here.
                 let (options, callbacks) = (&self.options, &self.callbacks);
-                let transport = transport::open(self.kind, options, transmit.to, callbacks);
-                self.link = Some(Link::new(self.kind, transmit.to, transport, now));
+                let link = Link::open_session(self.kind, options, transmit.to, callbacks, now);
+                self.link = Some(link);
             }
             if let Some(link) = &mut self.link
                 && !link.send(transmit.datagram)

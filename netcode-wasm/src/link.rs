@@ -7,7 +7,8 @@ use netcode_core::Instant;
 use netcode_core::bridge::{Joiner, MAX_PIECE_BYTES, PieceError, Splitter};
 
 use crate::failure::TransportKind;
-use crate::transport::Transport;
+use crate::options::Options;
+use crate::transport::{self, Callbacks, Transport};
 
 /// How long WebTransport may take to open before WebRTC gets its chance. A blocked port is only
 /// silent, and the token's own timeout has to leave time for both.
@@ -19,7 +20,7 @@ pub(crate) struct Link {
     pub(crate) kind: TransportKind,
     transport: Box<dyn Transport>,
     began: Instant,
-    opened: bool,
+    is_open: bool,
     /// The newest datagram that the core produced before the session opened; empty if none did.
     /// Older ones are of no use: it repeats what it says.
     waiting: Vec<u8>,
@@ -28,7 +29,19 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(
+    /// Begins to open a session for `server`.
+    pub(crate) fn open_session(
+        kind: TransportKind,
+        options: &Options,
+        server: SocketAddr,
+        callbacks: &Callbacks,
+        now: Instant,
+    ) -> Self {
+        let transport = transport::open(kind, options, server, callbacks);
+        Self::new(kind, server, transport, now)
+    }
+
+    fn new(
         kind: TransportKind,
         server: SocketAddr,
         transport: Box<dyn Transport>,
@@ -39,7 +52,7 @@ impl Link {
             kind,
             transport,
             began: now,
-            opened: false,
+            is_open: false,
             waiting: Vec::new(),
             splitter: Splitter::new(),
             joiner: Joiner::new(),
@@ -48,16 +61,16 @@ impl Link {
 
     /// Whether it has been opening for longer than another way should have to wait.
     pub(crate) fn is_slow(&self, now: Instant) -> bool {
-        !self.opened && now.saturating_since(self.began) >= OPENING
+        !self.is_open && now.saturating_since(self.began) >= OPENING
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.opened
+        self.is_open
     }
 
     /// It has opened: what waited leaves. Whether there was room for it.
-    pub(crate) fn open(&mut self) -> bool {
-        self.opened = true;
+    pub(crate) fn opened(&mut self) -> bool {
+        self.is_open = true;
         let waiting = std::mem::take(&mut self.waiting);
         waiting.is_empty() || self.send(&waiting)
     }
@@ -65,7 +78,7 @@ impl Link {
     /// Sends a datagram, in two pieces if it is too long for one message, or keeps it until the
     /// session opens. Whether there was room for it.
     pub(crate) fn send(&mut self, datagram: &[u8]) -> bool {
-        if !self.opened {
+        if !self.is_open {
             self.waiting.clear();
             self.waiting.extend_from_slice(datagram);
             return true;
@@ -140,7 +153,7 @@ mod tests {
         link.send(&[0, 1]);
         link.send(&[0, 2, 2]);
         assert!(sent.borrow().is_empty());
-        assert!(link.open());
+        assert!(link.opened());
         link.send(&[0, 3]);
         assert_eq!(*sent.borrow(), [vec![0, 2, 2], vec![0, 3]]);
     }
@@ -151,7 +164,7 @@ mod tests {
         failed.send(&[0, 1]);
         let (mut other, sent) = link(1225);
         failed.hand_over(&mut other);
-        other.open();
+        other.opened();
         assert!(unsent.borrow().is_empty());
         assert_eq!(*sent.borrow(), [vec![0, 1]]);
     }
@@ -159,7 +172,7 @@ mod tests {
     #[test]
     fn a_datagram_over_the_limit_travels_in_two_pieces_and_comes_out_whole() {
         let (mut link, sent) = link(1211);
-        link.open();
+        link.opened();
         let whole = vec![0x15; 1211];
         let long = vec![0x15; 1212];
         link.send(&whole);
@@ -177,7 +190,7 @@ mod tests {
         let (mut link, _) = link(1211);
         assert!(!link.is_slow(Instant::from_millis(2_999)));
         assert!(link.is_slow(Instant::from_millis(3_000)));
-        link.open();
+        link.opened();
         assert!(!link.is_slow(Instant::from_millis(9_000)));
     }
 }

@@ -1,20 +1,21 @@
 import { Connection } from '../wasm/netcode_wasm.js';
+import { readStats } from './counts.js';
 import {
-  InternalError,
   SendError,
   StateError,
+  TransportError,
   transportError,
   type BridgeError,
+  type InternalError,
   type NetcodeError,
   type StateErrorCode,
-  type TransportError,
 } from './errors.js';
 import { CloseEvent, PayloadEvent, StateChangeEvent, type CloseReason } from './events.js';
 import { forget, load, onCrash, reportCrash } from './module.js';
 import { readRoute, type ConnectOptions, type Route } from './options.js';
 import { PayloadQueue } from './payloads.js';
 import { numberOf, stateOf, transportOf, type ClientState, type TransportName } from './states.js';
-import { readStats, type ClientStats } from './stats.js';
+import type { ClientStats } from './stats.js';
 
 export type { CloseReason };
 
@@ -51,7 +52,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
   #transport: TransportName;
   /** The transport's last failure, whatever came of it. */
   #failure: TransportError | BridgeError | undefined;
-  #fallback: TransportError | BridgeError | null = null;
+  #fallback: TransportError | null = null;
   #stats: ClientStats;
   #closedHere = false;
   /** Calls of ours that the module has not returned from: it must not be called again meanwhile. */
@@ -73,6 +74,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     const { signal } = options;
     signal?.throwIfAborted();
     await unlessAborted(load(), signal);
+    signal?.throwIfAborted();
     let attempt!: Attempt;
     const connected = new Promise<void>((resolve, reject) => {
       attempt = { resolve, reject };
@@ -114,7 +116,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
   }
 
   /** Why WebTransport is not in use, if it was tried. */
-  get fallback(): TransportError | BridgeError | null {
+  get fallback(): TransportError | null {
     return this.#fallback;
   }
 
@@ -138,11 +140,15 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
 
   /**
    * Sends a payload of 1 to 1200 bytes. It may be lost, as on any network, and comes in any order.
-   * Throws a `SendError` if there is no connection, or if the length is wrong.
+   * Throws a `SendError` if there is no connection, or if the length is wrong; a `TypeError` for
+   * anything but bytes.
    */
   send(payload: Uint8Array): void {
     if (this.#state !== 'connected') {
       throw new SendError('not-connected', 'the client is not connected');
+    }
+    if (!ArrayBuffer.isView(payload)) {
+      throw new TypeError('a payload is a Uint8Array');
     }
     const { length } = payload;
     if (length < 1 || length > MAX_PAYLOAD_BYTES) {
@@ -238,8 +244,9 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
       this.#cause(),
     );
     this.#transport = transportOf(connection.transport());
-    if (this.#failure.transport !== this.#transport) {
-      this.#fallback = this.#failure;
+    const failure = this.#failure;
+    if (failure instanceof TransportError && failure.transport !== this.#transport) {
+      this.#fallback = failure;
     }
   }
 

@@ -1,5 +1,3 @@
-import { drop_name, type Connection } from '../wasm/netcode_wasm.js';
-
 /** What a connection has counted since it began. */
 export interface ClientStats {
   /** From a handshake packet to its answer, milliseconds; `null` until measured. */
@@ -22,36 +20,4 @@ export interface ClientStats {
   readonly payloadsUntaken: number;
   /** Datagrams dropped, by the rule that refused them: `Replayed`, `Unauthentic` and so on. */
   readonly dropped: Readonly<Record<string, number>>;
-}
-
-/** What a connection has counted by now. */
-export function readStats(connection: Connection): ClientStats {
-  const counts = connection.stats();
-  const count = (index: number): number => counts[index] ?? 0;
-  const roundTrip = count(0);
-  return {
-    handshakeRoundTrip: Number.isNaN(roundTrip) ? null : roundTrip,
-    sent: count(1),
-    received: count(2),
-    bytesSent: count(3),
-    bytesReceived: count(4),
-    payloadsSent: count(5),
-    payloadsReceived: count(6),
-    lost: count(7),
-    unsent: count(8),
-    malformed: count(9),
-    payloadsUntaken: count(10),
-    dropped: readDropped(connection),
-  };
-}
-
-function readDropped(connection: Connection): Record<string, number> {
-  const dropped: Record<string, number> = {};
-  connection.dropped().forEach((count, index) => {
-    const name = drop_name(index);
-    if (count > 0 && name !== undefined) {
-      dropped[name] = count;
-    }
-  });
-  return dropped;
 }
