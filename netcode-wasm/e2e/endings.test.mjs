@@ -109,7 +109,9 @@ for (const transport of TRANSPORTS) {
       await bridge.end('SIGTERM');
       const { reason, error } = await closed;
       assert.equal(reason, 'error');
-      assert.equal(error.code, 'bridge-draining');
+      // A busy browser may find the connection gone before it has read why.
+      const codes = { webtransport: ['bridge-draining', 'webtransport-lost'], webrtc: ['bridge-draining'] };
+      assert.ok(codes[transport].includes(error.code), error.code);
     });
 
     test('a page of another origin is refused', async () => {

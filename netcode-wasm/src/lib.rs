@@ -56,6 +56,9 @@
 //! is tried, and an [`Event::TransportFailed`] tells why. What a bridge refuses by one way it is
 //! not asked for by the other.
 //!
+//! The module has to go through `wasm-bindgen`, for its targets `web` or `bundler`, as Bevy's and
+//! most others do: some JavaScript of ours comes along, as modules that `no-modules` cannot load.
+//!
 //! # Sizes
 //!
 //! A payload is 1 to 1200 bytes, as everywhere. Over WebTransport a browser's datagrams are a
