@@ -12,7 +12,8 @@ use smoltcp::time::Instant;
 
 use crate::convert::{from_core, to_core};
 use crate::error::SendError;
-use crate::link::{Link, SocketStats};
+use crate::link::Link;
+use crate::stats::SocketStats;
 
 /// What a call of [`Client::poll`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,15 +110,11 @@ impl<C: Crypto> Client<C> {
     }
 
     fn transmit(&mut self, now: Instant, sockets: &mut SocketSet<'_>) {
-        let now = to_core(now);
-        // Without room nothing may be taken from the core, but its time must pass.
-        while self.link.can_send(sockets) {
-            let Some(transmit) = self.core.poll_transmit(now, &mut self.out) else {
-                return;
-            };
+        while let Some(transmit) = self.core.poll_transmit(to_core(now), &mut self.out) {
+            // What finds no room is lost, as on the way, and counted: to wait for room would
+            // stop the core's time, and make its deadlines pass while nothing can be done.
             let _ = self.link.send(sockets, transmit.to, transmit.datagram);
         }
-        let _ = self.core.poll_transmit(now, &mut []);
     }
 
     /// Sends a payload of 1 to 1200 bytes: it waits in the socket until the interface is polled.
@@ -130,9 +127,6 @@ impl<C: Crypto> Client<C> {
         sockets: &mut SocketSet<'_>,
         payload: &[u8],
     ) -> Result<(), SendError> {
-        if self.is_connected() && !self.link.can_send(sockets) {
-            return Err(SendError::BufferFull);
-        }
         let transmit = self.core.send(to_core(now), payload, &mut self.out)?;
         self.link.send(sockets, transmit.to, transmit.datagram)?;
         Ok(())

@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use crate::link::Refused;
-
 /// Why a payload was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -35,6 +33,13 @@ impl From<netcode_core::SendError> for SendError {
     fn from(error: netcode_core::SendError) -> Self {
         Self::Core(error)
     }
+}
+
+/// Why a socket does not take a datagram.
+#[derive(Clone, Copy)]
+pub(crate) enum Refused {
+    Full,
+    Unaddressable,
 }
 
 impl From<Refused> for SendError {

@@ -72,7 +72,7 @@
 //!
 //! | what | what happens |
 //! | --- | --- |
-//! | the socket's transmit buffer is full | [`SendError::BufferFull`] for a payload; requests, keep-alives and disconnects wait in the core, and time passes all the same |
+//! | the socket's transmit buffer is full | [`SendError::BufferFull`] for a payload; anything else is lost and counted in [`SocketStats`], as if on the way: requests, responses and keep-alives are repeated ten times a second, and of the ten disconnect packets one is enough |
 //! | its receive buffer is full | smoltcp drops what does not fit: use [`poll_ingress_single`] and poll in between, or a larger buffer |
 //! | the interface has no address yet | smoltcp drops what is sent; requests are repeated ten times a second until the token expires |
 //! | a neighbour does not answer | datagrams wait in the transmit buffer while smoltcp asks for it |
@@ -108,12 +108,13 @@ mod error;
 mod link;
 mod server;
 mod sizes;
+mod stats;
 
 pub use netcode_core as core;
 pub use smoltcp;
 
 pub use self::client::{Client, Polled};
 pub use self::error::SendError;
-pub use self::link::SocketStats;
 pub use self::server::{Server, ServerPolled};
 pub use self::sizes::*;
+pub use self::stats::SocketStats;

@@ -6,20 +6,8 @@ use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::{Socket, udp};
 
 use crate::convert::to_endpoint;
-
-/// What the socket could not carry. Each of these is a datagram lost, as it might have been on
-/// the way; the protocol repeats what matters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct SocketStats {
-    /// The transmit buffer was full: the link is down, a neighbour does not answer, or the buffer
-    /// is too small for the traffic.
-    pub tx_full: u32,
-    /// The peer's address is of a family this build does not have, or the socket is not bound.
-    pub unaddressable: u32,
-    /// A datagram arrived that is longer than any of netcode's.
-    pub too_long: u32,
-}
+use crate::error::Refused;
+use crate::stats::SocketStats;
 
 pub(crate) struct Link {
     handle: SocketHandle,
@@ -30,11 +18,7 @@ impl Link {
     pub(crate) const fn new(handle: SocketHandle) -> Self {
         Self {
             handle,
-            stats: SocketStats {
-                tx_full: 0,
-                unaddressable: 0,
-                too_long: 0,
-            },
+            stats: SocketStats::ZERO,
         }
     }
 
@@ -63,20 +47,14 @@ impl Link {
         loop {
             match socket.recv_slice(buffer) {
                 Ok((len, meta)) => return Some((len, meta.endpoint.into())),
-                Err(udp::RecvError::Truncated) => {
-                    self.stats.too_long = self.stats.too_long.saturating_add(1);
-                }
+                Err(udp::RecvError::Truncated) => self.stats.count_too_long(),
                 Err(udp::RecvError::Exhausted) => return None,
             }
         }
     }
 
-    /// Whether there is room for another datagram.
-    pub(crate) fn can_send(&self, sockets: &mut SocketSet<'_>) -> bool {
-        self.socket(sockets).is_some_and(|socket| socket.can_send())
-    }
-
-    /// Whether the datagram now waits in the socket; if not, it is lost and counted.
+    /// Hands a datagram to the socket, where it waits for the interface. If it cannot, the
+    /// datagram is lost and counted.
     pub(crate) fn send(
         &mut self,
         sockets: &mut SocketSet<'_>,
@@ -94,20 +72,6 @@ impl Link {
             }
             _ => Err(Refused::Unaddressable),
         };
-        match sent {
-            Ok(()) => {}
-            Err(Refused::Full) => self.stats.tx_full = self.stats.tx_full.saturating_add(1),
-            Err(Refused::Unaddressable) => {
-                self.stats.unaddressable = self.stats.unaddressable.saturating_add(1);
-            }
-        }
-        sent
+        sent.inspect_err(|&refused| self.stats.count_refused(refused))
     }
-}
-
-/// Why a socket does not take a datagram.
-#[derive(Clone, Copy)]
-pub(crate) enum Refused {
-    Full,
-    Unaddressable,
 }

@@ -17,7 +17,8 @@ use smoltcp::time::Instant;
 
 use crate::convert::{from_core, to_core};
 use crate::error::SendError;
-use crate::link::{Link, SocketStats};
+use crate::link::Link;
+use crate::stats::SocketStats;
 
 /// What a call of [`Server::poll`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,15 +177,11 @@ impl<'s, C: Crypto> Server<'s, C> {
     }
 
     fn transmit(&mut self, now: Instant, sockets: &mut SocketSet<'_>) {
-        let now = to_core(now);
-        // Without room nothing may be taken from the core, but its time must pass.
-        while self.link.can_send(sockets) {
-            let Some(transmit) = self.core.poll_transmit(now, &mut self.out) else {
-                return;
-            };
+        while let Some(transmit) = self.core.poll_transmit(to_core(now), &mut self.out) {
+            // What finds no room is lost, as on the way, and counted: to wait for room would
+            // stop the core's time, and make its deadlines pass while nothing can be done.
             let _ = self.link.send(sockets, transmit.to, transmit.datagram);
         }
-        let _ = self.core.poll_transmit(now, &mut []);
     }
 
     /// Sends a payload of 1 to 1200 bytes: it waits in the socket until the interface is polled.
@@ -198,9 +195,6 @@ impl<'s, C: Crypto> Server<'s, C> {
         client: ClientIndex,
         payload: &[u8],
     ) -> Result<(), SendError> {
-        if self.core.client(client).is_some() && !self.link.can_send(sockets) {
-            return Err(SendError::BufferFull);
-        }
         let outgoing = self
             .core
             .send(to_core(now), client, payload, &mut self.out)?;

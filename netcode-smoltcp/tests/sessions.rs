@@ -15,7 +15,7 @@ use netcode_smoltcp::core::crypto::Key;
 use netcode_smoltcp::core::server::{DisconnectReason, ServerConfig, ServerEvent, StaticStorage};
 use netcode_smoltcp::core::token::{TokenSpec, mint};
 use netcode_smoltcp::core::{ClientId, ClientIndex, ProtocolId, Timeout, UnixTime, UserData};
-use netcode_smoltcp::smoltcp::iface::SocketSet;
+use netcode_smoltcp::smoltcp::iface::{SocketHandle, SocketSet};
 use netcode_smoltcp::smoltcp::phy::Medium;
 use netcode_smoltcp::smoltcp::socket::udp;
 use netcode_smoltcp::smoltcp::time::{Duration, Instant};
@@ -49,6 +49,7 @@ fn cidr(text: &str) -> IpCidr {
 
 struct Player {
     node: Node,
+    handle: SocketHandle,
     client: Client,
     states: Vec<ClientState>,
     payloads: Vec<Vec<u8>>,
@@ -119,11 +120,13 @@ impl World {
     fn join_from(&mut self, addresses: &[IpCidr], sizes: Sizes) -> usize {
         let n = self.players.len();
         let mut node = Node::new(&self.wire, self.medium, addresses);
-        let mut client = Client::new(node.udp(50000, sizes));
+        let handle = node.udp(50000, sizes);
+        let mut client = Client::new(handle);
         let id = u64::try_from(n).unwrap();
         client.connect(self.now, &self.token(id, id)).unwrap();
         self.players.push(Player {
             node,
+            handle,
             client,
             states: vec![],
             payloads: vec![],
@@ -469,8 +472,15 @@ fn a_receive_buffer_that_overflows_costs_datagrams_and_no_session() {
 fn a_socket_that_is_closed_or_gone_is_said_and_nothing_panics() {
     let mut world = World::new();
     let n = world.connect();
+    let player = &mut world.players[n];
+    player
+        .node
+        .sockets
+        .get_mut::<udp::Socket<'_>>(player.handle)
+        .close();
+    assert_eq!(world.client_sends(n, b"x"), Err(SendError::Unaddressable));
     world.players[n].node.sockets = SocketSet::new(vec![]);
-    assert_eq!(world.client_sends(n, b"x"), Err(SendError::BufferFull));
+    assert_eq!(world.client_sends(n, b"x"), Err(SendError::Unaddressable));
     world.run(4000);
     assert_eq!(
         world.players[n].client.state(),

@@ -1,0 +1,37 @@
+//! What a socket could not carry.
+
+use crate::error::Refused;
+
+/// What the socket could not carry. Each of these is a datagram lost, as it might have been on
+/// the way; the protocol repeats what matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SocketStats {
+    /// The transmit buffer was full: the link is down, a neighbour does not answer, or the buffer
+    /// is too small for the traffic.
+    pub tx_full: u32,
+    /// The peer's address is of a family this build does not have, or the socket is not bound.
+    pub unaddressable: u32,
+    /// A datagram arrived that is longer than any of netcode's.
+    pub too_long: u32,
+}
+
+impl SocketStats {
+    pub(crate) const ZERO: Self = Self {
+        tx_full: 0,
+        unaddressable: 0,
+        too_long: 0,
+    };
+
+    pub(crate) const fn count_refused(&mut self, refused: Refused) {
+        let count = match refused {
+            Refused::Full => &mut self.tx_full,
+            Refused::Unaddressable => &mut self.unaddressable,
+        };
+        *count = count.saturating_add(1);
+    }
+
+    pub(crate) const fn count_too_long(&mut self) {
+        self.too_long = self.too_long.saturating_add(1);
+    }
+}
