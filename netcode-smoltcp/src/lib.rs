@@ -98,12 +98,15 @@
 //! | --- | --- | --- |
 //! | `proto-ipv4`, `proto-ipv6` | the first | families that can be dialled; turns on smoltcp's |
 //! | `medium-ethernet`, `medium-ip` | the first | turns on smoltcp's |
+//! | `embassy-net` | no | [`embassy`]: the same on embassy-net's sockets |
 //! | `defmt` | no | `defmt::Format` for events and errors |
 #![no_std]
 #![forbid(unsafe_code)]
 
 mod client;
 mod convert;
+#[cfg(feature = "embassy-net")]
+pub mod embassy;
 mod error;
 mod link;
 mod server;

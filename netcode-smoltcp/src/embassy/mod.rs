@@ -1,0 +1,74 @@
+//! Clients and servers on embassy-net's own UDP sockets.
+//!
+//! embassy-net brings a smoltcp of its own, of another version than this crate's, and keeps its
+//! interface to itself. The core does not mind: here it is driven by awaiting a socket and a timer.
+//!
+//! A task awaits [`Client::next`], which receives, answers and keeps alive until there is a payload
+//! or an event. Dropping that future loses nothing, so it can be raced against whatever else the
+//! task waits for, to send in between:
+//!
+//! ```
+//! use embassy_futures::select::{Either, select};
+//! use embassy_net::Stack;
+//! use embassy_net::udp::{PacketMetadata, UdpSocket};
+//! use embassy_time::{Duration, Ticker};
+//! use netcode_smoltcp::embassy::{Client, Incoming, embassy_net};
+//! use netcode_smoltcp::{
+//!     BUFFER_BYTES, CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS,
+//! };
+//!
+//! /// Sends a reading ten times a second, and obeys what the server says. Call it again with the
+//! /// next token when it returns. `stack` runs in another task: `runner.run().await`.
+//! async fn run(
+//!     stack: Stack<'_>,
+//!     token: &[u8],
+//!     measure: impl Fn() -> [u8; 4],
+//!     obey: impl Fn(&[u8]),
+//! ) {
+//!     // On a device these are `static`s.
+//!     let (mut rx, mut tx) = ([0; CLIENT_RX_BYTES], [0; CLIENT_TX_BYTES]);
+//!     let mut rx_packets = [PacketMetadata::EMPTY; CLIENT_RX_PACKETS];
+//!     let mut tx_packets = [PacketMetadata::EMPTY; CLIENT_TX_PACKETS];
+//!     let mut socket =
+//!         UdpSocket::new(stack, &mut rx_packets, &mut rx, &mut tx_packets, &mut tx);
+//!     stack.wait_config_up().await;
+//!     // Port 0 is any port; it is bound once, so this cannot fail.
+//!     if socket.bind(0).is_err() {
+//!         return;
+//!     }
+//!
+//!     let mut client = Client::new(socket);
+//!     if client.connect(token).is_err() {
+//!         return;
+//!     }
+//!     let mut buffer = [0; BUFFER_BYTES];
+//!     let mut readings = Ticker::every(Duration::from_millis(100));
+//!     // An error, or the server's goodbye: both ask for a new token.
+//!     while client.server_address().is_some() {
+//!         match select(client.next(&mut buffer), readings.next()).await {
+//!             Either::First(Incoming::Payload { payload, .. }) => obey(payload),
+//!             Either::First(Incoming::Event(_)) => {}
+//!             // Not connected yet, or no room: this reading is lost, the next is newer.
+//!             Either::Second(()) => drop(client.send(&measure())),
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! A server is the same with [`Server::next`], which says who sent a payload, and two things more:
+//! randomness at its start, and the date. What may go wrong, and what happens then, is what the
+//! crate's front page says of smoltcp; two things differ. embassy-net moves whole bursts between
+//! the card and the socket, so the receive buffer wants room for a burst; and a socket that is
+//! dropped while datagrams wait in it takes them along.
+//!
+//! embassy-net needs a critical section (feature `critical-section-single-core` of `cortex-m`, or
+//! a chip crate's) and a time driver (a chip crate's) at link time, as always.
+
+mod client;
+mod server;
+mod socket;
+
+pub use embassy_net;
+
+pub use self::client::{Client, Incoming};
+pub use self::server::{Server, ServerIncoming};

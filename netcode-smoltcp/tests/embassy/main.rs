@@ -1,0 +1,398 @@
+//! Sessions between a client and a server on embassy-net's sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "tests stop where they fail"
+)]
+
+mod executor;
+mod wire;
+
+use std::net::SocketAddr;
+
+use embassy_futures::join::join;
+use embassy_futures::select::{Either, Either3, select, select3};
+use embassy_time::{Duration, Instant, Timer};
+use netcode_smoltcp::core::address::AddressList;
+use netcode_smoltcp::core::client::{ClientEvent, ClientState};
+use netcode_smoltcp::core::crypto::Key;
+use netcode_smoltcp::core::server::{DisconnectReason, ServerConfig, ServerEvent, StaticStorage};
+use netcode_smoltcp::core::token::{TokenSpec, mint};
+use netcode_smoltcp::core::{ClientId, ClientIndex, ProtocolId, Timeout, UnixTime, UserData};
+use netcode_smoltcp::embassy::embassy_net::udp::{PacketMetadata, UdpSocket};
+use netcode_smoltcp::embassy::embassy_net::{
+    self, Config, Ipv4Address, Ipv4Cidr, Ipv6Address, Ipv6Cidr, Runner, Stack, StackResources,
+    StaticConfigV4, StaticConfigV6,
+};
+use netcode_smoltcp::embassy::{Client, Incoming, Server, ServerIncoming};
+use netcode_smoltcp::{
+    BUFFER_BYTES, CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS,
+    SendError, server_rx_bytes, server_rx_packets, server_tx_bytes, server_tx_packets,
+};
+use rand::SeedableRng;
+use wire::{Card, SharedWire, wire};
+
+const UNIX: UnixTime = UnixTime::from_secs(1_700_000_000);
+const SLOTS: usize = 2;
+const SLOT: ClientIndex = ClientIndex(0);
+const TIMEOUT_SECS: i32 = 3;
+
+fn leak<T>(value: T) -> &'static mut T {
+    Box::leak(Box::new(value))
+}
+
+fn key() -> Key {
+    Key::from_bytes([7; 32])
+}
+
+#[derive(Clone, Copy)]
+enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    fn config(self, host: u8) -> Config {
+        match self {
+            Self::V4 => Config::ipv4_static(StaticConfigV4 {
+                address: Ipv4Cidr::new(Ipv4Address::new(10, 0, 0, host), 8),
+                gateway: None,
+                dns_servers: Default::default(),
+            }),
+            Self::V6 => Config::ipv6_static(StaticConfigV6 {
+                address: Ipv6Cidr::new(Ipv6Address::new(0xfd00, 0, 0, 0, 0, 0, 0, host.into()), 64),
+                gateway: None,
+                dns_servers: Default::default(),
+            }),
+        }
+    }
+
+    fn server(self) -> SocketAddr {
+        match self {
+            Self::V4 => "10.0.0.1:40000".parse().unwrap(),
+            Self::V6 => "[fd00::1]:40000".parse().unwrap(),
+        }
+    }
+}
+
+fn token(server: SocketAddr, seed: u64) -> [u8; 2048] {
+    let spec = TokenSpec {
+        protocol_id: ProtocolId(1),
+        client_id: ClientId(seed),
+        created: UNIX,
+        expires: UNIX.saturating_add_secs(600),
+        timeout: Timeout::from_secs(TIMEOUT_SECS),
+        public_addresses: &[server],
+        internal_addresses: &[],
+        user_data: &UserData::ZERO,
+    };
+    let mut token = [0; 2048];
+    let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+    mint(&spec, &key(), &mut rng, &mut token).unwrap();
+    token
+}
+
+fn device(wire: &SharedWire, family: Family, host: u8) -> (Stack<'static>, Runner<'static, Card>) {
+    let resources = leak(StackResources::<3>::new());
+    embassy_net::new(Card::new(wire), family.config(host), resources, host.into())
+}
+
+fn socket(
+    stack: Stack<'static>,
+    (rx_bytes, rx_packets): (usize, usize),
+    (tx_bytes, tx_packets): (usize, usize),
+    port: u16,
+) -> UdpSocket<'static> {
+    let mut socket = UdpSocket::new(
+        stack,
+        vec![PacketMetadata::EMPTY; rx_packets].leak(),
+        vec![0; rx_bytes].leak(),
+        vec![PacketMetadata::EMPTY; tx_packets].leak(),
+        vec![0; tx_bytes].leak(),
+    );
+    socket.bind(port).unwrap();
+    socket
+}
+
+fn server_on(stack: Stack<'static>, address: SocketAddr) -> Server<'static> {
+    let socket = socket(
+        stack,
+        (server_rx_bytes(SLOTS), server_rx_packets(SLOTS)),
+        (server_tx_bytes(SLOTS), server_tx_packets(SLOTS)),
+        40000,
+    );
+    let storage = leak(StaticStorage::<SLOTS, 4, 16>::new());
+    let addresses = AddressList::new(&[address]).unwrap();
+    let config = ServerConfig::new(ProtocolId(1), key(), addresses, SLOTS);
+    let mut server = Server::new(socket, storage.tables(), config).unwrap();
+    server.start_with_seed(UNIX, [3; 32]).unwrap();
+    server
+}
+
+fn client_on(stack: Stack<'static>) -> Client<'static> {
+    Client::new(socket(
+        stack,
+        (CLIENT_RX_BYTES, CLIENT_RX_PACKETS),
+        (CLIENT_TX_BYTES, CLIENT_TX_PACKETS),
+        0,
+    ))
+}
+
+/// Both ends of a session, and the wire between them.
+struct Pair {
+    wire: SharedWire,
+    address: SocketAddr,
+    server: Server<'static>,
+    client: Client<'static>,
+}
+
+/// Runs `script` with a client that is connecting to a server, over `family`.
+fn with_pair<F: Future<Output = ()>>(family: Family, script: impl FnOnce(Pair) -> F) {
+    let _clock = executor::clock();
+    let wire = wire();
+    let (server_stack, mut server_runner) = device(&wire, family, 1);
+    let (client_stack, mut client_runner) = device(&wire, family, 2);
+    let address = family.server();
+    let mut pair = Pair {
+        wire,
+        address,
+        server: server_on(server_stack, address),
+        client: client_on(client_stack),
+    };
+    pair.client.connect(&token(address, 1)).unwrap();
+    let network = join(server_runner.run(), client_runner.run());
+    executor::run(network, script(pair));
+}
+
+impl Pair {
+    /// Both sides run until the client's state is `wanted`; gives what the server saw meanwhile.
+    async fn until(&mut self, wanted: ClientState) -> Vec<ServerEvent> {
+        let mut events = vec![];
+        let (mut ours, mut theirs) = ([0; BUFFER_BYTES], [0; BUFFER_BYTES]);
+        while self.client.state() != wanted {
+            match select(self.client.next(&mut ours), self.server.next(&mut theirs)).await {
+                Either::First(Incoming::Event(ClientEvent::StateChanged(state))) => {
+                    assert!(!state.is_error() || state == wanted, "{}", state.as_str());
+                }
+                Either::First(_) => {}
+                Either::Second(ServerIncoming::Event(event)) => events.push(event),
+                Either::Second(ServerIncoming::Payload { .. }) => {}
+            }
+        }
+        events
+    }
+
+    /// Both sides run for a while; gives the payloads that each received, and the server's events.
+    async fn pass(&mut self, millis: u64) -> Passed {
+        let mut passed = Passed::default();
+        let (mut ours, mut theirs) = ([0; BUFFER_BYTES], [0; BUFFER_BYTES]);
+        let end = Instant::now() + Duration::from_millis(millis);
+        loop {
+            let client = self.client.next(&mut ours);
+            let server = self.server.next(&mut theirs);
+            match select3(client, server, Timer::at(end)).await {
+                Either3::First(Incoming::Payload { payload, .. }) => {
+                    passed.client.push(payload.to_vec());
+                }
+                Either3::First(Incoming::Event(_)) => {}
+                Either3::Second(ServerIncoming::Payload { payload, .. }) => {
+                    passed.server.push(payload.to_vec());
+                }
+                Either3::Second(ServerIncoming::Event(event)) => passed.events.push(event),
+                Either3::Third(()) => return passed,
+            }
+        }
+    }
+
+    /// Payloads of each size cross in both directions, whole.
+    async fn exchange(&mut self) {
+        for len in [1, 100, 1200] {
+            let (up, down) = (vec![7; len], vec![9; len]);
+            self.client.send(&up).unwrap();
+            self.server.send(SLOT, &down).unwrap();
+            let passed = self.pass(10).await;
+            assert_eq!(passed.server, [up]);
+            assert_eq!(passed.client, [down]);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Passed {
+    client: Vec<Vec<u8>>,
+    server: Vec<Vec<u8>>,
+    events: Vec<ServerEvent>,
+}
+
+impl Passed {
+    fn reason(&self) -> Option<DisconnectReason> {
+        self.events.iter().find_map(|event| match event {
+            ServerEvent::Disconnected { reason, .. } => Some(*reason),
+            _ => None,
+        })
+    }
+}
+
+#[test]
+fn payloads_of_every_size_cross_over_ipv4() {
+    with_pair(Family::V4, async |mut pair| {
+        let events = pair.until(ClientState::Connected).await;
+        assert!(matches!(events[..], [ServerEvent::Connected { .. }]));
+        pair.exchange().await;
+    });
+}
+
+#[test]
+fn payloads_of_every_size_cross_over_ipv6() {
+    with_pair(Family::V6, async |mut pair| {
+        pair.until(ClientState::Connected).await;
+        pair.exchange().await;
+    });
+}
+
+#[test]
+fn a_silent_session_is_kept_alive_past_its_timeout() {
+    with_pair(Family::V4, async |mut pair| {
+        pair.until(ClientState::Connected).await;
+        pair.pass(10_000).await;
+        assert!(pair.client.is_connected());
+        assert_eq!(pair.server.connected_count(), 1);
+    });
+}
+
+#[test]
+fn a_client_that_leaves_is_seen_to_leave() {
+    with_pair(Family::V4, async |mut pair| {
+        pair.until(ClientState::Connected).await;
+        pair.client.disconnect();
+        let passed = pair.pass(100).await;
+        assert_eq!(passed.reason(), Some(DisconnectReason::ByClient));
+        assert_eq!(pair.client.state(), ClientState::Disconnected);
+        assert_eq!(pair.server.connected_count(), 0);
+    });
+}
+
+#[test]
+fn a_server_that_ends_a_session_is_heard() {
+    with_pair(Family::V4, async |mut pair| {
+        pair.until(ClientState::Connected).await;
+        assert!(pair.server.disconnect(SLOT));
+        pair.until(ClientState::Disconnected).await;
+    });
+}
+
+#[test]
+fn a_server_that_stops_tells_everybody() {
+    with_pair(Family::V4, async |mut pair| {
+        pair.until(ClientState::Connected).await;
+        pair.server.stop();
+        pair.until(ClientState::Disconnected).await;
+    });
+}
+
+#[test]
+fn a_silent_server_is_given_up_after_the_timeout_and_not_before() {
+    with_pair(Family::V4, async |mut pair| {
+        pair.until(ClientState::Connected).await;
+        pair.pass(500).await;
+        let began = Instant::now();
+        let mut buffer = [0; BUFFER_BYTES];
+        // Nobody polls the server: it is silent, and the client is woken by its timer alone.
+        let event = pair.client.next(&mut buffer).await;
+        let end = ClientEvent::StateChanged(ClientState::ConnectionTimedOut);
+        assert_eq!(event, Incoming::Event(end));
+        let waited = began.elapsed().as_millis();
+        assert!((2_800..=3_100).contains(&waited), "{waited} ms");
+    });
+}
+
+#[test]
+fn a_link_that_is_down_for_longer_than_the_timeout_ends_the_session_and_a_new_token_begins_another()
+{
+    with_pair(Family::V4, async |mut pair| {
+        pair.until(ClientState::Connected).await;
+        pair.wire.borrow_mut().cut();
+        pair.pass(2_000).await;
+        assert!(pair.client.is_connected(), "shorter than the timeout");
+        let passed = pair.pass(2_000).await;
+        assert_eq!(pair.client.state(), ClientState::ConnectionTimedOut);
+        assert_eq!(passed.reason(), Some(DisconnectReason::TimedOut));
+        pair.wire.borrow_mut().mend();
+        pair.client.connect(&token(pair.address, 2)).unwrap();
+        pair.until(ClientState::Connected).await;
+        pair.exchange().await;
+    });
+}
+
+#[test]
+fn a_wire_that_loses_delays_but_does_not_break() {
+    with_pair(Family::V4, async |mut pair| {
+        pair.wire.borrow_mut().loss = 0.2;
+        pair.until(ClientState::Connected).await;
+        let mut arrived = 0;
+        for round in 0..200_u32 {
+            pair.client.send(&round.to_le_bytes()).unwrap();
+            arrived += pair.pass(10).await.server.len();
+        }
+        assert!(
+            (130..=190).contains(&arrived),
+            "about 80 % of 200: {arrived}"
+        );
+        assert!(pair.client.is_connected());
+    });
+}
+
+#[test]
+fn a_full_buffer_is_said_and_loses_nothing_that_was_taken() {
+    with_pair(Family::V4, async |mut pair| {
+        pair.until(ClientState::Connected).await;
+        pair.pass(200).await;
+        let taken = (0..)
+            .take_while(|&byte| pair.client.send(&[byte; 1200]).is_ok())
+            .count();
+        assert!((1..=2).contains(&taken));
+        assert_eq!(pair.client.send(&[0; 1200]), Err(SendError::BufferFull));
+        assert_eq!(pair.client.socket_stats().tx_full, 2);
+        assert_eq!(pair.pass(50).await.server.len(), taken);
+        pair.client.send(&[0; 1200]).unwrap();
+        assert_eq!(pair.pass(50).await.server.len(), 1);
+    });
+}
+
+#[test]
+fn a_full_server_denies_the_next() {
+    let _clock = executor::clock();
+    let wire = wire();
+    let address = Family::V4.server();
+    let (server_stack, mut server_runner) = device(&wire, Family::V4, 1);
+    let mut server = server_on(server_stack, address);
+    let (stack, mut runner) = device(&wire, Family::V4, 2);
+    let mut clients = [1, 2, 3].map(|_| client_on(stack));
+    let network = join(server_runner.run(), runner.run());
+    let serve = async {
+        let mut buffer = [0; BUFFER_BYTES];
+        loop {
+            server.next(&mut buffer).await;
+        }
+    };
+    let connect = async {
+        let mut buffer = [0; BUFFER_BYTES];
+        let mut ends = vec![];
+        for (seed, client) in (1..).zip(&mut clients) {
+            client.connect(&token(address, seed)).unwrap();
+            while !client.is_connected() && client.server_address().is_some() {
+                client.next(&mut buffer).await;
+            }
+            ends.push(client.state());
+        }
+        ends
+    };
+    let ends = match executor::run(network, select(serve, connect)) {
+        Either::First(never) => never,
+        Either::Second(ends) => ends,
+    };
+    use ClientState::{Connected, ConnectionDenied};
+    assert_eq!(ends, [Connected, Connected, ConnectionDenied]);
+}
