@@ -31,7 +31,10 @@ const SHELLS: &[Shell] = &[
         package: "netcode-smoltcp",
         builds: &[
             &["proto-ipv4", "medium-ethernet"],
+            &["proto-ipv6", "medium-ethernet"],
             &["proto-ipv4", "proto-ipv6", "medium-ethernet", "medium-ip"],
+            &["embassy-net", "proto-ipv4", "medium-ethernet"],
+            &["embassy-net", "proto-ipv6", "medium-ip"],
         ],
     },
 ];

@@ -65,7 +65,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "features",
-        about: "All combinations of the core's features",
+        about: "All combinations of features that can be built",
         run: features::run,
     },
     Step {
