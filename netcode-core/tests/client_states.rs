@@ -10,10 +10,10 @@ mod network;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use netcode_core::ClientIndex;
 use netcode_core::address::AddressError;
 use netcode_core::client::{ClientState, ConnectError};
 use netcode_core::token::TokenError;
+use netcode_core::{ClientIndex, SendError};
 use network::{FINE, Ticket, Weather, World, address, config, server_address, storage};
 
 fn dead_servers(count: u8) -> Vec<SocketAddr> {
@@ -411,4 +411,24 @@ fn every_change_of_state_is_told_once_and_in_order() {
             ClientState::Disconnected,
         ]
     );
+}
+
+#[test]
+fn the_outlook_of_a_payload_is_what_its_datagram_becomes() {
+    let mut world = World::new(4);
+    let n = world.join(&Ticket::new(1));
+    let outlook = world.players[n].client.outlook(b"early");
+    assert_eq!(outlook, Err(SendError::NotConnected));
+    world.run_until(|world| world.state(n) == ClientState::Connected);
+    // Past 256 packets a sequence takes a byte more on the wire.
+    for len in (1..=300).chain([1200]) {
+        let client = &mut world.players[n].client;
+        let payload = vec![7; len];
+        let outlook = client.outlook(&payload).unwrap();
+        let mut out = vec![0; outlook.1];
+        let sent = client.send(world.now, &payload, &mut out).unwrap();
+        assert_eq!(outlook, (sent.to, sent.datagram.len()));
+    }
+    let too_long = world.players[n].client.outlook(&[0; 1201]);
+    assert_eq!(too_long, Err(SendError::PayloadLength { len: 1201 }));
 }

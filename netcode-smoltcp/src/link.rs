@@ -61,17 +61,30 @@ impl Link {
         to: SocketAddr,
         datagram: &[u8],
     ) -> Result<(), Refused> {
-        let sent = match (self.socket(sockets), to_endpoint(to)) {
-            (Some(socket), Some(to)) => {
-                socket
-                    .send_slice(datagram, to)
-                    .map_err(|error| match error {
-                        udp::SendError::BufferFull => Refused::Full,
-                        udp::SendError::Unaddressable => Refused::Unaddressable,
-                    })
-            }
+        let place = self.place(sockets, to, datagram.len())?;
+        place.copy_from_slice(datagram);
+        Ok(())
+    }
+
+    /// Room in the socket for a datagram of exactly `len` bytes, which will be sent whatever is
+    /// written there. If there is none, the datagram is lost and counted.
+    pub(crate) fn place<'s>(
+        &mut self,
+        sockets: &'s mut SocketSet<'_>,
+        to: SocketAddr,
+        len: usize,
+    ) -> Result<&'s mut [u8], Refused> {
+        let place = match (self.socket(sockets), to_endpoint(to)) {
+            (Some(socket), Some(to)) => socket.send(len, to).map_err(refused),
             _ => Err(Refused::Unaddressable),
         };
-        sent.inspect_err(|&refused| self.stats.count_refused(refused))
+        place.inspect_err(|&refused| self.stats.count_refused(refused))
+    }
+}
+
+fn refused(error: udp::SendError) -> Refused {
+    match error {
+        udp::SendError::BufferFull => Refused::Full,
+        udp::SendError::Unaddressable => Refused::Unaddressable,
     }
 }

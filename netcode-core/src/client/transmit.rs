@@ -1,10 +1,12 @@
 //! What leaves the client: payloads when asked, everything else when due.
 
+use core::net::SocketAddr;
+
 use super::Client;
 use super::state::ClientState;
 use crate::crypto::Crypto;
 use crate::identity::{ClientIndex, Sequence};
-use crate::packet::{ConnectionRequest, Packet, RequestHeader, seal};
+use crate::packet::{ConnectionRequest, Packet, RequestHeader, seal, sealed_bytes};
 use crate::standard::SEND_INTERVAL_MICROS;
 use crate::time::{Instant, Local};
 use crate::transmit::{SendError, Transmit, check_payload};
@@ -25,17 +27,30 @@ impl<C: Crypto> Client<C> {
         out: &'b mut [u8],
     ) -> Result<Transmit<'b>, SendError> {
         let local = self.clock.advance(now);
-        self.check_send(payload)?;
-        if self.loopback {
-            return Err(SendError::Loopback);
-        }
-        let to = self.attempt.server().ok_or(SendError::NotConnected)?;
+        let (to, _) = self.outlook(payload)?;
         let len = self.write(local, &Packet::Payload(payload), out)?;
         self.traffic.payloads_out = self.traffic.payloads_out.saturating_add(1);
         let datagram = out
             .get(..len)
             .ok_or(SendError::BufferTooShort { needed: len })?;
         Ok(Transmit { to, datagram })
+    }
+
+    /// Where a payload would go if it were sent now, and the bytes its datagram would take: for a
+    /// shell whose socket hands out room for a datagram only when it is told both.
+    ///
+    /// # Errors
+    /// What [`send`](Self::send) would say, the length of its buffer aside.
+    pub fn outlook(&self, payload: &[u8]) -> Result<(SocketAddr, usize), SendError> {
+        self.check_send(payload)?;
+        if self.loopback {
+            return Err(SendError::Loopback);
+        }
+        if self.sequence > LAST_SEQUENCE {
+            return Err(SendError::SequenceExhausted);
+        }
+        let to = self.attempt.server().ok_or(SendError::NotConnected)?;
+        Ok((to, sealed_bytes(Sequence(self.sequence), payload.len())))
     }
 
     pub(super) fn check_send(&self, payload: &[u8]) -> Result<(), SendError> {

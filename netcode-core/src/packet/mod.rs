@@ -10,4 +10,5 @@ mod request;
 mod sealed;
 
 pub use request::{ConnectionRequest, RequestHeader};
+pub(crate) use sealed::sealed_bytes;
 pub use sealed::{Header, Packet, PacketType, Role, seal};

@@ -275,7 +275,7 @@ pub fn seal(
     }
     let sequence_len = sequence_bytes(sequence);
     let front = 1usize.saturating_add(usize::from(sequence_len));
-    let len = front.saturating_add(body).saturating_add(MAC_BYTES);
+    let len = sealed_bytes(sequence, body);
     let too_short = SendError::BufferTooShort { needed: len };
     let datagram = out.get_mut(..len).ok_or(too_short)?;
 
@@ -298,6 +298,14 @@ pub fn seal(
         datagram.get_mut(front..).ok_or(too_short)?,
     );
     Ok(len)
+}
+
+/// Bytes of the datagram that a body of `body` bytes becomes.
+pub(crate) fn sealed_bytes(sequence: Sequence, body: usize) -> usize {
+    let around = 1usize
+        .saturating_add(usize::from(sequence_bytes(sequence)))
+        .saturating_add(MAC_BYTES);
+    around.saturating_add(body)
 }
 
 /// Bytes a sequence takes on the wire: without its high zero bytes, but at least one.
