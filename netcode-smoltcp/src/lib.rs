@@ -87,10 +87,43 @@
 //! A client needs none: its keys come in its token. A server draws the key of its challenges and
 //! the base of its sequences from what [`Server::start`] is given. If those bytes repeat after a
 //! reset, so do nonces under the sessions' keys, and whoever recorded both runs can read and forge
-//! the packets they sealed; if they can be guessed, so can challenges. Use the chip's generator
-//! (on an STM32 the `RNG` peripheral, on an ESP32 and nRF52 theirs; most `embassy` and `esp` crates
-//! hand out `rand_core` generators), and [`Server::start_with_seed`] where its version of
-//! `rand_core` is another. Time, serial numbers and floating pins are no randomness.
+//! the packets they sealed; if they can be guessed, so can challenges. Time, serial numbers and
+//! floating pins are no randomness.
+//!
+//! Use the chip's generator. Most `embassy`, `esp` and `stm32` crates hand it out as a `rand_core`
+//! generator for [`Server::start`]; where its version of `rand_core` is another, let it fill 32
+//! bytes for [`Server::start_with_seed`]. Without such a crate, on an STM32 (reference manual,
+//! chapter *True random number generator*), it is this:
+//!
+//! ```
+//! /// 32 bytes from the `RNG` of an STM32, its clock on and `RNGEN` set. `status` and `data` read
+//! /// the registers `SR`, offset 4, and `DR`, offset 8. `None` if the generator is found broken.
+//! fn seed(status: impl Fn() -> u32, data: impl Fn() -> u32) -> Option<[u8; 32]> {
+//!     const READY: u32 = 1 << 0;
+//!     const CLOCK_OR_SEED_ERROR: u32 = 1 << 6 | 1 << 5 | 1 << 2 | 1 << 1;
+//!     let word = || {
+//!         loop {
+//!             match status() {
+//!                 it if it & CLOCK_OR_SEED_ERROR != 0 => return None,
+//!                 it if it & READY != 0 => return Some(data()),
+//!                 _ => core::hint::spin_loop(),
+//!             }
+//!         }
+//!     };
+//!     // The manual: the first word is not for use, and two alike in a row are a failure.
+//!     let mut last = word()?;
+//!     let mut seed = [0; 32];
+//!     for bytes in seed.chunks_exact_mut(4) {
+//!         let next = word().filter(|next| *next != last)?;
+//!         bytes.copy_from_slice(&next.to_le_bytes());
+//!         last = next;
+//!     }
+//!     Some(seed)
+//! }
+//! # let count = core::cell::Cell::new(0);
+//! # assert!(seed(|| 1, || { count.set(count.get() + 1); count.get() }).is_some());
+//! # assert!(seed(|| 1, || 7).is_none() && seed(|| 1 << 6, || 7).is_none());
+//! ```
 //!
 //! # Features
 //!
