@@ -1,0 +1,224 @@
+//! A server on one network stack and clients on others, and what they saw of each other.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+use std::net::SocketAddr;
+
+use netcode_smoltcp::core::address::AddressList;
+use netcode_smoltcp::core::client::{ClientEvent, ClientState};
+use netcode_smoltcp::core::crypto::Key;
+use netcode_smoltcp::core::server::{ServerConfig, ServerEvent, StaticStorage};
+use netcode_smoltcp::core::token::{TokenSpec, mint};
+use netcode_smoltcp::core::{ClientId, ClientIndex, ProtocolId, Timeout, UnixTime, UserData};
+use netcode_smoltcp::smoltcp::iface::SocketHandle;
+use netcode_smoltcp::smoltcp::phy::Medium;
+use netcode_smoltcp::smoltcp::time::{Duration, Instant};
+use netcode_smoltcp::smoltcp::wire::IpCidr;
+use netcode_smoltcp::{
+    BUFFER_BYTES, CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS, Client,
+    Polled, SendError, Server, ServerPolled, server_rx_bytes, server_rx_packets, server_tx_bytes,
+    server_tx_packets,
+};
+use rand::SeedableRng;
+
+use crate::wire::{Node, SharedWire, Sizes, wire};
+
+pub const UNIX: UnixTime = UnixTime::from_secs(1_700_000_000);
+pub const SLOTS: usize = 4;
+pub const CLIENT_SIZES: Sizes = Sizes {
+    rx: (CLIENT_RX_BYTES, CLIENT_RX_PACKETS),
+    tx: (CLIENT_TX_BYTES, CLIENT_TX_PACKETS),
+};
+pub const SERVER_SIZES: Sizes = Sizes {
+    rx: (server_rx_bytes(SLOTS), server_rx_packets(SLOTS)),
+    tx: (server_tx_bytes(SLOTS), server_tx_packets(SLOTS)),
+};
+
+pub fn key() -> Key {
+    Key::from_bytes([7; 32])
+}
+
+pub fn cidr(text: &str) -> IpCidr {
+    text.parse().unwrap()
+}
+
+pub struct Player {
+    pub node: Node,
+    pub handle: SocketHandle,
+    pub client: Client,
+    pub states: Vec<ClientState>,
+    pub payloads: Vec<Vec<u8>>,
+}
+
+/// A server, its clients, and the wire between them.
+pub struct World {
+    pub now: Instant,
+    pub wire: SharedWire,
+    pub medium: Medium,
+    pub timeout: i32,
+    pub address: SocketAddr,
+    pub node: Node,
+    pub server: Server<'static>,
+    pub events: Vec<ServerEvent>,
+    pub payloads: Vec<(ClientIndex, Vec<u8>)>,
+    pub players: Vec<Player>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(Medium::Ethernet, "10.0.0.1/8", "10.0.0.1:40000")
+    }
+
+    pub fn with(medium: Medium, network: &str, address: &str) -> Self {
+        let address = address.parse().unwrap();
+        let wire = wire();
+        let mut node = Node::new(&wire, medium, &[cidr(network)]);
+        let handle = node.udp(40000, SERVER_SIZES);
+        let storage = Box::leak(Box::new(StaticStorage::<SLOTS, 8, 32>::new()));
+        let addresses = AddressList::new(&[address]).unwrap();
+        let config = ServerConfig::new(ProtocolId(1), key(), addresses, SLOTS);
+        let mut server = Server::new(handle, storage.tables(), config).unwrap();
+        server
+            .start_with_seed(Instant::ZERO, UNIX, [3; 32])
+            .unwrap();
+        Self {
+            now: Instant::ZERO,
+            wire,
+            medium,
+            timeout: 3,
+            address,
+            node,
+            server,
+            events: vec![],
+            payloads: vec![],
+            players: vec![],
+        }
+    }
+
+    pub fn token(&self, id: u64, seed: u64) -> [u8; 2048] {
+        let spec = TokenSpec {
+            protocol_id: ProtocolId(1),
+            client_id: ClientId(id),
+            created: UNIX,
+            expires: UNIX.saturating_add_secs(600),
+            timeout: Timeout::from_secs(self.timeout),
+            public_addresses: &[self.address],
+            internal_addresses: &[],
+            user_data: &UserData::ZERO,
+        };
+        let mut token = [0; 2048];
+        let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+        mint(&spec, &key(), &mut rng, &mut token).unwrap();
+        token
+    }
+
+    pub fn join_from(&mut self, addresses: &[IpCidr], sizes: Sizes) -> usize {
+        let n = self.players.len();
+        let mut node = Node::new(&self.wire, self.medium, addresses);
+        let handle = node.udp(50000, sizes);
+        let mut client = Client::new(handle);
+        let id = u64::try_from(n).unwrap();
+        client.connect(self.now, &self.token(id, id)).unwrap();
+        self.players.push(Player {
+            node,
+            handle,
+            client,
+            states: vec![],
+            payloads: vec![],
+        });
+        n
+    }
+
+    /// Adds a client that begins to connect.
+    pub fn join(&mut self) -> usize {
+        let host = self.players.len() + 2;
+        let network = if self.address.is_ipv4() {
+            format!("10.0.0.{host}/8")
+        } else {
+            format!("fd00::{host}/64")
+        };
+        self.join_from(&[cidr(&network)], CLIENT_SIZES)
+    }
+
+    /// A millisecond passes, and everybody has a turn.
+    pub fn step(&mut self) {
+        self.now += Duration::from_millis(1);
+        let mut buffer = [0; BUFFER_BYTES];
+        self.node.ingress(self.now);
+        loop {
+            match self
+                .server
+                .poll(self.now, &mut self.node.sockets, &mut buffer)
+            {
+                ServerPolled::Event(event) => self.events.push(event),
+                ServerPolled::Payload {
+                    client, payload, ..
+                } => {
+                    self.payloads.push((client, payload.to_vec()));
+                }
+                ServerPolled::Idle(_) => break,
+            }
+        }
+        self.node.egress(self.now);
+        for player in &mut self.players {
+            player.node.ingress(self.now);
+            loop {
+                match player
+                    .client
+                    .poll(self.now, &mut player.node.sockets, &mut buffer)
+                {
+                    Polled::Event(ClientEvent::StateChanged(state)) => player.states.push(state),
+                    Polled::Event(_) => {}
+                    Polled::Payload { payload, .. } => player.payloads.push(payload.to_vec()),
+                    Polled::Idle(_) => break,
+                }
+            }
+            player.node.egress(self.now);
+        }
+    }
+
+    pub fn run(&mut self, millis: u32) {
+        for _ in 0..millis {
+            self.step();
+        }
+    }
+
+    pub fn run_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        for _ in 0..60_000 {
+            if done(self) {
+                return;
+            }
+            self.step();
+        }
+        assert!(done(self), "{what}: not within a minute");
+    }
+
+    pub fn connect(&mut self) -> usize {
+        let n = self.join();
+        self.run_until("connecting", |world| world.players[n].client.is_connected());
+        n
+    }
+
+    pub fn client_sends(&mut self, n: usize, payload: &[u8]) -> Result<(), SendError> {
+        let player = &mut self.players[n];
+        player
+            .client
+            .send(self.now, &mut player.node.sockets, payload)
+    }
+
+    pub fn server_sends(&mut self, client: ClientIndex, payload: &[u8]) -> Result<(), SendError> {
+        self.server
+            .send(self.now, &mut self.node.sockets, client, payload)
+    }
+
+    /// Payloads of each size cross in both directions, whole.
+    pub fn exchange(&mut self, n: usize) {
+        let index = self.players[n].client.client_index().unwrap();
+        for len in [1, 100, 1200] {
+            self.client_sends(n, &vec![7; len]).unwrap();
+            self.server_sends(index, &vec![9; len]).unwrap();
+            self.run(10);
+            assert_eq!(self.payloads.pop(), Some((index, vec![7; len])));
+            assert_eq!(self.players[n].payloads.pop(), Some(vec![9; len]));
+        }
+    }
+}
