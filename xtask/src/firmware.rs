@@ -13,10 +13,28 @@ use crate::workspace::{cargo, root, target_dir};
 /// The manifest of the firmware, from the root.
 pub(crate) const FIRMWARE: &str = "examples/firmware/Cargo.toml";
 
-/// What both boards' processors run.
-pub(crate) const TARGET: &str = "thumbv7m-none-eabi";
+/// A board the firmware is built for.
+pub(crate) struct Board {
+    /// As the firmware's feature and QEMU's machine are called.
+    pub(crate) name: &'static str,
+    /// What its processor runs.
+    target: &'static str,
+}
 
-pub(crate) const BOARDS: [&str; 2] = ["lm3s6965evb", "mps2-an385"];
+pub(crate) const BOARDS: [Board; 3] = [
+    Board {
+        name: "lm3s6965evb",
+        target: "thumbv7m-none-eabi",
+    },
+    Board {
+        name: "mps2-an385",
+        target: "thumbv7m-none-eabi",
+    },
+    Board {
+        name: "mps2-an386",
+        target: "thumbv7em-none-eabihf",
+    },
+];
 pub(crate) const PROGRAMS: [&str; 3] = ["sensor", "hub", "counts"];
 
 pub(crate) fn run() -> Result<Outcome> {
@@ -32,18 +50,18 @@ pub(crate) fn run() -> Result<Outcome> {
 
 /// Builds every program for every board; gives the folder, `BOARD/PROGRAM` in it.
 pub(crate) fn build() -> Result<PathBuf> {
-    let cross = Cross::find(&[TARGET], "core")?;
     let folder = target_dir().join("firmware");
-    for board in BOARDS {
+    for Board { name, target } in BOARDS {
+        let cross = Cross::find(&[target], "core")?;
         let mut build = cross.cargo("build")?;
         // In its own folder, where its cargo configuration is.
         build.current_dir(root().join(FIRMWARE).with_file_name(""));
-        build.args(["--quiet", "--release", "--features", board]);
+        build.args(["--quiet", "--release", "--features", name]);
         process::run(&mut build)?;
-        let board = folder.join(board);
+        let board = folder.join(name);
         std::fs::create_dir_all(&board)?;
         for program in PROGRAMS {
-            let from = cross.output(TARGET, "release").join(program);
+            let from = cross.output(target, "release").join(program);
             std::fs::copy(&from, board.join(program))
                 .with_context(|| format!("no {}", from.display()))?;
         }

@@ -16,13 +16,17 @@ pub(crate) struct Board {
     card: &'static str,
 }
 
-pub(crate) const BOARDS: [Board; 2] = [
+pub(crate) const BOARDS: [Board; 3] = [
     Board {
         name: "lm3s6965evb",
         card: "stellaris",
     },
     Board {
         name: "mps2-an385",
+        card: "lan9118",
+    },
+    Board {
+        name: "mps2-an386",
         card: "lan9118",
     },
 ];

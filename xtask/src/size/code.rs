@@ -62,16 +62,41 @@ pub(super) struct Code {
     parts: [u64; PARTS.len()],
     total: u64,
     memory: u64,
+    /// The larger statics, by name.
+    statics: Vec<(String, u64)>,
 }
 
+/// Statics below are not worth a name.
+const NAMED_STATIC_BYTES: u64 = 200;
+
 impl Code {
+    /// Whether this is `program`, on whatever board.
+    pub(super) fn is(&self, program: &str) -> bool {
+        self.name.split(", ").next() == Some(program)
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
     pub(super) fn to_json(&self) -> serde_json::Value {
         let parts: serde_json::Map<_, _> = PARTS
             .iter()
             .zip(self.parts)
             .map(|((_, name), bytes)| ((*name).to_owned(), bytes.into()))
             .collect();
-        json!({ "name": self.name, "parts": parts, "total": self.total, "memory": self.memory })
+        let statics: serde_json::Map<_, _> = self
+            .statics
+            .iter()
+            .map(|(name, bytes)| (name.clone(), (*bytes).into()))
+            .collect();
+        json!({
+            "name": self.name,
+            "parts": parts,
+            "total": self.total,
+            "memory": self.memory,
+            "statics": statics,
+        })
     }
 }
 
@@ -92,6 +117,10 @@ impl fmt::Display for Code {
         )?;
         if self.memory > 0 {
             write!(f, "; static memory {}", self.memory)?;
+        }
+        for (at, (name, bytes)) in self.statics.iter().enumerate() {
+            let before = if at == 0 { " = " } else { " + " };
+            write!(f, "{before}{bytes} {name}")?;
         }
         Ok(())
     }
@@ -125,6 +154,7 @@ pub(super) fn read(name: &str, path: &Path) -> Result<Code> {
         parts: [0; PARTS.len()],
         total: sum(&[".vector_table", ".text", ".rodata", ".data"]),
         memory: sum(&[".data", ".bss", ".uninit"]),
+        statics: read_statics(&file),
     };
     let mut seen = Vec::new();
     for symbol in file.symbols() {
@@ -149,6 +179,30 @@ pub(super) fn read(name: &str, path: &Path) -> Result<Code> {
         *other = code.total.saturating_sub(known);
     }
     Ok(code)
+}
+
+/// The larger statics of a program that has any, largest first.
+fn read_statics(file: &object::File<'_>) -> Vec<(String, u64)> {
+    let is_memory = |symbol: &object::Symbol<'_, '_>| {
+        let section = symbol
+            .section_index()
+            .and_then(|it| file.section_by_index(it).ok());
+        section.is_some_and(|it| {
+            it.name()
+                .is_ok_and(|name| name.starts_with(".bss") || name.starts_with(".data"))
+        })
+    };
+    let mut statics: Vec<(String, u64)> = file
+        .symbols()
+        .filter(|symbol| symbol.size() >= NAMED_STATIC_BYTES && is_memory(symbol))
+        .map(|symbol| {
+            let name = format!("{:#}", demangle(symbol.name().unwrap_or_default()));
+            let last = name.rsplit("::").next().unwrap_or_default().to_lowercase();
+            (last, symbol.size())
+        })
+        .collect();
+    statics.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    statics
 }
 
 /// Whose a symbol is: the first crate in its name that is not Rust's own library. So

@@ -23,6 +23,9 @@ pub(crate) const PROBE: &str = "xtask/size-probe/Cargo.toml";
 /// A Cortex-M3: the smallest machine that is asked to be a server.
 const TARGET: &str = "thumbv7m-none-eabi";
 
+/// Flash, bytes: of the client with its cryptography, and of a whole sensor on any board.
+const AIMS: &[(u64, &str)] = &[(16 * 1024, "client"), (40 * 1024, "sensor")];
+
 pub(crate) fn run() -> Result<Outcome> {
     let sizes = measure()?;
     sizes.show();
@@ -100,10 +103,10 @@ fn measure_firmware() -> Result<(Vec<code::Code>, Vec<instructions::Cost>)> {
     firmware::ensure_emulator()?;
     let built = firmware::build()?;
     let mut code = Vec::new();
-    for board in firmware::BOARDS {
+    for firmware::Board { name, .. } in firmware::BOARDS {
         for program in ["sensor", "hub"] {
-            let name = format!("{program}, {board}");
-            code.push(code::read(&name, &built.join(board).join(program))?);
+            let path = built.join(name).join(program);
+            code.push(code::read(&format!("{program}, {name}"), &path)?);
         }
     }
     let costs = instructions::measure(&built.join("mps2-an385").join("counts"))?;
@@ -144,6 +147,18 @@ impl Sizes {
                     "a {} takes {} bytes, above its aim of {aim}",
                     row.name,
                     row.here
+                );
+            }
+        }
+        for (aim, what) in AIMS {
+            let above = self
+                .code
+                .iter()
+                .find(|code| code.is(what) && code.total() > *aim);
+            if let Some(code) = above {
+                bail!(
+                    "{what} takes {} bytes of flash, above its aim of {aim}",
+                    code.total()
                 );
             }
         }

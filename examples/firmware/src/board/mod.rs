@@ -2,10 +2,10 @@
 
 #[cfg(feature = "lm3s6965evb")]
 mod lm3s6965evb;
-#[cfg(feature = "mps2-an385")]
-mod mps2_an385;
+#[cfg(any(feature = "mps2-an385", feature = "mps2-an386"))]
+mod mps2;
 
 #[cfg(feature = "lm3s6965evb")]
 pub use lm3s6965evb::*;
-#[cfg(feature = "mps2-an385")]
-pub use mps2_an385::*;
+#[cfg(any(feature = "mps2-an385", feature = "mps2-an386"))]
+pub use mps2::*;

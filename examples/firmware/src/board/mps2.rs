@@ -1,5 +1,5 @@
-//! Arm MPS2+ with the AN385 image: Cortex-M3, 4 MiB for code and 4 MiB of RAM, a LAN9118 beside
-//! the FPGA.
+//! Arm MPS2+ with the AN385 image, a Cortex-M3, or the AN386 image, a Cortex-M4: 4 MiB for code and
+//! 4 MiB of RAM, a LAN9118 beside the FPGA. All that is used here lies at the same places in both.
 
 use smoltcp::wire::EthernetAddress;
 
@@ -18,7 +18,7 @@ pub fn card() -> Card {
     Lan9118::start(MAC)
 }
 
-/// LED 0, by the FPGA's I/O block (application note AN385, *FPGA system control and I/O*).
+/// LED 0, by the FPGA's I/O block (application notes AN385 and AN386, *FPGA system control and I/O*).
 pub struct Led {
     block: Registers,
     on: bool,
@@ -26,7 +26,7 @@ pub struct Led {
 
 /// The board's LED. Call it once.
 pub fn led() -> Led {
-    // SAFETY: the AN385 image has its I/O block there, and nothing else here uses it.
+    // SAFETY: both images have their I/O block there, and nothing else here uses it.
     Led {
         block: unsafe { Registers::at(0x4002_8000) },
         on: false,

@@ -54,7 +54,7 @@ pub struct Transmitter {
 
 impl Lan9118 {
     pub fn start(address: EthernetAddress) -> Self {
-        // SAFETY: the AN385 image has its LAN9118 there, and this is the only owner:
+        // SAFETY: both MPS2 images have their LAN9118 there, and this is the only owner:
         // `board::card` is called once.
         let mut registers = unsafe { Registers::at(BASE) };
         let [a, b, c, d, e, f] = address.0;

@@ -1,6 +1,6 @@
 //! Network cards.
 
-#[cfg(feature = "mps2-an385")]
+#[cfg(any(feature = "mps2-an385", feature = "mps2-an386"))]
 pub mod lan9118;
 pub(crate) mod registers;
 #[cfg(feature = "lm3s6965evb")]
