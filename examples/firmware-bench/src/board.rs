@@ -119,6 +119,15 @@ impl Drop for Running {
     }
 }
 
+/// What a program said of its memory, bytes: its statics, and how deep its stack was.
+pub(crate) fn read_memory(folder: &Path) -> Option<(usize, usize)> {
+    let log = read_log(folder);
+    let (_, said) = log.split_once("memory ")?;
+    let (statics, rest) = said.split_once(" bytes of statics and ")?;
+    let (stack, _) = rest.split_once(" of stack")?;
+    Some((statics.parse().ok()?, stack.parse().ok()?))
+}
+
 pub(crate) fn read_log(folder: &Path) -> String {
     let bytes = std::fs::read(folder.join("log")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()

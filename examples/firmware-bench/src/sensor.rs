@@ -16,6 +16,9 @@ use crate::tokens::{KEY, SENSOR, provision};
 /// The board shares the host's loopback network, so that it dials the address its token names.
 const NETWORK: &str = "net=127.0.0.0/24,host=127.0.0.1,dhcpstart=127.0.0.15";
 
+/// The most that a sensor may take of a board, its stack included.
+const MEMORY_BYTES: usize = 16 * 1024;
+
 const LENGTHS: [usize; 3] = [1, 100, 1200];
 const ECHOES: usize = 102;
 const SLOT: ClientIndex = ClientIndex(0);
@@ -79,6 +82,20 @@ pub(crate) fn with_our_server(board: &Board, elf: &Path, folder: &Path) -> Resul
 
     server.send(SLOT, &[4])?;
     board.finish(|| turn(&mut server).map(|_| ()))?;
+    check_memory(folder)
+}
+
+/// The run above has opened tokens, which takes the most stack of all.
+fn check_memory(folder: &Path) -> Result<()> {
+    let Some((statics, stack)) = crate::board::read_memory(folder) else {
+        bail!("the sensor did not say what memory it takes")
+    };
+    let sum = statics + stack;
+    println!("        memory {sum} bytes: {statics} of statics and {stack} of stack");
+    ensure!(
+        sum <= MEMORY_BYTES,
+        "the sensor's aim is {MEMORY_BYTES} bytes of memory"
+    );
     Ok(())
 }
 

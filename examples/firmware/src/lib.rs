@@ -8,7 +8,7 @@
 //! | `clock` | milliseconds since the start |
 //! | `network` | an interface with one UDP socket, in statics |
 //! | `provision` | tokens, keys, the date, randomness: the seam to the world |
-//! | `stack` | how deep the stack has been |
+//! | `stack` | how deep the stack has been, and what the statics take |
 #![no_std]
 
 pub mod board;

@@ -1,14 +1,14 @@
 //! An interface with one UDP socket, everything in statics.
 
 use netcode_smoltcp::{
-    CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS, server_rx_bytes,
-    server_rx_packets, server_tx_bytes, server_tx_packets,
+    CLIENT_RX_MIN_BYTES, CLIENT_RX_MIN_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS,
+    server_rx_bytes, server_rx_packets, server_tx_bytes, server_tx_packets,
 };
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
 use smoltcp::time::Instant;
 use smoltcp::wire::{IpCidr, Ipv4Address};
-use static_cell::ConstStaticCell;
+use static_cell::StaticCell;
 
 use crate::board::{self, Card};
 use crate::clock;
@@ -28,7 +28,8 @@ impl<const RX: usize, const TX: usize> SocketBytes<RX, TX> {
     }
 }
 
-/// The entries that say which datagram lies where in them.
+/// The entries that say which datagram lies where in them. Empty ones are not all zeros: made at
+/// the start, they cost no flash.
 pub struct SocketPackets<const RX: usize, const TX: usize> {
     rx: [PacketMetadata; RX],
     tx: [PacketMetadata; TX],
@@ -43,10 +44,10 @@ impl<const RX: usize, const TX: usize> SocketPackets<RX, TX> {
     }
 }
 
+/// What a client's socket needs: [`Network::receive`] takes in one frame at a time.
+pub type ClientBytes = SocketBytes<CLIENT_RX_MIN_BYTES, CLIENT_TX_BYTES>;
 /// What a client's socket needs.
-pub type ClientBytes = SocketBytes<CLIENT_RX_BYTES, CLIENT_TX_BYTES>;
-/// What a client's socket needs.
-pub type ClientPackets = SocketPackets<CLIENT_RX_PACKETS, CLIENT_TX_PACKETS>;
+pub type ClientPackets = SocketPackets<CLIENT_RX_MIN_PACKETS, CLIENT_TX_PACKETS>;
 
 /// Client slots of the hub.
 pub const SLOTS: usize = 4;
@@ -83,8 +84,7 @@ impl Network {
         mut socket: Socket<'static>,
         port: u16,
     ) -> (Self, SocketHandle) {
-        static SOCKETS: ConstStaticCell<[SocketStorage<'static>; 1]> =
-            ConstStaticCell::new([SocketStorage::EMPTY; 1]);
+        static SOCKETS: StaticCell<[SocketStorage<'static>; 1]> = StaticCell::new();
         let mut iface = Interface::new(Config::new(board::MAC.into()), card, clock::now());
         // There is room for one address and one route, and this is the first of each.
         iface.update_ip_addrs(|addresses| {
@@ -95,7 +95,7 @@ impl Network {
         }
         // The port is not 0 and the socket is new.
         let _ = socket.bind(port);
-        let mut sockets = SocketSet::new(&mut SOCKETS.take()[..]);
+        let mut sockets = SocketSet::new(&mut SOCKETS.init([SocketStorage::EMPTY; 1])[..]);
         let handle = sockets.add(socket);
         (
             Self {

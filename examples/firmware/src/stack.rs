@@ -1,4 +1,5 @@
-//! How deep the stack has been: painted at the start, read at the end.
+//! How much memory the program takes: its statics, and how deep the stack has been, which is
+//! painted at the start and read at the end.
 
 use core::ptr::addr_of_mut;
 
@@ -10,6 +11,8 @@ const MARGIN_WORDS: usize = 64;
 unsafe extern "C" {
     /// Where statics end, from `cortex-m-rt`'s linker script; the stack grows down to it.
     static mut __sheap: u32;
+    /// Where statics begin.
+    static mut __sdata: u32;
     /// Where the stack begins.
     static mut _stack_start: u32;
 }
@@ -29,12 +32,18 @@ pub fn paint() {
     }
 }
 
+/// What the statics take, bytes.
+pub fn statics() -> usize {
+    addr_of_mut!(__sheap) as usize - addr_of_mut!(__sdata) as usize
+}
+
 /// The deepest the stack has been since [`paint`], bytes.
 pub fn high_water() -> usize {
     let top = addr_of_mut!(_stack_start) as usize;
     let mut at = addr_of_mut!(__sheap);
     // SAFETY: as in `paint`: only words between statics and the top of the stack are read.
     while (at as usize) < top && unsafe { at.read_volatile() } == PAINT {
+        // SAFETY: it stays at or below the top, as just asked.
         at = unsafe { at.add(1) };
     }
     top - at as usize

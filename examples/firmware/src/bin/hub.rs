@@ -27,7 +27,7 @@ const DATE_INTERVAL: Duration = Duration::from_secs(10);
 
 static CARD: StaticCell<Card> = StaticCell::new();
 static BYTES: ConstStaticCell<HubBytes> = ConstStaticCell::new(HubBytes::new());
-static PACKETS: ConstStaticCell<HubPackets> = ConstStaticCell::new(HubPackets::new());
+static PACKETS: StaticCell<HubPackets> = StaticCell::new();
 static STORAGE: ConstStaticCell<StaticStorage<SLOTS, 8, 32>> =
     ConstStaticCell::new(StaticStorage::new());
 static SERVER: StaticCell<Server<'static>> = StaticCell::new();
@@ -46,7 +46,7 @@ fn main() -> ! {
         card,
         address,
         Some(GATEWAY),
-        socket(BYTES.take(), PACKETS.take()),
+        socket(BYTES.take(), PACKETS.init_with(HubPackets::new)),
         PORT,
     );
     match server(handle) {
@@ -54,6 +54,7 @@ fn main() -> ! {
             network,
             server,
             date_due: clock::now(),
+            ending: false,
         }
         .run(),
         Err(why) => {
@@ -80,6 +81,8 @@ struct Hub {
     network: Network,
     server: &'static mut Server<'static>,
     date_due: Instant,
+    /// A client has said so.
+    ending: bool,
 }
 
 impl Hub {
@@ -96,6 +99,9 @@ impl Hub {
                 self.poll(now, buffer);
             }
             self.poll(now, buffer);
+            if self.ending {
+                self.end(now, buffer);
+            }
             self.network.send(now);
             clock::sleep();
         }
@@ -107,7 +113,7 @@ impl Hub {
                 ServerPolled::Event(event) => report(event),
                 ServerPolled::Payload {
                     payload: b"exit", ..
-                } => self.end(now),
+                } => self.ending = true,
                 ServerPolled::Payload {
                     client, payload, ..
                 } => {
@@ -123,13 +129,9 @@ impl Hub {
         }
     }
 
-    fn end(&mut self, now: Instant) -> ! {
+    fn end(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) -> ! {
         self.server.stop(now);
-        let mut none = [0; BUFFER_BYTES];
-        while !matches!(
-            self.server.poll(now, &mut self.network.sockets, &mut none),
-            ServerPolled::Idle(_)
-        ) {}
+        self.poll(now, buffer);
         for _ in 0..64 {
             self.network.send(now);
         }
@@ -143,8 +145,9 @@ impl Hub {
             println!("hub: dropped {count}: {reason}");
         }
         println!(
-            "hub: {} connects, stack {} bytes",
+            "hub: {} connects, memory {} bytes of statics and {} of stack",
             self.server.stats().connects,
+            stack::statics(),
             stack::high_water()
         );
         semihosting::process::exit(0)

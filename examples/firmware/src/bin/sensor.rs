@@ -17,9 +17,9 @@ use firmware::network::{ClientBytes, ClientPackets, Network, socket};
 use firmware::{clock, provision, stack};
 use netcode_core::ProtocolId;
 use netcode_core::client::{ClientEvent, ClientState};
-use netcode_core::sealed::{SEALED_TOKEN_BYTES, SealContext, open_token};
+use netcode_core::sealed::{OpenError, SEALED_TOKEN_BYTES, SealContext, open_token};
 use netcode_smoltcp::{BUFFER_BYTES, Client, Polled};
-use semihosting::println;
+use semihosting::{print, println};
 use smoltcp::iface::SocketHandle;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpCidr};
@@ -32,11 +32,11 @@ const TOKEN_INTERVAL: Duration = Duration::from_millis(200);
 
 static CARD: StaticCell<Card> = StaticCell::new();
 static BYTES: ConstStaticCell<ClientBytes> = ConstStaticCell::new(ClientBytes::new());
-static PACKETS: ConstStaticCell<ClientPackets> = ConstStaticCell::new(ClientPackets::new());
-static CLIENT: StaticCell<Client> = StaticCell::new();
-static MESSAGE: ConstStaticCell<[u8; SEALED_TOKEN_BYTES]> =
+static PACKETS: StaticCell<ClientPackets> = StaticCell::new();
+static SENSOR: StaticCell<Sensor> = StaticCell::new();
+/// A sealed token, or a datagram: never both at once.
+static SCRATCH: ConstStaticCell<[u8; SEALED_TOKEN_BYTES]> =
     ConstStaticCell::new([0; SEALED_TOKEN_BYTES]);
-static BUFFER: ConstStaticCell<[u8; BUFFER_BYTES]> = ConstStaticCell::new([0; BUFFER_BYTES]);
 
 #[entry]
 fn main() -> ! {
@@ -44,25 +44,35 @@ fn main() -> ! {
     if let Some(peripherals) = cortex_m::Peripherals::take() {
         clock::start(peripherals.SYST);
     }
+    start().run()
+}
+
+/// Puts everything in its place. Never inlined: what is moved there would stand on the stack for
+/// as long as the program runs.
+#[inline(never)]
+fn start() -> &'static mut Sensor {
     let card = CARD.init_with(board::card);
     // Under emulation the board shares the host's loopback network; a product asks DHCP.
     let address = IpCidr::new(IpAddress::v4(127, 0, 0, 15), 24);
-    let (network, handle) = Network::start(
-        card,
-        address,
-        None,
-        socket(BYTES.take(), PACKETS.take()),
-        50000,
-    );
-    Sensor::new(network, handle).run()
+    let socket = socket(BYTES.take(), PACKETS.init_with(ClientPackets::new));
+    let (network, handle) = Network::start(card, address, None, socket, 50000);
+    // What the backend seals this device's tokens to.
+    print!("sensor: device key ");
+    for byte in provision::device_secret().public().as_bytes() {
+        print!("{byte:02x}");
+    }
+    println!("\nsensor: waiting for a token");
+    SENSOR.init_with(|| Sensor::new(network, handle))
 }
 
 struct Sensor {
     network: Network,
-    client: &'static mut Client,
+    client: Client,
     led: Led,
     readings: u32,
     blink_period: Duration,
+    /// The server has said so.
+    ending: bool,
     due: Due,
 }
 
@@ -75,13 +85,13 @@ struct Due {
 
 impl Sensor {
     fn new(network: Network, handle: SocketHandle) -> Self {
-        println!("sensor: waiting for a token");
         Self {
             network,
-            client: CLIENT.init_with(|| Client::new(handle)),
+            client: Client::new(handle),
             led: board::led(),
             readings: 0,
             blink_period: Duration::from_millis(1000),
+            ending: false,
             due: Due {
                 token: Instant::ZERO,
                 reading: Instant::ZERO,
@@ -90,17 +100,15 @@ impl Sensor {
         }
     }
 
-    fn run(mut self) -> ! {
-        let message = MESSAGE.take();
-        let buffer = BUFFER.take();
+    fn run(&mut self) -> ! {
+        let scratch = SCRATCH.take();
         loop {
             let now = clock::now();
-            self.reconnect(now, message);
-            // The socket is emptied after each frame, so that none is lost for want of room.
-            while self.network.receive(now) {
-                self.poll(now, buffer);
+            self.reconnect(now, scratch);
+            // A sealed token is the longer of the two, so there is always a buffer.
+            if let Some(buffer) = scratch.first_chunk_mut() {
+                self.receive(now, buffer);
             }
-            self.poll(now, buffer);
             self.send_reading(now);
             self.blink(now);
             self.network.send(now);
@@ -119,22 +127,32 @@ impl Sensor {
         if !provision::next_token(message) {
             return;
         }
-        let context = SealContext {
-            protocol_id: PROTOCOL_ID,
-            device_id: provision::DEVICE_ID,
-        };
-        let (secret, sealer) = (provision::device_secret(), provision::sealer());
-        match open_token(&context, &secret, &sealer, message) {
-            Ok(token) => {
-                if let Err(error) = self.client.connect(now, token) {
-                    println!("sensor: {error}");
-                }
-            }
+        match open(message) {
+            Ok(token) => self.connect(now, token),
             Err(error) => println!("sensor: no token: {error}"),
         }
     }
 
-    /// Takes in everything that has arrived.
+    /// Never inlined, as [`open`].
+    #[inline(never)]
+    fn connect(&mut self, now: Instant, token: &[u8]) {
+        if let Err(error) = self.client.connect(now, token) {
+            println!("sensor: {error}");
+        }
+    }
+
+    /// Takes in what the card has, and empties the socket after each frame, so that nothing is
+    /// lost for want of room.
+    fn receive(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) {
+        while self.network.receive(now) {
+            self.poll(now, buffer);
+        }
+        self.poll(now, buffer);
+        if self.ending {
+            self.end(now, buffer);
+        }
+    }
+
     fn poll(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) {
         loop {
             match self.client.poll(now, &mut self.network.sockets, buffer) {
@@ -161,24 +179,22 @@ impl Sensor {
                     println!("sensor: {error}");
                 }
             }
-            [4] => self.end(now),
+            [4] => self.ending = true,
             _ => println!("sensor: unknown command"),
         }
     }
 
-    fn end(&mut self, now: Instant) -> ! {
+    #[inline(never)]
+    fn end(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) -> ! {
         self.client.disconnect(now);
-        let mut none = [0; BUFFER_BYTES];
-        while !matches!(
-            self.client.poll(now, &mut self.network.sockets, &mut none),
-            Polled::Idle(_)
-        ) {}
+        self.poll(now, buffer);
         for _ in 0..16 {
             self.network.send(now);
         }
         println!(
-            "sensor: {} readings, stack {} bytes",
+            "sensor: {} readings, memory {} bytes of statics and {} of stack",
             self.readings,
+            stack::statics(),
             stack::high_water()
         );
         semihosting::process::exit(0)
@@ -203,4 +219,17 @@ impl Sensor {
             self.led.toggle();
         }
     }
+}
+
+/// Opens a sealed token where it lies. Never inlined: what this takes of the stack, more than all
+/// else together, would be taken for as long as the program runs.
+#[inline(never)]
+fn open(message: &mut [u8; SEALED_TOKEN_BYTES]) -> Result<&[u8], OpenError> {
+    let context = SealContext {
+        protocol_id: PROTOCOL_ID,
+        device_id: provision::DEVICE_ID,
+    };
+    let (secret, sealer) = (provision::device_secret(), provision::sealer());
+    let token = open_token(&context, &secret, &sealer, message)?;
+    Ok(token)
 }
