@@ -11,6 +11,8 @@ use crate::process;
 /// What a payload of one length costs.
 pub(super) struct Cost {
     bytes: u64,
+    /// The packet's number: how long it is on the wire decides where the payload begins.
+    sequence: u64,
     seal: u64,
     open: u64,
 }
@@ -34,6 +36,7 @@ fn read(line: &str) -> Option<Cost> {
     let mut next = || words.next()?.ok();
     Some(Cost {
         bytes: next()?,
+        sequence: next()?,
         seal: next()?,
         open: next()?,
     })
@@ -41,7 +44,12 @@ fn read(line: &str) -> Option<Cost> {
 
 impl Cost {
     pub(super) fn to_json(&self) -> serde_json::Value {
-        json!({ "payload": self.bytes, "seal": self.seal, "open": self.open })
+        json!({
+            "payload": self.bytes,
+            "sequence": self.sequence,
+            "seal": self.seal,
+            "open": self.open,
+        })
     }
 }
 
@@ -49,8 +57,8 @@ impl std::fmt::Display for Cost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "payload of {:>4} bytes: seal {:>6}, open {:>6}",
-            self.bytes, self.seal, self.open
+            "payload of {:>4} bytes, packet {:>5}: seal {:>6}, open {:>6}",
+            self.bytes, self.sequence, self.seal, self.open
         )
     }
 }
