@@ -33,6 +33,9 @@ const SHELLS: &[Shell] = &[
             &["proto-ipv4", "medium-ethernet"],
             &["proto-ipv6", "medium-ethernet"],
             &["proto-ipv4", "proto-ipv6", "medium-ethernet", "medium-ip"],
+            // embassy-net builds for all of these targets, wasm32 and those without atomic
+            // exchange included: it locks by `critical-section`, which a program brings when it
+            // links. So none is left out.
             &["embassy-net", "proto-ipv4", "medium-ethernet"],
             &["embassy-net", "proto-ipv6", "medium-ip"],
         ],
