@@ -11,8 +11,9 @@ macro_rules! close_codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal => $text:literal,)*) => {
         /// Why a bridge ends or refuses a session.
         ///
-        /// Over WebTransport it is the session's close code. A data channel has none: there it is
-        /// a message of its own, [`to_message`](Self::to_message), sent before the channel closes.
+        /// It is a message of its own, [`to_message`](Self::to_message), sent before the session
+        /// or the channel closes; over WebTransport it is the session's close code as well. Either
+        /// may be lost.
         /// An offer that is refused carries it in the body of the answer.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -137,8 +137,8 @@ impl Counters {
         let opened = Family::<ByTransport, Counter>::default();
         // Shown as zero from the start on, for alerts that look for them.
         for by in Transport::ALL.map(by_transport) {
-            sessions.get_or_create(&by);
-            opened.get_or_create(&by);
+            sessions.get_or_create_owned(&by);
+            opened.get_or_create_owned(&by);
         }
         let ended = Family::default();
         let refused = Family::default();

@@ -194,6 +194,10 @@ fn end_of(error: &SessionError) -> EndCause {
 
 /// Tells the browser why, and waits until it knows or is gone.
 async fn close(browser: &web_transport_quinn::Session, code: CloseCode) {
+    // The close code is given up with the connection if a busy browser does not answer it soon;
+    // so it goes ahead as a message, too.
+    let message = code.to_message();
+    let _ = browser.send_datagram(Bytes::copy_from_slice(&message));
     browser.close(code.number(), code.as_str().as_bytes());
     browser.closed().await;
 }
