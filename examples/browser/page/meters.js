@@ -1,0 +1,106 @@
+// Round trips, loss and throughput, measured by payloads that the server sends back.
+
+/** An echo that has not come back after so long counts as lost, milliseconds. */
+const PATIENCE = 1000;
+/** Loss and throughput are those of the last so many milliseconds. */
+const WINDOW = 3000;
+const GRAPH_POINTS = 120;
+
+/** Sends echoes at a rate, and measures what comes of them. */
+export class Meters {
+  #waiting = new Map();
+  #settled = [];
+  #trips = [];
+  #next = 0;
+  #due = performance.now();
+  #before = null;
+
+  /** The bodies of the echoes that are due at `now`. */
+  take(now, rate, size) {
+    const bodies = [];
+    // After a pause only the present is measured.
+    this.#due = Math.max(this.#due, now - 250);
+    while (this.#due <= now) {
+      this.#due += 1000 / rate;
+      bodies.push(this.#body(now, size));
+    }
+    return bodies;
+  }
+
+  #body(now, size) {
+    const body = new Uint8Array(size - 1);
+    new DataView(body.buffer).setUint32(0, this.#next, true);
+    this.#waiting.set(this.#next, now);
+    this.#next = (this.#next + 1) >>> 0;
+    return body;
+  }
+
+  /** An echo came back. */
+  returned(now, body) {
+    const number = new DataView(body.buffer, body.byteOffset).getUint32(0, true);
+    const sent = this.#waiting.get(number);
+    if (sent === undefined) {
+      return;
+    }
+    this.#waiting.delete(number);
+    this.#settled.push({ at: now, lost: false });
+    this.#trips.push(now - sent);
+    this.#trips.splice(0, this.#trips.length - GRAPH_POINTS);
+  }
+
+  /** What is to be shown at `now`, given the client's counters. */
+  read(now, stats) {
+    for (const [number, sent] of this.#waiting) {
+      if (now - sent > PATIENCE) {
+        this.#waiting.delete(number);
+        this.#settled.push({ at: now, lost: true });
+      }
+    }
+    this.#settled = this.#settled.filter(({ at }) => now - at < WINDOW);
+    const lost = this.#settled.filter(({ lost }) => lost).length;
+    return {
+      roundTrip: median(this.#trips.slice(-20)),
+      loss: this.#settled.length ? lost / this.#settled.length : null,
+      ...this.#throughput(now, stats),
+    };
+  }
+
+  #throughput(now, stats) {
+    const before = this.#before;
+    this.#before = { now, stats };
+    if (!before || !stats || !before.stats || now === before.now) {
+      return { sent: null, received: null };
+    }
+    const perSecond = (name) => ((stats[name] - before.stats[name]) * 1000) / (now - before.now);
+    return {
+      sent: { payloads: perSecond('payloadsSent'), bytes: perSecond('bytesSent') },
+      received: { payloads: perSecond('payloadsReceived'), bytes: perSecond('bytesReceived') },
+    };
+  }
+
+  /** Draws the round trips of the last echoes. */
+  draw(canvas) {
+    const { clientWidth: width, clientHeight: height } = canvas;
+    canvas.width = width * devicePixelRatio;
+    canvas.height = height * devicePixelRatio;
+    const pen = canvas.getContext('2d');
+    pen.scale(devicePixelRatio, devicePixelRatio);
+    const highest = Math.max(2, ...this.#trips);
+    pen.strokeStyle = getComputedStyle(canvas).color;
+    pen.lineWidth = 1.5;
+    pen.beginPath();
+    this.#trips.forEach((trip, index) => {
+      const x = (index / (GRAPH_POINTS - 1)) * width;
+      pen.lineTo(x, height - 2 - (trip / highest) * (height - 16));
+    });
+    pen.stroke();
+    pen.fillStyle = pen.strokeStyle;
+    pen.font = '11px system-ui, sans-serif';
+    pen.fillText(`${highest.toFixed(1)} ms`, 2, 10);
+  }
+}
+
+function median(values) {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted.length ? sorted[Math.floor(sorted.length / 2)] : null;
+}

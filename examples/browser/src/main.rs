@@ -1,0 +1,102 @@
+//! A page to try netcode in a browser, and all that stands behind it, in one program: a dedicated
+//! server, a bridge, an endpoint that hands out connect tokens, and a web server for the page.
+//!
+//! | file | what lives there |
+//! | --- | --- |
+//! | `arena` | the dedicated server: who is where, told to everybody |
+//! | `messages` | what clients and server say to each other |
+//! | `tokens` | the backend: a token for whoever asks (yours asks who it is first) |
+//! | `site` | the web server: the page, the package, the token endpoint |
+//! | `desktop` | clients that are no browser, for company |
+//! | `../page` | the page itself |
+//!
+//! In life these are three programs: the web backend holds the key and mints tokens, the dedicated
+//! servers hold it too, and the bridge (`netcode bridge`) needs none.
+
+mod arena;
+mod desktop;
+mod messages;
+mod site;
+mod tokens;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use netcode_std::bridge::{AllowList, AllowRule, Bridge, BridgeConfig, Certificate};
+
+use crate::arena::Arena;
+use crate::site::Site;
+use crate::tokens::Tokens;
+
+/// A page to try netcode in a browser, and all that stands behind it
+#[derive(Parser)]
+struct Args {
+    /// The address of this machine that browsers reach; other machines need one of the network's
+    #[arg(long, default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// Where the page is served (0 takes any free port)
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The npm package, as `cargo xtask web-package` builds it
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/web/package"))]
+    package: PathBuf,
+    /// Desktop clients that join, so that a lone visitor sees somebody move
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=16))]
+    desktops: u8,
+    /// One JSON object with the addresses, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    if !args.package.join("dist/index.js").is_file() {
+        bail!(
+            "no package in {}: build it with `cargo xtask web-package`",
+            args.package.display()
+        );
+    }
+    let stop = stop_at_ctrl_c()?;
+
+    let tokens = Tokens::draw()?;
+    let arena = Arena::bind(args.host, &tokens)?;
+    let bridge = start_bridge(args.host, arena.address())?;
+    let tokens = Arc::new(tokens.for_server(arena.address()));
+    let site = Site::bind(SocketAddr::new(args.host, args.port), &args.package)?;
+    site.announce(args.json, arena.address(), bridge.addresses())?;
+
+    let desktops = desktop::join(args.desktops, &tokens, &stop)?;
+    let stop_arena = Arc::clone(&stop);
+    let arena = thread::spawn(move || arena.run(&stop_arena));
+    site.serve(bridge.addresses().clone(), tokens, &stop)?;
+
+    for desktop in desktops {
+        let _ = desktop.join();
+    }
+    match arena.join() {
+        Ok(ran) => ran,
+        Err(_) => bail!("the arena's thread panicked"),
+    }
+}
+
+/// A bridge to the one server, with a certificate for development.
+fn start_bridge(host: IpAddr, server: SocketAddr) -> Result<Bridge> {
+    let allow = AllowList::new([AllowRule::from(server)]);
+    let mut config = BridgeConfig::new(allow, Certificate::for_development());
+    config.listen = vec![SocketAddr::new(host, 0)];
+    config.rtc_listen = vec![SocketAddr::new(host, 0)];
+    Bridge::start(config).context("cannot start the bridge")
+}
+
+fn stop_at_ctrl_c() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&stop);
+    ctrlc::set_handler(move || set.store(true, Ordering::Relaxed))
+        .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}

@@ -1,0 +1,75 @@
+//! The web backend's part: tokens for whoever asks. A real backend asks who it is first, and keeps
+//! its key in a file: see `netcode keygen`.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use anyhow::Result;
+use netcode_std::core::crypto::Key;
+use netcode_std::core::token::{TokenSpec, mint};
+use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
+use netcode_std::{generator, unix_time};
+
+pub(crate) const PROTOCOL_ID: ProtocolId = ProtocolId(0x6e65_7463_6f64_6557);
+
+/// How long a token lets somebody in, seconds.
+const LIFETIME_SECS: u64 = 45;
+
+/// After so long a silence a session ends, seconds.
+const TIMEOUT_SECS: i32 = 10;
+
+/// The key, before there is a server.
+pub(crate) struct Tokens {
+    pub(crate) key: Key,
+}
+
+/// Hands out tokens for one server.
+pub(crate) struct Mint {
+    key: Key,
+    server: SocketAddr,
+    next_id: Mutex<u64>,
+}
+
+impl Tokens {
+    pub(crate) fn draw() -> Result<Self> {
+        Ok(Self {
+            key: Key::generate(&mut generator()?),
+        })
+    }
+
+    pub(crate) fn for_server(self, server: SocketAddr) -> Mint {
+        Mint {
+            key: self.key,
+            server,
+            next_id: Mutex::new(1),
+        }
+    }
+}
+
+impl Mint {
+    /// A token for a client of this kind, with an id that nobody else has.
+    pub(crate) fn token(&self, kind: u8) -> Result<[u8; 2048]> {
+        let now = unix_time();
+        let spec = TokenSpec {
+            protocol_id: PROTOCOL_ID,
+            client_id: self.next_id(),
+            created: now,
+            expires: now.saturating_add_secs(LIFETIME_SECS),
+            timeout: Timeout::from_secs(TIMEOUT_SECS),
+            public_addresses: &[self.server],
+            internal_addresses: &[],
+            user_data: &UserData::from_slice(&[kind]).unwrap_or(UserData::ZERO),
+        };
+        let mut token = [0; 2048];
+        mint(&spec, &self.key, &mut generator()?, &mut token)?;
+        Ok(token)
+    }
+
+    fn next_id(&self) -> ClientId {
+        let mut next = self.next_id.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = *next;
+        *next = id.wrapping_add(1);
+        ClientId(id)
+    }
+}
