@@ -5,7 +5,8 @@
 //! | `failure` | exit codes, and refusals that say what to do |
 //! | `secret` | keys from files and the environment |
 //! | `keygen`, `token` | what a backend does |
-//! | `network`, `signal`, `text` | a bad network on request, Ctrl-C, lines and numbers |
+//! | `network`, `signal` | a bad network on request; Ctrl-C |
+//! | `text`, `live` | lines and numbers; live tables |
 //! | `server`, `client` | the two roles |
 //! | `bridge` | browsers' way to a server |
 //! | `demo` | both in one process, checked |
@@ -15,6 +16,7 @@ mod client;
 mod demo;
 mod failure;
 mod keygen;
+mod live;
 mod network;
 mod secret;
 mod server;

@@ -1,44 +1,25 @@
 //! What a bridge shows: lines as things happen, and a live table on a terminal.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use comfy_table::{Table, presets};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use netcode_std::bridge::{Bridge, BridgeError, BridgeEvent, BridgeStats, FlowStats, SessionInfo};
 use serde_json::{Value, json};
 
+use crate::live::Live;
 use crate::text::{print, print_json};
-
-/// Rows of the live table; a terminal has no room for thousands.
-const MOST_ROWS: usize = 20;
 
 pub(crate) struct Report {
     json: bool,
-    /// Hidden where standard error is no terminal.
-    live: ProgressBar,
-    drawn: Option<Instant>,
+    live: Live,
 }
 
 impl Report {
     pub(crate) fn new(json: bool) -> Self {
-        let target = if json {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr_with_hz(5)
-        };
-        let live = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{msg}") {
-            live.set_style(style);
-        }
-        Self {
-            json,
-            live,
-            drawn: None,
-        }
+        let live = if json { Live::hidden() } else { Live::shown() };
+        Self { json, live }
     }
 
     pub(crate) fn listening(&self, bridge: &Bridge) -> Result<()> {
@@ -55,21 +36,23 @@ impl Report {
             }));
         }
         let list = |addresses: &[SocketAddr]| texts(addresses).join(" and ");
-        self.line(&format!(
+        self.live.line(&format!(
             "WebTransport at {} (UDP)",
             list(&addresses.webtransport)
         ))?;
         if !addresses.rtc.is_empty() {
-            self.line(&format!(
+            self.live.line(&format!(
                 "WebRTC at {} (UDP), offers at {} (TCP)",
                 list(&addresses.rtc),
                 list(&addresses.http)
             ))?;
         }
         if let Some(address) = addresses.metrics {
-            self.line(&format!("counters at http://{address}/metrics"))?;
+            self.live
+                .line(&format!("counters at http://{address}/metrics"))?;
         }
-        self.line(&format!("certificate hash (SHA-256, base64): {hash}"))
+        self.live
+            .line(&format!("certificate hash (SHA-256, base64): {hash}"))
     }
 
     /// Takes and shows every event that waits.
@@ -85,7 +68,7 @@ impl Report {
             BridgeEvent::Opened(session) if self.json => {
                 print_json(&with(session_json(session), "event", "session_opened"))
             }
-            BridgeEvent::Opened(session) => self.line(&format!(
+            BridgeEvent::Opened(session) => self.live.line(&format!(
                 "session {} opened: {} over {} to {}",
                 session.id, session.client, session.transport, session.server
             )),
@@ -93,7 +76,7 @@ impl Report {
                 let session = with(session_json(session), "event", "session_ended");
                 print_json(&with(session, "cause", cause.name()))
             }
-            BridgeEvent::Ended { session, cause } => self.line(&format!(
+            BridgeEvent::Ended { session, cause } => self.live.line(&format!(
                 "session {} ended: {cause}; {} datagrams in, {} out",
                 session.id, session.datagrams[0], session.datagrams[1]
             )),
@@ -108,7 +91,8 @@ impl Report {
                         "client": client.to_string(), "cause": code.name(),
                     }));
                 }
-                self.line(&format!("{client} over {transport} refused: {code}"))
+                self.live
+                    .line(&format!("{client} over {transport} refused: {code}"))
             }
             _ => Ok(()),
         }
@@ -123,7 +107,8 @@ impl Report {
                         "event": "certificate_reloaded", "certificate_hash": hash,
                     }));
                 }
-                self.line(&format!("certificate read again; its hash is {hash}"))
+                self.live
+                    .line(&format!("certificate read again; its hash is {hash}"))
             }
             Err(error) => {
                 // It is the same one as before, until somebody mends the files.
@@ -132,7 +117,7 @@ impl Report {
                         "event": "certificate_kept", "reason": error.to_string(),
                     }));
                 }
-                self.line(&format!("{error}; the one in use stays"))
+                self.live.line(&format!("{error}; the one in use stays"))
             }
         }
     }
@@ -142,13 +127,13 @@ impl Report {
         if self.json {
             return print_json(&json!({ "event": "draining", "sessions": sessions }));
         }
-        self.line(&format!(
+        self.live.line(&format!(
             "ending: nobody gets in; {sessions} sessions are still open"
         ))
     }
 
     pub(crate) fn stopped(&self, bridge: &Bridge) -> Result<()> {
-        self.live.finish_and_clear();
+        self.live.end();
         let stats = bridge.stats();
         if self.json {
             return print_json(&with(stats_json(&stats), "event", "bridge_stopped"));
@@ -159,20 +144,15 @@ impl Report {
         ))
     }
 
-    /// Prints above the live table.
-    fn line(&self, text: &str) -> Result<()> {
-        self.live.suspend(|| print(format_args!("{text}")))
-    }
-
-    /// Draws the live table a few times a second.
+    /// Draws the live table.
     pub(super) fn draw(&mut self, bridge: &Bridge) {
-        let now = Instant::now();
-        let soon = |drawn: Instant| now.duration_since(drawn) < Duration::from_millis(200);
-        if self.live.is_hidden() || self.drawn.is_some_and(soon) {
+        if !self.live.is_due() {
             return;
         }
-        self.drawn = Some(now);
-        self.live.set_message(table(&bridge.sessions()));
+        let header = ["session", "over", "browser", "server", "in", "out"];
+        let sessions = bridge.sessions();
+        let rows = sessions.iter().map(row);
+        self.live.draw(header, sessions.len(), rows);
     }
 }
 
@@ -212,22 +192,13 @@ fn stats_json(stats: &BridgeStats) -> Value {
     })
 }
 
-fn table(sessions: &[SessionInfo]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["session", "over", "browser", "server", "in", "out"]);
-    for session in sessions.iter().take(MOST_ROWS) {
-        table.add_row([
-            session.id.to_string(),
-            session.transport.to_string(),
-            session.client.to_string(),
-            session.server.to_string(),
-            session.datagrams[0].to_string(),
-            session.datagrams[1].to_string(),
-        ]);
-    }
-    match sessions.len().saturating_sub(MOST_ROWS) {
-        0 => table.to_string(),
-        unseen => format!("{table}\n… and {unseen} more"),
-    }
+fn row(session: &SessionInfo) -> [String; 6] {
+    [
+        session.id.to_string(),
+        session.transport.to_string(),
+        session.client.to_string(),
+        session.server.to_string(),
+        session.datagrams[0].to_string(),
+        session.datagrams[1].to_string(),
+    ]
 }

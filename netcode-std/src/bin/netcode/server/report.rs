@@ -1,43 +1,23 @@
 //! What a server shows: lines as things happen, and a live table on a terminal.
 
-use std::time::{Duration, Instant};
-
 use anyhow::Result;
-use comfy_table::{Table, presets};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use netcode_std::Server;
 use netcode_std::core::server::{ClientInfo, ServerEvent};
 use serde_json::json;
 
+use crate::live::Live;
 use crate::network::Network;
 use crate::text::{print, print_json, show_millis};
 
-/// Rows of the live table; a terminal has no room for thousands.
-const MOST_ROWS: usize = 20;
-
 pub(super) struct Report {
     json: bool,
-    /// Hidden where standard error is no terminal.
-    live: ProgressBar,
-    drawn: Option<Instant>,
+    live: Live,
 }
 
 impl Report {
     pub(super) fn new(json: bool) -> Self {
-        let target = if json {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr_with_hz(5)
-        };
-        let live = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) = ProgressStyle::with_template("{msg}") {
-            live.set_style(style);
-        }
-        Self {
-            json,
-            live,
-            drawn: None,
-        }
+        let live = if json { Live::hidden() } else { Live::shown() };
+        Self { json, live }
     }
 
     pub(super) fn listening(&mut self, server: &Server<Network>) -> Result<()> {
@@ -49,7 +29,8 @@ impl Report {
         if self.json {
             return print_json(&json!({ "event": "listening", "addresses": addresses }));
         }
-        self.line(&format!("listening on {}", addresses.join(" and ")))
+        self.live
+            .line(&format!("listening on {}", addresses.join(" and ")))
     }
 
     /// Takes and shows every event that waits.
@@ -73,7 +54,7 @@ impl Report {
                         "address": from,
                     }));
                 }
-                self.line(&format!(
+                self.live.line(&format!(
                     "client {client_id} connected from {from} to slot {client}"
                 ))
             }
@@ -88,14 +69,15 @@ impl Report {
                         "reason": reason.to_string(),
                     }));
                 }
-                self.line(&format!("client {client_id} left slot {client}: {reason}"))
+                self.live
+                    .line(&format!("client {client_id} left slot {client}: {reason}"))
             }
             _ => Ok(()),
         }
     }
 
     pub(super) fn stopped(&mut self, server: &Server<Network>) -> Result<()> {
-        self.live.finish_and_clear();
+        self.live.end();
         let stats = server.stats();
         let dropped: serde_json::Map<_, _> = stats
             .dropped
@@ -120,45 +102,23 @@ impl Report {
         Ok(())
     }
 
-    /// Prints above the live table.
-    fn line(&self, text: &str) -> Result<()> {
-        self.live.suspend(|| print(format_args!("{text}")))
-    }
-
-    /// Draws the live table a few times a second.
+    /// Draws the live table.
     pub(super) fn draw(&mut self, server: &Server<Network>) {
-        let now = Instant::now();
-        let soon = |drawn: Instant| now.duration_since(drawn) < Duration::from_millis(200);
-        if self.live.is_hidden() || self.drawn.is_some_and(soon) {
+        if !self.live.is_due() {
             return;
         }
-        self.drawn = Some(now);
-        self.live.set_message(table(server));
+        let header = [
+            "slot",
+            "client",
+            "address",
+            "in",
+            "out",
+            "lost",
+            "handshake",
+        ];
+        let rows = server.clients().map(|info| row(&info));
+        self.live.draw(header, server.connected_count(), rows);
     }
-}
-
-fn table(server: &Server<Network>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header([
-        "slot",
-        "client",
-        "address",
-        "in",
-        "out",
-        "lost",
-        "handshake",
-    ]);
-    for info in server.clients().take(MOST_ROWS) {
-        table.add_row(row(&info));
-    }
-    let unseen = server.connected_count().saturating_sub(MOST_ROWS);
-    let more = if unseen > 0 {
-        format!("\n… and {unseen} more")
-    } else {
-        String::new()
-    };
-    format!("{table}{more}")
 }
 
 fn row(info: &ClientInfo<'_>) -> [String; 7] {
