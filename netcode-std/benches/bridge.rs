@@ -25,7 +25,6 @@ use std::time::{Duration, Instant};
 
 use bridge::{BOTH, Browser, Visit};
 use netcode_std::bridge::{BridgeAddresses, Transport};
-use netcode_std::core::client::Client;
 
 const ROUNDS: usize = 4000;
 const BYTES: usize = 1000;
@@ -100,16 +99,9 @@ fn echo_server() -> SocketAddr {
 }
 
 /// An open session: its request has come back.
-fn open(transport: Transport, bridge: &BridgeAddresses, server: SocketAddr) -> Browser {
-    let mut client = Client::new();
-    let now = netcode_std::core::Instant::from_micros(0);
-    client
-        .connect(now, &pair::token(1, &[server], &[]))
-        .unwrap();
-    let mut out = [0; 1300];
-    let request = client.poll_transmit(now, &mut out).unwrap().datagram;
-    let browser = Browser::open(Visit::new(transport, bridge, server));
-    browser.send(request);
+fn open(transport: Transport, addresses: &BridgeAddresses, server: SocketAddr) -> Browser {
+    let browser = Browser::open(Visit::new(transport, addresses, server));
+    browser.send(&bridge::request(server));
     browser
         .receive(Duration::from_secs(20))
         .expect("an echo of the request");

@@ -17,31 +17,9 @@ mod pair;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use bridge::{BOTH, Browser, Visit};
+use bridge::{BOTH, Browser, Visit, listener, request};
 use netcode_std::bridge::{Bridge, DropCause, FlowStats, Transport};
-use netcode_std::core::{Instant, client};
-use pair::{token, until};
-
-fn listener() -> (UdpSocket, SocketAddr) {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    (socket, address)
-}
-
-fn request(id: u64, server: SocketAddr) -> Vec<u8> {
-    let mut client = client::Client::new();
-    let now = Instant::from_micros(0);
-    client.connect(now, &token(id, &[server], &[])).unwrap();
-    let mut out = [0; 1300];
-    client
-        .poll_transmit(now, &mut out)
-        .unwrap()
-        .datagram
-        .to_vec()
-}
+use pair::until;
 
 fn dropped(flow: &FlowStats, cause: DropCause) -> u64 {
     flow.dropped
@@ -54,7 +32,7 @@ fn dropped(flow: &FlowStats, cause: DropCause) -> u64 {
 fn open(transport: Transport, bridge: &Bridge, server: &UdpSocket) -> (Browser, SocketAddr) {
     let address = server.local_addr().unwrap();
     let browser = Browser::open(Visit::new(transport, bridge.addresses(), address));
-    browser.send(&request(1, address));
+    browser.send(&request(address));
     let mut buffer = [0; 2000];
     let (_, seen) = server.recv_from(&mut buffer).unwrap();
     (browser, seen)
@@ -154,7 +132,7 @@ fn a_thousand_sessions_at_once_each_keep_to_themselves() {
     server
         .set_read_timeout(Some(Duration::from_millis(100)))
         .unwrap();
-    let request = request(1, address);
+    let request = request(address);
     let mut browsers = Vec::new();
     let mut seen = std::collections::HashSet::new();
     let mut buffer = [0; 2000];

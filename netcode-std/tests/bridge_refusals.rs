@@ -17,33 +17,10 @@ mod pair;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use bridge::{BOTH, Browser, Visit};
+use bridge::{BOTH, Browser, Visit, listener, request};
 use netcode_std::bridge::{Bridge, BridgeEvent, Limits, Transport};
-use netcode_std::core::Instant;
 use netcode_std::core::bridge::CloseCode;
-use netcode_std::core::client;
 use netcode_std::core::standard::CONNECTION_REQUEST_BYTES;
-use pair::token;
-
-/// A server that only listens: what reaches it can be counted.
-fn listener() -> (UdpSocket, SocketAddr) {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
-    (socket, address)
-}
-
-/// The request that a client with a good token sends.
-fn request(server: SocketAddr) -> Vec<u8> {
-    let mut client = client::Client::new();
-    let now = Instant::from_micros(0);
-    client.connect(now, &token(1, &[server], &[])).unwrap();
-    let mut out = [0; 1300];
-    client
-        .poll_transmit(now, &mut out)
-        .unwrap()
-        .datagram
-        .to_vec()
-}
 
 fn visit(transport: Transport, bridge: &Bridge, server: SocketAddr) -> Visit {
     Visit::new(transport, bridge.addresses(), server)
