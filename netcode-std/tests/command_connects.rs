@@ -172,6 +172,7 @@ fn a_server_that_is_asked_to_end_says_goodbye_and_counts() {
     server.service.signal("INT");
     assert_eq!(server.event()["reason"], "the server stopped");
     assert_eq!(server.event()["connects"], 1);
+    assert!(server.service.wait());
     let output = client.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }
