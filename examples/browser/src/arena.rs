@@ -73,7 +73,7 @@ impl Arena {
                 }
                 [ECHO, ..] => unless_gone(self.server.send(message.client, message.payload))?,
                 [KEY, key @ ..] if key.len() <= MAX_KEY_BYTES => {
-                    self.pass_on(message.client, key)?
+                    self.pass_on(message.client, key)?;
                 }
                 _ => {}
             }
