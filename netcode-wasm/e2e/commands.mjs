@@ -8,7 +8,6 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
 const BINARIES = process.env.NETCODE_BINARIES;
-const PROTOCOL_ID = '42';
 
 /** A program that prints one JSON object on each line. */
 export class Program {
@@ -65,11 +64,13 @@ export class Program {
 /** A folder with a private key, and the programs that share it. */
 export class World {
   #folder;
+  #protocolId;
   #programs = [];
   #nextId = 1;
 
-  static async create() {
+  static async create(protocolId = '42') {
     const world = new World();
+    world.#protocolId = protocolId;
     world.#folder = await mkdtemp(join(tmpdir(), 'netcode-wasm-'));
     await world.#run(['keygen', '--out', world.#path('game.key')]);
     return world;
@@ -95,7 +96,7 @@ export class World {
 
   /** A server; `address` is where it listens. */
   async server(...words) {
-    const common = ['--key', this.keyFile, '--protocol-id', PROTOCOL_ID, '--json'];
+    const common = ['--key', this.keyFile, '--protocol-id', this.#protocolId, '--json'];
     const server = this.start('netcode', ['server', ...common, '--bind', '127.0.0.1:0', ...words]);
     server.address = (await server.event('listening')).addresses[0];
     return server;
@@ -133,7 +134,7 @@ export class World {
     this.#nextId += 1;
     const out = this.#path(`${id}.token`);
     const named = servers.flatMap((server) => ['--server', server.address ?? server]);
-    const common = ['--key', this.keyFile, '--protocol-id', PROTOCOL_ID, '--client-id', id];
+    const common = ['--key', this.keyFile, '--protocol-id', this.#protocolId, '--client-id', id];
     await this.#run(['token', 'mint', ...common, ...named, '--out', out, ...words]);
     return out;
   }

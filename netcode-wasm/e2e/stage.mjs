@@ -7,11 +7,18 @@ import { launch, openTab, Site } from './site.mjs';
 
 export const TRANSPORTS = ['webtransport', 'webrtc'];
 
-/** Sets a stage up before a file's tests, `more` of it at last, and takes it down after them. */
-export function setStage(more = () => {}) {
+/**
+ * Sets a stage up before a file's tests, `more` of it at last, and takes it down after them. Its
+ * programs speak of `protocolId`, if that matters.
+ */
+export function setStage(more = () => {}, protocolId = undefined) {
   const stage = {};
   before(async () => {
-    const [world, site, browser] = await Promise.all([World.create(), Site.open(), launch()]);
+    const [world, site, browser] = await Promise.all([
+      World.create(protocolId),
+      Site.open(),
+      launch(),
+    ]);
     Object.assign(stage, { world, site, browser });
     stage.page = await openTab(browser, site);
     await more(stage);

@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::{folder, package, package_folder, tools};
+use crate::firmware;
 use crate::process;
 use crate::steps::Tests;
 use crate::workspace::{cargo, root, target_dir};
@@ -14,12 +15,15 @@ pub(super) fn run() -> Result<Tests> {
     process::run(cargo("build").args(["--quiet", "-p", "netcode-std", "--all-features"]))?;
     let programs = ["-p", "official-server", "-p", "browser-example"];
     process::run(cargo("build").arg("--quiet").args(programs))?;
+    firmware::ensure_emulator()?;
+    let boards = firmware::build()?;
     let mut node = Command::new("node");
     node.current_dir(folder().join("e2e"));
     node.args(["--test", "--test-reporter=tap", "--test-concurrency=1"]);
     node.envs(tools::browser_variables());
     node.env("NETCODE_PACKAGE", package_folder());
     node.env("NETCODE_BINARIES", target_dir().join("debug"));
+    node.env("NETCODE_FIRMWARE", boards);
     node.env("NETCODE_ARTEFACTS", root().join("artefacts"));
     let mut tests = Tests::default();
     let good = process::listen(&mut node, |line| count(line, &mut tests))?;

@@ -33,7 +33,7 @@ pub(crate) struct BrowserArgs {
     /// Take offers for WebRTC over HTTP, not HTTPS: behind a proxy that does TLS
     #[arg(long)]
     plain_http: bool,
-    /// A page's origin that is served, such as https://game.example; without any, all are
+    /// A page's origin that is served, such as `https://game.example`; without any, all are
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<String>,
     /// Where Prometheus finds the counters, at /metrics: an address on loopback
