@@ -22,8 +22,11 @@ pub(super) fn bindings() -> PathBuf {
 /// Builds the module, makes its bindings, and shrinks it.
 pub(super) fn build() -> Result<()> {
     let cross = compiler()?;
-    let mut build = cross.cargo("build")?;
+    // The crate itself is an engine's library alone: a module of it is nothing that the host, with
+    // everybody's features, could link.
+    let mut build = cross.cargo("rustc")?;
     build.args(["--quiet", "--profile", "web", "-p", "netcode-wasm"]);
+    build.args(["--lib", "--crate-type", "cdylib"]);
     build.env("RUSTFLAGS", without_local_paths()?);
     run(build.args(["--features", "javascript"]))?;
 
