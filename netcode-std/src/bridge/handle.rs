@@ -131,7 +131,7 @@ impl Bridge {
             demuxes.push(demux);
         }
         if !config.plain_http {
-            self.tls = Some(http::tls_config(certificate)?);
+            self.tls = Some(RustlsConfig::from_config(http::tls_config(certificate)?));
         }
         let offers = Arc::new(Offers::new(Arc::clone(&self.context), demuxes)?);
         for &address in &config.listen {
@@ -158,12 +158,12 @@ impl Bridge {
         let config = &self.context.config;
         let certificate = config.certificate.load()?;
         let quic = webtransport::server_config(&certificate, &config.limits)?;
-        let tls = certificate.server_config(&[b"http/1.1"])?;
+        let tls = http::tls_config(&certificate)?;
         for endpoint in &self.endpoints {
             endpoint.set_server_config(Some(quic.clone()));
         }
         if let Some(current) = &self.tls {
-            current.reload_from_config(Arc::new(tls));
+            current.reload_from_config(tls);
         }
         self.addresses.certificate_hash = certificate.hash();
         Ok(self.addresses.certificate_hash)

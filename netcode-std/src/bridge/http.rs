@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use netcode_core::bridge::{CloseCode, PATH_PREFIX};
+use rustls::ServerConfig;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::limit::RequestBodyLimitLayer;
 
@@ -27,11 +28,9 @@ const MAX_OFFER_BYTES: usize = 16 * 1024;
 /// How long a connection may take to ask for something.
 const FIRST_REQUEST: Duration = Duration::from_secs(10);
 
-/// How TLS is spoken under `certificate`; it can be given another later.
-pub(super) fn tls_config(certificate: &Loaded) -> Result<RustlsConfig, BridgeError> {
-    Ok(RustlsConfig::from_config(Arc::new(
-        certificate.server_config(&[b"http/1.1"])?,
-    )))
+/// How TLS is spoken under `certificate`.
+pub(super) fn tls_config(certificate: &Loaded) -> Result<Arc<ServerConfig>, BridgeError> {
+    Ok(Arc::new(certificate.server_config(&[b"http/1.1"])?))
 }
 
 /// A listener for [`serve`], and the address it has.
