@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use netcode_core::bridge::CloseCode;
 use tokio::net::UdpSocket;
-use tokio::sync::watch;
 
 use super::admission::Permit;
 use super::config::{Backpressure, Limits};
@@ -65,8 +64,8 @@ pub(super) struct Session {
     end: EndCause,
     relay: Relay,
     upstream: UdpSocket,
-    ending: watch::Receiver<bool>,
-    _permit: Permit,
+    /// Its place, until it ends.
+    permit: Option<Permit>,
 }
 
 impl Session {
@@ -79,13 +78,12 @@ impl Session {
     ) -> Self {
         Self {
             relay: Relay::new(context.config.limits, Instant::now()),
-            ending: context.ending.subscribe(),
             context,
             info,
             traffic,
             end: EndCause::Lost,
             upstream,
-            _permit: permit,
+            permit: Some(permit),
         }
     }
 
@@ -166,10 +164,12 @@ impl Session {
     }
 
     /// Waits until every session is to end.
-    pub(super) async fn bridge_ends(&self) {
-        let mut ending = self.ending.clone();
-        // The sender lives as long as the context.
-        let _ = ending.wait_for(|ending| *ending).await;
+    pub(super) fn bridge_ends(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut ending = self.context.ending.subscribe();
+        async move {
+            // The sender lives as long as the context.
+            let _ = ending.wait_for(|ending| *ending).await;
+        }
     }
 
     /// Ends the session for this cause.
@@ -180,6 +180,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        // Whoever is told of the end finds the place free.
+        self.permit = None;
         self.context.ended(&self.info, self.end);
     }
 }

@@ -138,7 +138,8 @@ async fn serve(request: Request, context: &Arc<Context>) {
 async fn carry(browser: &web_transport_quinn::Session, session: &mut Session) -> EndCause {
     let backpressure = session.backpressure();
     let alarm = sleep_until(session.deadline().0.into());
-    tokio::pin!(alarm);
+    let end = session.bridge_ends();
+    tokio::pin!(alarm, end);
     loop {
         tokio::select! {
             message = browser.read_datagram() => match message {
@@ -161,7 +162,7 @@ async fn carry(browser: &web_transport_quinn::Session, session: &mut Session) ->
                 }
                 alarm.as_mut().reset(due.into());
             }
-            () = session.bridge_ends() => return EndCause::Bridge(CloseCode::Draining),
+            () = &mut end => return EndCause::Bridge(CloseCode::Draining),
         }
     }
 }

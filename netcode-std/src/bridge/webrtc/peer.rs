@@ -1,5 +1,6 @@
 //! One peer connection, from the answer to its end.
 
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use netcode_core::bridge::{CHANNEL_LABEL, CloseCode};
@@ -52,8 +53,10 @@ impl Peer {
 
     /// Carries messages both ways until the session ends.
     pub(super) async fn run(mut self) {
+        let end = self.session.bridge_ends();
+        tokio::pin!(end);
         let cause = loop {
-            match self.turn().await {
+            match self.turn(end.as_mut()).await {
                 Ok(()) => {}
                 Err(cause) => break cause,
             }
@@ -67,7 +70,10 @@ impl Peer {
     }
 
     /// Mutate, then drain: one thing happens, and all that comes of it.
-    async fn turn(&mut self) -> Result<(), EndCause> {
+    async fn turn(
+        &mut self,
+        bridge_ends: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), EndCause> {
         let due = self.settle()?;
         let (deadline, code) = self.session.deadline();
         if deadline <= Instant::now() {
@@ -84,7 +90,7 @@ impl Peer {
                     .downlink(MAX_DATAGRAM_BYTES, |message| outbox.push(message));
             }
             () = sleep_until(due.min(deadline).into()) => self.time_passes()?,
-            () = self.session.bridge_ends() => return Err(EndCause::Bridge(CloseCode::Draining)),
+            () = bridge_ends => return Err(EndCause::Bridge(CloseCode::Draining)),
         }
         Ok(())
     }
