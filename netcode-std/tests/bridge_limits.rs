@@ -1,4 +1,4 @@
-//! Floods, hostile pieces, and many sessions at once.
+//! Floods, slow browsers, hostile pieces, and many sessions at once.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,12 +14,15 @@
 mod bridge;
 mod pair;
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use bridge::{BOTH, Browser, Visit, listener, request};
-use netcode_std::bridge::{Bridge, DropCause, FlowStats, Transport};
+use netcode_std::bridge::{Backpressure, Bridge, DropCause, FlowStats, Transport};
 use pair::until;
+use tokio::runtime::{self, Runtime};
 
 fn dropped(flow: &FlowStats, cause: DropCause) -> u64 {
     flow.dropped
@@ -32,10 +35,15 @@ fn dropped(flow: &FlowStats, cause: DropCause) -> u64 {
 fn open(transport: Transport, bridge: &Bridge, server: &UdpSocket) -> (Browser, SocketAddr) {
     let address = server.local_addr().unwrap();
     let browser = Browser::open(Visit::new(transport, bridge.addresses(), address));
-    browser.send(&request(address));
-    let mut buffer = [0; 2000];
-    let (_, seen) = server.recv_from(&mut buffer).unwrap();
+    let seen = greet(&browser, server);
     (browser, seen)
+}
+
+/// Sends the request; where the server sees the session.
+fn greet(browser: &Browser, server: &UdpSocket) -> SocketAddr {
+    browser.send(&request(server.local_addr().unwrap()));
+    let mut buffer = [0; 2000];
+    server.recv_from(&mut buffer).unwrap().1
 }
 
 #[test]
@@ -119,6 +127,97 @@ fn what_no_netcode_server_sends_reaches_no_browser() {
         let first = browser.receive(Duration::from_secs(20));
         assert_eq!(first.as_deref(), Some(&b"\x15 good"[..]), "{transport}");
         assert_eq!(dropped(&bridge.stats().to_browser, DropCause::Malformed), 4);
+    }
+}
+
+const BUFFER_BYTES: usize = 32 * 1024;
+const NUMBERED_BYTES: usize = 1000;
+
+/// A datagram that a server might send, with a number to know it by.
+fn numbered(number: u32) -> Vec<u8> {
+    let mut datagram = vec![0x15; NUMBERED_BYTES];
+    datagram[1..5].copy_from_slice(&number.to_le_bytes());
+    datagram
+}
+
+fn number_of(datagram: &[u8]) -> u32 {
+    u32::from_le_bytes(datagram[1..5].try_into().unwrap())
+}
+
+/// Stops all that runs there until the sender is dropped.
+fn freeze(runtime: &Runtime) -> mpsc::Sender<()> {
+    let (thaw, thawed) = mpsc::channel();
+    let (on_frozen, frozen) = mpsc::channel();
+    runtime.spawn(async move {
+        on_frozen.send(()).unwrap();
+        // On the only thread there is.
+        let _ = thawed.recv();
+    });
+    frozen.recv().unwrap();
+    thaw
+}
+
+/// Sends to a browser that takes nothing in until 50 datagrams found no room; then lets it go on.
+/// What it received, and how many there were.
+fn overrun(transport: Transport, backpressure: Backpressure) -> (BTreeSet<u32>, u32) {
+    let (server, address) = listener();
+    let mut config = bridge::config(&[address]);
+    config.backpressure = backpressure;
+    config.limits.buffer_bytes = BUFFER_BYTES;
+    config.limits.datagrams_per_second = 1_000_000;
+    config.limits.bytes_per_second = 1_000_000_000;
+    let bridge = Bridge::start(config).unwrap();
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let visit = Visit::new(transport, bridge.addresses(), address);
+    let browser = Browser::open_on(&runtime, visit);
+    let seen = greet(&browser, &server);
+
+    let thaw = freeze(&runtime);
+    let mut sent = 0;
+    until("there is no room", || {
+        server.send_to(&numbered(sent), seen).unwrap();
+        sent += 1;
+        until("it is sent on or dropped", || {
+            let flow = bridge.stats().to_browser;
+            flow.datagrams + dropped(&flow, DropCause::Buffer) == u64::from(sent)
+        });
+        dropped(&bridge.stats().to_browser, DropCause::Buffer) == 50
+    });
+    drop(thaw);
+
+    let mut received = BTreeSet::new();
+    until("the browser has caught up", || {
+        match browser.receive(Duration::from_millis(20)) {
+            Some(datagram) => received.insert(number_of(&datagram)),
+            // One at a time, or these would take the room of those before.
+            None => server.send_to(&numbered(sent), seen).is_err(),
+        };
+        received.remove(&sent)
+    });
+    (received, sent)
+}
+
+#[test]
+fn a_slow_browser_misses_what_is_newest_or_what_is_oldest_by_choice() {
+    // Half of WebRTC's is SCTP's, which drops nothing.
+    let room = u32::try_from(BUFFER_BYTES / NUMBERED_BYTES).unwrap();
+    for transport in BOTH {
+        let (received, sent) = overrun(transport, Backpressure::DropNewest);
+        let missing = (0..sent).filter(|number| !received.contains(number));
+        let first = missing.min().expect("50 had no room");
+        assert!(first >= room, "{transport}: {first} had room");
+
+        let (received, sent) = overrun(transport, Backpressure::DropOldest);
+        let missing = (0..sent).filter(|number| !received.contains(number));
+        let last = missing.max().expect("50 made room for others");
+        assert!(
+            last < sent - room / 2,
+            "{transport}: {last} should have replaced others"
+        );
     }
 }
 

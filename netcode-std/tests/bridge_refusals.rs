@@ -18,7 +18,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use bridge::{BOTH, Browser, Visit, listener, request};
-use netcode_std::bridge::{Bridge, BridgeEvent, Limits, Transport};
+use netcode_std::bridge::{
+    AllowList, Bridge, BridgeConfig, BridgeError, BridgeEvent, Limits, MIN_BUFFER_BYTES, Transport,
+};
 use netcode_std::core::bridge::CloseCode;
 use netcode_std::core::standard::CONNECTION_REQUEST_BYTES;
 
@@ -33,6 +35,23 @@ fn nothing_arrived(server: &UdpSocket, address: SocketAddr) {
     let mut buffer = [0; 2000];
     let (len, _) = server.recv_from(&mut buffer).unwrap();
     assert_eq!(&buffer[..len], b"probe");
+}
+
+#[test]
+fn a_bridge_does_not_start_with_what_cannot_work() {
+    let refused = |change: fn(&mut BridgeConfig)| {
+        let mut config = bridge::config(&["127.0.0.1:1".parse().unwrap()]);
+        change(&mut config);
+        matches!(Bridge::start(config), Err(BridgeError::Config(_)))
+    };
+    assert!(refused(|config| config.listen.clear()));
+    assert!(refused(|config| config.allow = AllowList::default()));
+    assert!(refused(
+        |config| config.limits.buffer_bytes = MIN_BUFFER_BYTES - 1
+    ));
+    assert!(!refused(
+        |config| config.limits.buffer_bytes = MIN_BUFFER_BYTES
+    ));
 }
 
 #[test]

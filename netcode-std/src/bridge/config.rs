@@ -87,9 +87,14 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// A session ends if its connection request has not come by then.
     pub handshake_timeout: Duration,
-    /// Bytes that wait for a browser, per session; what does not fit is dropped.
+    /// Bytes that wait for a browser, per session; what does not fit is dropped. At least
+    /// [`MIN_BUFFER_BYTES`].
     pub buffer_bytes: usize,
 }
+
+/// The least that [`Limits::buffer_bytes`] may be: WebRTC needs room for a datagram on its way and
+/// for the next.
+pub const MIN_BUFFER_BYTES: usize = 4096;
 
 impl Default for Limits {
     /// 4,096 sessions, 64 from an address; 1,000 datagrams and 1 MB a second; 30 seconds of

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use web_transport_quinn::quinn::Endpoint;
 
 use super::certificate::Loaded;
-use super::config::BridgeConfig;
+use super::config::{BridgeConfig, MIN_BUFFER_BYTES};
 use super::context::Context;
 use super::counters::BridgeStats;
 use super::error::BridgeError;
@@ -227,6 +227,11 @@ fn check(config: &BridgeConfig) -> Result<(), BridgeError> {
     if config.allow.is_empty() {
         return Err(BridgeError::Config(
             "a bridge that may reach no server serves nobody: allow one",
+        ));
+    }
+    if config.limits.buffer_bytes < MIN_BUFFER_BYTES {
+        return Err(BridgeError::Config(
+            "a buffer for browsers needs 4096 bytes at least",
         ));
     }
     Ok(())

@@ -59,7 +59,7 @@ mod webtransport;
 
 pub use self::allow::{AllowList, AllowRule, ParseRuleError};
 pub use self::certificate::Certificate;
-pub use self::config::{Backpressure, BridgeConfig, Limits};
+pub use self::config::{Backpressure, BridgeConfig, Limits, MIN_BUFFER_BYTES};
 pub use self::counters::{BridgeStats, DropCause, FlowStats};
 pub use self::error::BridgeError;
 pub use self::event::{BridgeEvent, EndCause, SessionInfo, Transport};

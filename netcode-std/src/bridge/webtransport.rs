@@ -35,6 +35,9 @@ const STREAMS: u32 = 4;
 /// What all of a connection's streams may hold, bytes: they carry headers and little else.
 const STREAM_BYTES: u32 = 16 * 1024;
 
+/// What HTTP/3 puts before each datagram, bytes at most.
+const SESSION_ID_BYTES: usize = 8;
+
 /// How QUIC is spoken under `certificate`.
 pub(super) fn server_config(
     certificate: &Loaded,
@@ -173,7 +176,7 @@ fn send(
     message: &[u8],
     backpressure: Backpressure,
 ) -> bool {
-    let room = browser.datagram_send_buffer_space() >= message.len();
+    let room = browser.datagram_send_buffer_space() >= message.len() + SESSION_ID_BYTES;
     // Without room, QUIC itself drops what has waited longest.
     let goes = room || backpressure == Backpressure::DropOldest;
     goes && browser

@@ -69,6 +69,11 @@ pub(crate) struct Browser {
 impl Browser {
     /// Asks for a session; whether it is refused shows later.
     pub(crate) fn open(visit: Visit) -> Self {
+        Self::open_on(runtime(), visit)
+    }
+
+    /// The same on threads of its own, which a test may stop.
+    pub(crate) fn open_on(runtime: &Runtime, visit: Visit) -> Self {
         let (outgoing, to_send) = tokio::sync::mpsc::unbounded_channel();
         let (on_received, received) = channel();
         let (most, ended) = (Arc::default(), Ended::default());
@@ -79,8 +84,8 @@ impl Browser {
             ended: Arc::clone(&ended),
         };
         match visit.transport {
-            Transport::WebTransport => runtime().spawn(webtransport::run(visit, ends)),
-            Transport::WebRtc => runtime().spawn(webrtc::run(visit, ends)),
+            Transport::WebTransport => runtime.spawn(webtransport::run(visit, ends)),
+            Transport::WebRtc => runtime.spawn(webrtc::run(visit, ends)),
         };
         Self {
             outgoing,

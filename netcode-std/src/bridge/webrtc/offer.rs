@@ -11,6 +11,7 @@ use str0m::{Candidate, RtcConfig};
 use tokio::sync::mpsc;
 
 use super::demux::Demux;
+use super::outbox::on_its_way;
 use super::peer::Peer;
 use crate::bridge::context::{Context, Visitor};
 use crate::bridge::error::BridgeError;
@@ -69,6 +70,7 @@ impl Offers {
         let offer = SdpOffer::from_sdp_string(offer).map_err(|_| Unanswered::BadOffer)?;
         let session = self.context.open(visitor).map_err(Unanswered::Refused)?;
         let name = IceCreds::new();
+        let buffer_bytes = self.context.config.limits.buffer_bytes;
         let config = RtcConfig::new()
             .set_crypto_provider(Arc::clone(&self.crypto))
             .set_dtls_cert(self.certificate.clone())
@@ -76,7 +78,7 @@ impl Offers {
             .set_ice_lite(true)
             .set_mtu(MTU..=usize::MAX)
             .set_sctp_max_message_size(MAX_MESSAGE_BYTES)
-            .set_sctp_max_buffered_amount(self.context.config.limits.buffer_bytes)
+            .set_sctp_max_buffered_amount(on_its_way(buffer_bytes))
             .clear_codecs();
         let mut rtc = config.build(Instant::now());
         for demux in &self.demuxes {

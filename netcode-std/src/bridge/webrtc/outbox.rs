@@ -4,6 +4,12 @@ use std::collections::VecDeque;
 
 use crate::bridge::config::Backpressure;
 
+/// SCTP's share of what may wait for a browser: what is on its way. It keeps what it has been given,
+/// so the other half waits in the [`Outbox`], where the oldest can still make room for the newest.
+pub(super) fn on_its_way(buffer_bytes: usize) -> usize {
+    buffer_bytes / 2
+}
+
 /// Messages that found no room in the data channel, oldest first; bounded.
 pub(super) struct Outbox {
     waiting: VecDeque<Vec<u8>>,

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, sleep_until};
 
 use super::demux::{Packet, Route};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, on_its_way};
 use crate::bridge::event::EndCause;
 use crate::bridge::session::Session;
 
@@ -41,8 +41,10 @@ impl Peer {
         packets: mpsc::Receiver<Packet>,
         session: Session,
     ) -> Self {
+        let buffer_bytes = session.limits().buffer_bytes;
+        let outbox_bytes = buffer_bytes - on_its_way(buffer_bytes);
         Self {
-            outbox: Outbox::new(session.backpressure(), session.limits().buffer_bytes),
+            outbox: Outbox::new(session.backpressure(), outbox_bytes),
             rtc,
             routes,
             packets,
