@@ -1,15 +1,13 @@
 //! Licences, sources and advisories of everything that is linked, by cargo-deny.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
 
+use crate::cargo_tools::CargoTool;
 use crate::process::{self, run};
 use crate::steps::Outcome;
-use crate::workspace::{cargo, root, target_dir};
-
-const VERSION: &str = "0.20.2";
+use crate::workspace::root;
 
 pub(crate) fn licences() -> Result<Outcome> {
     run(deny()?.args(["check", "licenses", "bans", "sources"]))?;
@@ -27,26 +25,13 @@ pub(crate) fn advisories() -> Result<Outcome> {
 }
 
 fn deny() -> Result<Command> {
-    let mut command = Command::new(find()?);
+    let tool = CargoTool {
+        program: "cargo-deny",
+        package: "cargo-deny",
+        version: "0.20.2",
+        flags: &["--locked"],
+    };
+    let mut command = Command::new(tool.find()?);
     command.current_dir(root());
     Ok(command)
-}
-
-/// cargo-deny as installed, or built into the target folder.
-fn find() -> Result<PathBuf> {
-    let installed = PathBuf::from("cargo-deny");
-    if process::succeeds(Command::new(&installed).arg("--version")) {
-        return Ok(installed);
-    }
-    let tools = target_dir().join("tools");
-    let built = tools.join("bin").join(&installed);
-    if !built.exists() {
-        let mut install = cargo("install");
-        install
-            .args(["--locked", "--version", VERSION, "--root"])
-            .arg(&tools)
-            .arg("cargo-deny");
-        run(&mut install)?;
-    }
-    Ok(built)
 }

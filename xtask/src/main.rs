@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `steps` | the one ordered table of steps |
 //! | `run` | running steps, and counting what passed |
+//! | `cargo_tools` | commands that cargo installs |
 //! | `checks` | the steps that are one command of cargo |
 //! | `deny` | licences and advisories of what is linked |
 //! | `features` | every combination of the core's features |
@@ -15,6 +16,7 @@
 //! | `web` | the browser's client, its package and its tests |
 //! | `process`, `workspace` | commands, and where things are |
 
+mod cargo_tools;
 mod checks;
 mod deny;
 mod features;

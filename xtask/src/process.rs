@@ -1,7 +1,7 @@
 //! Other programs: shown, run, listened to.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -21,6 +21,39 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         bail!("`{shown}` failed ({status})");
     }
     Ok(())
+}
+
+/// A command that runs beside us. Dropped, it is stopped.
+pub(crate) struct Running {
+    shown: String,
+    child: Child,
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let shown = show(command);
+        println!("$ {shown} &");
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot run `{shown}`"))?;
+        Ok(Self { shown, child })
+    }
+
+    /// Waits for its end; anything but success is an error.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("`{}` failed ({status})", self.shown);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended needs no stopping.
+        let _ = self.child.kill();
+    }
 }
 
 /// Runs a command and takes its standard output; what it says on standard error is shown if it

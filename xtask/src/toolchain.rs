@@ -83,6 +83,8 @@ impl Cross {
         command.current_dir(root()).arg(subcommand);
         if let Way::Debian { build_std } = &self.way {
             command.arg(format!("-Zbuild-std={build_std}"));
+            // Without backtraces, which none of these targets can take, and their crates.
+            command.arg("-Zbuild-std-features=");
             command
                 .env("RUSTC", DEBIAN_RUSTC)
                 .env("RUSTC_BOOTSTRAP", "1");

@@ -1,13 +1,13 @@
 //! The wasm module and its bindings.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::{TARGET, folder, tools};
-use crate::process::run;
+use crate::process::{Running, run};
 use crate::toolchain::Cross;
+use crate::workspace::cargo;
 
 /// A compiler for browsers.
 pub(super) fn compiler() -> Result<Cross> {
@@ -22,6 +22,9 @@ pub(super) fn bindings() -> PathBuf {
 /// Builds the module, makes its bindings, and shrinks it.
 pub(super) fn build() -> Result<()> {
     let cross = compiler()?;
+    // One core is all that some of the module's crates keep busy.
+    let generator = ["--quiet", "-p", "netcode-wasm-bindings"];
+    let generator = Running::start(cargo("build").args(generator))?;
     // The crate itself is an engine's library alone: a module of it is nothing that the host, with
     // everybody's features, could link.
     let mut build = cross.cargo("rustc")?;
@@ -30,14 +33,14 @@ pub(super) fn build() -> Result<()> {
     build.env("RUSTFLAGS", without_local_paths()?);
     run(build.args(["--features", "javascript"]))?;
 
+    generator.finish()?;
     let built = cross.output(TARGET, "web").join("netcode_wasm.wasm");
     if bindings().exists() {
         std::fs::remove_dir_all(bindings())?;
     }
-    let mut bind = Command::new(tools::bindgen("wasm-bindgen")?);
-    bind.args(["--target", "web", "--out-name", "netcode_wasm"]);
-    bind.args(["--remove-name-section", "--remove-producers-section"]);
-    run(bind.arg("--out-dir").arg(bindings()).arg(built))?;
+    let mut bind = cargo("run");
+    bind.args(["--quiet", "-p", "netcode-wasm-bindings", "--"]);
+    run(bind.arg(built).arg(bindings()))?;
 
     let module = bindings().join("netcode_wasm_bg.wasm");
     let mut shrink = tools::npm("wasm-opt")?;

@@ -1,7 +1,7 @@
 //! The programs that building and testing for browsers takes, found or installed.
 //!
-//! Versions are pinned where they are needed anyway: the bindings' generator has that of the
-//! library in `Cargo.lock`, and what npm brings is in `netcode-wasm/package-lock.json`.
+//! Versions are pinned where they are needed anyway: the runner of tests has that of the library in
+//! `Cargo.lock`, and what npm brings is in `netcode-wasm/package-lock.json`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,33 +10,26 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::folder;
+use crate::cargo_tools::CargoTool;
 use crate::process::{self, run};
 use crate::toolchain::install;
-use crate::workspace::{cargo, root, target_dir};
+use crate::workspace::root;
 
 const CHROMIUM: &str = "/usr/bin/chromium";
 const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 
-/// A command of `wasm-bindgen-cli`, of exactly the library's version: the two speak a language of
-/// their own, which changes with every release.
-pub(super) fn bindgen(program: &str) -> Result<PathBuf> {
-    let version = locked_version("wasm-bindgen")?;
-    let tools = target_dir().join("tools");
-    let built = tools.join("bin").join(program);
-    for candidate in [PathBuf::from(program), built.clone()] {
-        let said = process::capture(Command::new(&candidate).arg("--version"));
-        if said.is_ok_and(|said| said.trim().rsplit(' ').next() == Some(&version)) {
-            return Ok(candidate);
-        }
+/// Runs tests of wasm modules in a browser. Of exactly the library's version: the two speak a
+/// language of their own, which changes with every release.
+pub(super) fn test_runner() -> Result<PathBuf> {
+    let program = "wasm-bindgen-test-runner";
+    CargoTool {
+        program,
+        package: "wasm-bindgen-cli",
+        version: &locked_version("wasm-bindgen")?,
+        // It speaks plain HTTP to this machine; its TLS took a third of the time.
+        flags: &["--no-default-features", "--bin", program],
     }
-    // Built for its user's patience, not for speed: it has one small module to read.
-    let mut install = cargo("install");
-    install
-        .args(["--debug", "--force", "--version", &version, "--root"])
-        .arg(&tools)
-        .arg("wasm-bindgen-cli");
-    run(&mut install)?;
-    Ok(built)
+    .find()
 }
 
 /// Reads the version that `Cargo.lock` has of a package of which there is one.

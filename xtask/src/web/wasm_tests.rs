@@ -14,7 +14,7 @@ pub(super) fn run() -> Result<Tests> {
             "CARGO_TARGET_{}_RUNNER",
             TARGET.to_uppercase().replace('-', "_")
         ),
-        tools::bindgen("wasm-bindgen-test-runner")?,
+        tools::test_runner()?,
     );
     test.envs(tools::browser_variables());
     // The standard library is built along, and nobody debugs it.

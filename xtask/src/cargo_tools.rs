@@ -1,0 +1,38 @@
+//! Commands that cargo installs: each in one version, found or built.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::process::{capture, run};
+use crate::workspace::{cargo, target_dir};
+
+/// A command that a crate brings.
+pub(crate) struct CargoTool<'a> {
+    pub(crate) program: &'a str,
+    pub(crate) package: &'a str,
+    pub(crate) version: &'a str,
+    /// More for `cargo install`.
+    pub(crate) flags: &'a [&'a str],
+}
+
+impl CargoTool<'_> {
+    /// The command: as installed, if that is this version, else built into the target folder.
+    pub(crate) fn find(&self) -> Result<PathBuf> {
+        let tools = target_dir().join("tools");
+        let built = tools.join("bin").join(self.program);
+        for candidate in [PathBuf::from(self.program), built.clone()] {
+            let said = capture(Command::new(&candidate).arg("--version"));
+            if said.is_ok_and(|said| said.trim().rsplit(' ').next() == Some(self.version)) {
+                return Ok(candidate);
+            }
+        }
+        // For its user's patience, not for speed: it runs for seconds, and took minutes to optimise.
+        let mut install = cargo("install");
+        install.env("CARGO_PROFILE_DEV_DEBUG", "false");
+        install.args(["--debug", "--force", "--version", self.version, "--root"]);
+        run(install.arg(tools).args(self.flags).arg(self.package))?;
+        Ok(built)
+    }
+}
