@@ -143,6 +143,7 @@ async fn carry(browser: &web_transport_quinn::Session, session: &mut Session) ->
     let alarm = sleep_until(session.deadline().0.into());
     let end = session.bridge_ends();
     tokio::pin!(alarm, end);
+    session.server_listens().await;
     loop {
         tokio::select! {
             message = browser.read_datagram() => match message {
