@@ -28,6 +28,22 @@
 //! # }
 //! ```
 //!
+//! # What it costs
+//!
+//! `cargo bench -p netcode-std --bench bridge` prints it. On two cores of a small virtual machine, with
+//! native clients on the same two, echoes of 1000 bytes:
+//!
+//! | | WebTransport | WebRTC |
+//! | --- | --- | --- |
+//! | round trip, median, to direct UDP's 22 µs | 169 µs | 168 µs |
+//! | round trip, one in a hundred is longer, to direct UDP's 50 µs | 246 µs | 277 µs |
+//! | datagrams a second of one core | 97,000 to 129,000 | 27,000 to 33,000 |
+//! | memory of a session | 46 KiB | 70 KiB |
+//!
+//! Both include the time of the native client. Half of the bridge's own goes into system calls.
+//!
+//! # How it is built
+//!
 //! | file | what lives there |
 //! | --- | --- |
 //! | `handle` | a bridge that runs, and what its owner can do with it |
