@@ -123,6 +123,22 @@ export class World {
     return bridge;
   }
 
+  /** A bridge that can come back to where it was: its one port is its own, for UDP and for TCP. */
+  async bridgeAtOnePort(servers) {
+    for (let attempt = 1; ; attempt += 1) {
+      const scout = await this.bridge(servers);
+      await scout.end('SIGKILL');
+      try {
+        return await this.bridge(servers, '--listen', scout.listening.webtransport[0]);
+      } catch (error) {
+        // The number that was free for UDP may be somebody's for TCP: try another.
+        if (attempt === 5) {
+          throw error;
+        }
+      }
+    }
+  }
+
   /** A token for a client of its own, as base64 text. */
   async token(servers, ...words) {
     return (await readFile(await this.tokenFile(servers, ...words))).toString('base64');

@@ -89,7 +89,7 @@ for (const transport of TRANSPORTS) {
 
     test('a bridge that is killed is missed, and served again when it is back', async () => {
       const server = await stage.world.server();
-      const killed = await stage.world.bridge([server]);
+      const killed = await stage.world.bridgeAtOnePort([server]);
       await connected('bridged', [server], killed.options(transport), '--timeout', '4');
       const closed = call(stage.page, 'closed', 'bridged');
       await killed.end('SIGKILL');
