@@ -54,8 +54,11 @@ impl Context {
     }
 
     /// Opens a session, or says why not.
-    pub(super) fn open(self: &Arc<Self>, visitor: &Visitor<'_>) -> Result<Session, CloseCode> {
-        self.try_open(visitor).inspect_err(|&code| {
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        visitor: &Visitor<'_>,
+    ) -> Result<Session, CloseCode> {
+        self.try_open(visitor).await.inspect_err(|&code| {
             self.counters.refused(visitor.transport, code);
             self.tell(BridgeEvent::Refused {
                 transport: visitor.transport,
@@ -65,13 +68,13 @@ impl Context {
         })
     }
 
-    fn try_open(self: &Arc<Self>, visitor: &Visitor<'_>) -> Result<Session, CloseCode> {
+    async fn try_open(self: &Arc<Self>, visitor: &Visitor<'_>) -> Result<Session, CloseCode> {
         if !self.config.serves(visitor.origin) {
             return Err(CloseCode::OriginNotAllowed);
         }
         let server = self.servers.find(visitor.path)?;
         let permit = self.admission.admit(visitor.client.ip())?;
-        let upstream = connect(server).map_err(|_| CloseCode::Unavailable)?;
+        let upstream = connect(server).await.map_err(|_| CloseCode::Unavailable)?;
         let info = SessionInfo {
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
             transport: visitor.transport,
@@ -129,7 +132,7 @@ impl Context {
 
 /// A socket of its own for each session: to the server it is a client like any other, and
 /// datagrams from elsewhere never reach it.
-fn connect(server: SocketAddr) -> std::io::Result<UdpSocket> {
+async fn connect(server: SocketAddr) -> std::io::Result<UdpSocket> {
     let any: IpAddr = match server {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -137,5 +140,9 @@ fn connect(server: SocketAddr) -> std::io::Result<UdpSocket> {
     let socket = std::net::UdpSocket::bind((any, 0))?;
     socket.connect(server)?;
     socket.set_nonblocking(true)?;
-    UdpSocket::from_std(socket)
+    let socket = UdpSocket::from_std(socket)?;
+    // One just made takes nothing until the system has said that it does, and a session's first
+    // message is the one that matters most.
+    socket.writable().await?;
+    Ok(socket)
 }

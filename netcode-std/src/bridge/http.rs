@@ -110,15 +110,13 @@ async fn answer(
     // In a task of its own: what a stranger's offer may break is that task.
     let answered = tokio::spawn(async move {
         let origin = headers.get(header::ORIGIN);
-        offers.answer(
-            &Visitor {
-                transport: Transport::WebRtc,
-                client,
-                origin: origin.and_then(|origin| origin.to_str().ok()),
-                path: uri.path(),
-            },
-            &offer,
-        )
+        let visitor = Visitor {
+            transport: Transport::WebRtc,
+            client,
+            origin: origin.and_then(|origin| origin.to_str().ok()),
+            path: uri.path(),
+        };
+        offers.answer(&visitor, &offer).await
     });
     match answered.await.unwrap_or(Err(Unanswered::BadOffer)) {
         Ok(answer) => {

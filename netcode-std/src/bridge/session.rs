@@ -87,13 +87,6 @@ impl Session {
         }
     }
 
-    /// Waits until the way to the server is open: a socket just made takes nothing until the system
-    /// has said that it does, and the first message is the one that matters most.
-    pub(super) async fn server_listens(&self) {
-        // An error is the network's: the next write shows it, and it is over then.
-        let _ = self.upstream.writable().await;
-    }
-
     /// A message from the browser goes to the server, if the rules let it.
     ///
     /// # Errors

@@ -114,12 +114,13 @@ async fn handshake(incoming: Incoming) -> Option<Request> {
 /// One session, from the request to its end.
 async fn serve(request: Request, context: &Arc<Context>) {
     let origin = request.headers.get("origin");
-    let opened = context.open(&Visitor {
+    let visitor = Visitor {
         transport: Transport::WebTransport,
         client: request.conn().remote_address(),
         origin: origin.and_then(|origin| origin.to_str().ok()),
         path: request.url.path(),
-    });
+    };
+    let opened = context.open(&visitor).await;
     // A refused session is accepted and closed: of a refusal by status a page learns nothing.
     let limit = context.config.limits.handshake_timeout;
     let Ok(Ok(browser)) = timeout(limit, request.ok()).await else {
@@ -143,7 +144,6 @@ async fn carry(browser: &web_transport_quinn::Session, session: &mut Session) ->
     let alarm = sleep_until(session.deadline().0.into());
     let end = session.bridge_ends();
     tokio::pin!(alarm, end);
-    session.server_listens().await;
     loop {
         tokio::select! {
             message = browser.read_datagram() => match message {

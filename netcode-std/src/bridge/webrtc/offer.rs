@@ -62,13 +62,14 @@ impl Offers {
     }
 
     /// Opens a session, answers its offer, and starts the task that carries it.
-    pub(in crate::bridge) fn answer(
+    pub(in crate::bridge) async fn answer(
         &self,
         visitor: &Visitor<'_>,
         offer: &str,
     ) -> Result<String, Unanswered> {
         let offer = SdpOffer::from_sdp_string(offer).map_err(|_| Unanswered::BadOffer)?;
-        let session = self.context.open(visitor).map_err(Unanswered::Refused)?;
+        let opened = self.context.open(visitor).await;
+        let session = opened.map_err(Unanswered::Refused)?;
         let name = IceCreds::new();
         let buffer_bytes = self.context.config.limits.buffer_bytes;
         let config = RtcConfig::new()

@@ -57,7 +57,6 @@ impl Peer {
     pub(super) async fn run(mut self) {
         let end = self.session.bridge_ends();
         tokio::pin!(end);
-        self.session.server_listens().await;
         let cause = loop {
             match self.turn(end.as_mut()).await {
                 Ok(()) => {}
