@@ -40,7 +40,7 @@
 //! | datagrams a second of one core | 97,000 to 129,000 | 27,000 to 33,000 |
 //! | memory of a session | 46 KiB | 70 KiB |
 //!
-//! Both include the time of the native client. Half of the bridge's own goes into system calls.
+//! Both include the time of the native client. Of the bridge's own, over WebRTC, 42 % is system calls.
 //!
 //! # How it is built
 //!
