@@ -84,8 +84,9 @@ dropped! {
     HalfOpenFull => "too many half-open connections",
     /// The challenge token in a response is not one of this server's.
     ChallengeUnauthentic => "challenge token is not authentic",
-    /// The challenge token in a response was given to another client.
-    ChallengeMismatch => "challenge token belongs to another client",
+    /// The challenge token in a response was made for another connect token, or for an earlier
+    /// handshake with the same one.
+    ChallengeMismatch => "challenge token belongs to another handshake",
 }
 
 impl fmt::Display for Dropped {

@@ -14,6 +14,8 @@ pub const CONNECT_TOKEN_BYTES: usize = 2048;
 pub const PRIVATE_TOKEN_BYTES: usize = 1024;
 /// A challenge token, its MAC included. (*Challenge Token*.)
 pub const CHALLENGE_TOKEN_BYTES: usize = 300;
+/// Padding of a challenge token, between its user data and its MAC. (*Challenge Token*.)
+pub const CHALLENGE_PADDING_BYTES: usize = CHALLENGE_TOKEN_BYTES - 8 - USER_DATA_BYTES - MAC_BYTES;
 
 /// Every key of the protocol is this long.
 pub const KEY_BYTES: usize = 32;

@@ -15,7 +15,9 @@ use super::timers::Timers;
 use crate::crypto::{Mac, SessionKeys};
 use crate::drop_reason::Dropped;
 use crate::identity::{ClientId, Timeout};
+use crate::standard::CHALLENGE_PADDING_BYTES;
 use crate::time::Local;
+use crate::wire::Writer;
 
 /// Tokens one address can have under way. A response from it may have to be tried under each.
 const MAX_PER_ADDRESS: usize = 4;
@@ -55,6 +57,20 @@ impl HalfOpen {
             mac,
             peer: Peer::new(from),
         }
+    }
+
+    /// Padding of the challenges that are made for this entry: the MAC of its connect token and
+    /// the low half of the time it began. A challenge vouches for one token and one handshake; one
+    /// that was made for another token of the same client, or for an earlier handshake from an
+    /// address that has changed hands since, is not an answer to this one.
+    pub(crate) fn challenge_padding(&self) -> [u8; CHALLENGE_PADDING_BYTES] {
+        let mut padding = [0; CHALLENGE_PADDING_BYTES];
+        let mut fields = Writer::new(&mut padding);
+        // 16 and 4 bytes fill the padding.
+        let _ = fields.put(&self.mac.0);
+        let [b0, b1, b2, b3, ..] = self.challenged_at.0.to_le_bytes();
+        let _ = fields.put(&[b0, b1, b2, b3]);
+        padding
     }
 
     fn wipe(&mut self) {
@@ -112,13 +128,14 @@ impl<'s> HalfOpens<'s> {
     }
 
     /// Adds an entry, or renews the one of the same address and token. It ends at `until`.
+    /// Returns its number.
     pub(crate) fn admit(
         &mut self,
         from: &SocketAddr,
         entry: HalfOpen,
         now: Local,
         until: Local,
-    ) -> Result<(), Dropped> {
+    ) -> Result<usize, Dropped> {
         let same = |id: &usize| {
             self.entries
                 .get(*id)
@@ -142,7 +159,7 @@ impl<'s> HalfOpens<'s> {
         *place = entry;
         place.challenged_at = challenged_at;
         self.timers.set(id, until.0);
-        Ok(())
+        Ok(id)
     }
 
     pub(crate) fn release(&mut self, id: usize) {

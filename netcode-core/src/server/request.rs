@@ -53,8 +53,8 @@ impl<C: Crypto> Server<'_, C> {
             admitted.client_id,
             admitted.timeout,
         );
-        self.half_open.admit(&from, entry, now, until)?;
-        self.challenge(from, &admitted, datagram)
+        let id = self.half_open.admit(&from, entry, now, until)?;
+        self.challenge(from, id, &admitted, datagram)
     }
 
     /// Every check of a request that concerns the token itself, the cheap ones first.
@@ -138,19 +138,22 @@ impl<C: Crypto> Server<'_, C> {
         })
     }
 
-    /// Writes a challenge over the request.
+    /// Writes a challenge for half-open connection `id` over the request.
     fn challenge<'d>(
         &mut self,
         to: SocketAddr,
+        id: usize,
         admitted: &Admitted,
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Dropped> {
         let sequence = Sequence(self.challenge_sequence);
         self.challenge_sequence = self.challenge_sequence.wrapping_add(1);
+        let entry = self.half_open.get(id).ok_or(Dropped::HalfOpenFull)?;
         let mut token = [0; CHALLENGE_TOKEN_BYTES];
         ChallengeToken {
             client_id: admitted.client_id,
             user_data: &admitted.user_data,
+            padding: &entry.challenge_padding(),
         }
         .seal(&self.crypto, &self.challenge_key, sequence, &mut token);
         self.stats.challenges = self.stats.challenges.saturating_add(1);

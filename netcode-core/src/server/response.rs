@@ -3,6 +3,8 @@
 
 use core::net::SocketAddr;
 
+use subtle::ConstantTimeEq;
+
 use super::Server;
 use super::peer::Peer;
 use super::receive::Received;
@@ -39,10 +41,10 @@ impl<C: Crypto> Server<'_, C> {
         let challenge =
             ChallengeToken::open(&self.crypto, &self.challenge_key, sequence, &mut token)
                 .map_err(|_| Dropped::ChallengeUnauthentic)?;
-        if challenge.client_id != entry.client_id {
+        if !bool::from(entry.challenge_padding().ct_eq(challenge.padding)) {
             return Err(Dropped::ChallengeMismatch);
         }
-        if self.slots.find_by_id(challenge.client_id).is_some() {
+        if self.slots.find_by_id(entry.client_id).is_some() {
             return Err(Dropped::IdConnected);
         }
         if self.slots.is_full() {
@@ -101,7 +103,7 @@ impl<C: Crypto> Server<'_, C> {
         self.history.consume(&entry.mac);
         let joining = Joining {
             peer: Peer::new(&from),
-            client_id: challenge.client_id,
+            client_id: entry.client_id,
             keys: entry.keys.clone(),
             timeout: entry.timeout,
             user_data: challenge.user_data,

@@ -305,7 +305,7 @@ mod tests {
         half_open.reset(HashKey(0, 0));
         let entry = HalfOpen::new(&from, Mac([4; 16]), keys, ClientId(2), Timeout::NEVER);
         let admitted = half_open.admit(&from, entry, Local::ZERO, Local::ZERO);
-        assert_eq!(admitted, Ok(()));
+        assert_eq!(admitted, Ok(0));
         drop((slots, half_open));
         assert_eq!(storage.slots[0].keys, SessionKeys::EMPTY);
         assert_eq!(storage.slots[0].user_data, UserData::ZERO);

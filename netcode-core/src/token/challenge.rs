@@ -3,16 +3,19 @@
 
 use crate::crypto::{Crypto, Key, Unauthentic, packet_nonce};
 use crate::identity::{ClientId, Sequence};
-use crate::standard::{CHALLENGE_TOKEN_BYTES, USER_DATA_BYTES};
+use crate::standard::{CHALLENGE_PADDING_BYTES, CHALLENGE_TOKEN_BYTES, USER_DATA_BYTES};
 use crate::wire::{Reader, Writer};
 
-/// What a server needs back from the client that answers a challenge.
+/// Fields of a challenge token: what a server needs back from the client that answers it.
 #[derive(Clone, Copy)]
 pub struct ChallengeToken<'t> {
-    /// Who the client is, as its connect token said.
+    /// The client's id, from its connect token.
     pub client_id: ClientId,
     /// The connect token's user data.
     pub user_data: &'t [u8; USER_DATA_BYTES],
+    /// The padding behind the fields. The standard leaves it zero and no client can read it; a
+    /// server names here the half-open connection that the challenge was made for.
+    pub padding: &'t [u8; CHALLENGE_PADDING_BYTES],
 }
 
 impl<'t> ChallengeToken<'t> {
@@ -25,9 +28,10 @@ impl<'t> ChallengeToken<'t> {
         out: &mut [u8; CHALLENGE_TOKEN_BYTES],
     ) {
         let mut fields = Writer::new(out);
-        // 8 and 256 bytes always fit into 300.
+        // 8, 256 and 20 bytes always fit into 300.
         let _ = fields.u64(self.client_id.0);
         let _ = fields.put(self.user_data);
+        let _ = fields.put(self.padding);
         fields.zeros_to_end();
         crypto.seal(key, &packet_nonce(sequence.0), &[], out);
     }
@@ -46,9 +50,11 @@ impl<'t> ChallengeToken<'t> {
         let mut fields = Reader::new(sealed);
         let client_id = ClientId(fields.u64().ok_or(Unauthentic)?);
         let user_data = fields.array().ok_or(Unauthentic)?;
+        let padding = fields.array().ok_or(Unauthentic)?;
         Ok(Self {
             client_id,
             user_data,
+            padding,
         })
     }
 }
