@@ -97,11 +97,14 @@ impl Local {
 
 /// Turns the caller's clock, which may jump, into [`Local`] time, which does not.
 ///
-/// A jump backwards is held: local time stands still for that call and runs on from there. A jump
-/// forwards counts for [`MAX_STEP`] at most. So a wrong clock cannot disconnect every client at
-/// once, and cannot revive what has ended.
+/// A step backwards of at most [`MAX_STEP`] is ignored: local time stands still until the caller's
+/// clock has caught up, so calls whose times alternate (a datagram's arrival, then the present)
+/// count the same time once. A longer one means that the clock was set: local time goes on from
+/// there. A jump forwards counts for [`MAX_STEP`] at most. So a wrong clock cannot disconnect every
+/// client at once, and cannot revive what has ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
+    /// The latest time of the caller's since its clock was last set back.
     last: Option<Instant>,
     local: Local,
 }
@@ -117,6 +120,10 @@ impl Clock {
     /// Local time at the caller's `now`.
     pub(crate) fn advance(&mut self, now: Instant) -> Local {
         if let Some(last) = self.last {
+            let back = last.0.saturating_sub(now.0);
+            if (1..=micros(MAX_STEP)).contains(&back) {
+                return self.local;
+            }
             let step = now.0.saturating_sub(last.0).min(micros(MAX_STEP));
             self.local = self.local.after(step);
         }
@@ -153,10 +160,32 @@ mod tests {
     #[test]
     fn a_jump_backwards_holds_local_time_and_runs_on() {
         let mut clock = Clock::new();
-        clock.advance(Instant::from_micros(5_000));
-        clock.advance(Instant::from_micros(6_000));
+        clock.advance(Instant::from_micros(5_000_000));
+        clock.advance(Instant::from_micros(5_001_000));
         assert_eq!(clock.advance(Instant::from_micros(10)), Local(1_000));
         assert_eq!(clock.advance(Instant::from_micros(30)), Local(1_020));
+    }
+
+    #[test]
+    fn times_that_alternate_within_a_step_are_counted_once() {
+        let step = micros(MAX_STEP);
+        let mut clock = Clock::new();
+        clock.advance(Instant::from_micros(0));
+        for micros in 1..=1_000 {
+            clock.advance(Instant::from_micros(micros + step));
+            clock.advance(Instant::from_micros(micros));
+        }
+        assert_eq!(clock.local(), Local(step + 999));
+    }
+
+    #[test]
+    fn a_clock_set_back_by_more_than_a_step_is_followed_from_there() {
+        let step = micros(MAX_STEP);
+        let mut clock = Clock::new();
+        clock.advance(Instant::from_micros(step + 1));
+        assert_eq!(clock.advance(Instant::from_micros(1)), Local(0), "waits");
+        assert_eq!(clock.advance(Instant::from_micros(0)), Local(0), "was set");
+        assert_eq!(clock.advance(Instant::from_micros(7)), Local(7));
     }
 
     #[test]
