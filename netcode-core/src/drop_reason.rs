@@ -87,6 +87,9 @@ dropped! {
     /// The challenge token in a response was made for another connect token, or for an earlier
     /// handshake with the same one.
     ChallengeMismatch => "challenge token belongs to another handshake",
+    /// The last free slot is still telling its former client or the server's owner that the
+    /// session is over. The client asks again 100 ms later; *denied* would send it away for good.
+    SlotDraining => "the free slot is still draining",
 }
 
 impl fmt::Display for Dropped {

@@ -276,6 +276,13 @@ fn provoke(reason: Dropped) {
             forger.ask(&mut scene.server, NOW).unwrap();
             scene.drops_from(outsider(), reason, &forger.response(&challenge, 0));
         }
+        Dropped::SlotDraining => {
+            let mut scene = Scene::with(tiny::<8, 16>(), config(1));
+            scene.server.disconnect_all(NOW);
+            let forger = forger(2);
+            let challenge = forger.ask(&mut scene.server, NOW).unwrap();
+            scene.drops_from(outsider(), reason, &forger.response(&challenge, 0));
+        }
         other => panic!("{other:?} has no test: write one"),
     }
 }

@@ -10,11 +10,11 @@ mod network;
 
 use std::time::Duration;
 
-use crafted::{Forger, NOW, start};
+use crafted::{Forger, NOW, Opened, start};
 use netcode_core::address::AddressList;
 use netcode_core::client::{Client, ClientState};
 use netcode_core::server::{DisconnectReason, LoopbackError, Received, Server, ServerEvent};
-use netcode_core::{ClientId, ClientIndex, SendError, UserData};
+use netcode_core::{ClientId, ClientIndex, Dropped, SendError, UserData};
 use network::{EPOCH, Ticket, World, address, client_address, config, storage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -77,12 +77,12 @@ fn a_slot_goes_to_nobody_else_until_its_event_was_taken() {
     server.disconnect(NOW, ClientIndex(0));
     let mut out = [0; 1300];
     while server.poll_transmit(NOW, &mut out).is_some() {}
+    // Not denied: the slot is about to be free, and *denied* is final for a client.
     let waiting = forger(2);
-    let denied = crafted::deliver(&mut server, NOW, waiting.from, &waiting.request());
-    assert_eq!(
-        waiting.open(&denied.unwrap().unwrap()),
-        crafted::Opened::Denied
-    );
+    let challenge = waiting.ask(&mut server, NOW).unwrap();
+    let response = waiting.response(&challenge, 0);
+    let early = crafted::deliver(&mut server, NOW, waiting.from, &response);
+    assert_eq!(early, Err(Dropped::SlotDraining));
     let (client, client_id) = (ClientIndex(0), ClientId(1));
     assert_eq!(
         server.poll_event(),
@@ -93,7 +93,10 @@ fn a_slot_goes_to_nobody_else_until_its_event_was_taken() {
         Some(left(1, 0, DisconnectReason::ByServer))
     );
     assert_eq!(server.poll_event(), None);
-    forger(3).connect(&mut server, NOW).unwrap();
+    let again = waiting.response(&challenge, 1);
+    crafted::deliver(&mut server, NOW, waiting.from, &again).unwrap();
+    assert_eq!(server.connected_count(), 1);
+    assert_eq!(server.stats().denied, 0);
 }
 
 #[test]
@@ -150,10 +153,7 @@ fn every_payload_to_an_unconfirmed_client_has_a_keep_alive_in_front() {
             .send(NOW, ClientIndex(0), b"hello", &mut out)
             .unwrap();
         assert_eq!(outgoing.into_iter().count(), 2);
-        assert_eq!(
-            forger.open(outgoing.keep_alive.unwrap()),
-            crafted::Opened::KeepAlive
-        );
+        assert_eq!(forger.open(outgoing.keep_alive.unwrap()), Opened::KeepAlive);
     }
     assert!(!server.client(ClientIndex(0)).unwrap().confirmed);
     crafted::deliver(&mut server, NOW, forger.from, &forger.payload(1)).unwrap();
@@ -253,4 +253,28 @@ fn the_player_who_hosts_joins_without_network() {
         Some(&left(7, client.0, DisconnectReason::ByServer))
     );
     assert_eq!(world.state(guest), ClientState::Connected);
+}
+
+#[test]
+fn twenty_clients_right_behind_a_disconnect_are_none_of_them_denied() {
+    let mut world = World::new(1);
+    for id in 1..=20 {
+        let n = world.connect(&Ticket::new(id));
+        // One busy turn: the client's goodbye and the next one's request, its events not yet taken.
+        let waiting = Forger::new(
+            &Ticket::new(100 + id),
+            address(&format!("10.9.0.{id}:50000")),
+        );
+        world.server.disconnect_all(world.now);
+        let early = crafted::deliver(
+            &mut world.server,
+            world.now,
+            waiting.from,
+            &waiting.request(),
+        );
+        let reply = early.unwrap().unwrap();
+        assert!(matches!(waiting.open(&reply), Opened::Challenge(_)));
+        world.run_until(|world| !world.state(n).is_active());
+    }
+    assert_eq!(world.server.stats().denied, 0);
 }

@@ -51,6 +51,9 @@ impl<C: Crypto> Server<'_, C> {
             let keys = entry.keys.clone();
             return self.deny(from, &keys, datagram);
         }
+        if !self.slots.has_free() {
+            return Err(Dropped::SlotDraining);
+        }
         self.accept(now, from, id, &challenge, datagram)
     }
 

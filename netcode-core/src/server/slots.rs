@@ -125,6 +125,7 @@ pub(crate) struct Slots<'s> {
     by_id: Index<'s>,
     pub(crate) timers: Timers<'s>,
     hash_key: HashKey,
+    usable: usize,
     connected: usize,
     first_event: Link,
     last_event: Link,
@@ -143,6 +144,7 @@ impl<'s> Slots<'s> {
             by_id: Index::new(by_id),
             timers: Timers::new(timers),
             hash_key: HashKey(0, 0),
+            usable: 0,
             connected: 0,
             first_event: Link::NONE,
             last_event: Link::NONE,
@@ -156,6 +158,7 @@ impl<'s> Slots<'s> {
         self.by_id.reset(0);
         self.timers.reset();
         self.hash_key = hash_key;
+        self.usable = usable;
         self.connected = 0;
         self.first_event = Link::NONE;
         self.last_event = Link::NONE;
@@ -169,8 +172,15 @@ impl<'s> Slots<'s> {
         self.connected
     }
 
+    /// Whether nobody can join before a client leaves. A slot whose last client has left counts as
+    /// free here even while packets or events are still owed for it.
     pub(crate) fn is_full(&self) -> bool {
-        !self.by_address.has_free()
+        self.connected >= self.usable
+    }
+
+    /// Whether a slot can be joined now.
+    pub(crate) fn has_free(&self) -> bool {
+        self.by_address.has_free()
     }
 
     /// Whether every slot is free: nobody connected, nothing owed.
