@@ -70,6 +70,12 @@ dropped! {
     TokenConsumed => "connect token was used",
     /// The token is being used from another address.
     TokenElsewhere => "connect token is in use from another address",
+    /// The sender's host holds as much of the server's room for handshakes or tokens as one host
+    /// may: see [`ServerConfig::per_host`](crate::server::ServerConfig::per_host).
+    HostLimit => "too many handshakes or tokens of one host",
+    /// The budget for opening what strangers send is spent for now: see
+    /// [`ServerConfig::opens_per_second`](crate::server::ServerConfig::opens_per_second).
+    OverBudget => "budget for opening packets of strangers is spent",
     /// The private part does not open under the server's key.
     TokenUnauthentic => "connect token is not authentic",
     /// The private part opens but cannot be read: a backend's mistake.
@@ -78,6 +84,9 @@ dropped! {
     NotOurAddress => "connect token names other servers",
     /// A client with this id is connected already.
     IdConnected => "a client with this id is connected",
+    /// The client id holds as much of the server's room for handshakes or tokens as one id may: see
+    /// [`ServerConfig::per_id`](crate::server::ServerConfig::per_id).
+    IdLimit => "too many handshakes or tokens of one client id",
     /// Every entry of the token history holds a live token; none may be forgotten.
     HistoryFull => "token history is full",
     /// No room for another half-open connection, in total or from this address.

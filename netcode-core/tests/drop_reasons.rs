@@ -10,6 +10,8 @@
 mod crafted;
 mod network;
 
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crafted::{Forger, deliver, sealed};
@@ -51,7 +53,7 @@ impl Scene {
         self.drops_from(from, reason, datagram);
     }
 
-    fn drops_from(mut self, from: std::net::SocketAddr, reason: Dropped, datagram: &[u8]) {
+    fn drops_from(mut self, from: SocketAddr, reason: Dropped, datagram: &[u8]) {
         let server = &mut self.server;
         let before = (
             server.half_open_count(),
@@ -79,7 +81,7 @@ impl Scene {
     }
 }
 
-fn outsider() -> std::net::SocketAddr {
+fn outsider() -> SocketAddr {
     client_address(77)
 }
 
@@ -275,6 +277,36 @@ fn provoke(reason: Dropped) {
             let forger = forger(2);
             forger.ask(&mut scene.server, NOW).unwrap();
             scene.drops_from(outsider(), reason, &forger.response(&challenge, 0));
+        }
+        Dropped::HostLimit => {
+            // Eight of the 32 entries are what one host may hold.
+            for port in 0..8 {
+                let ticket = Ticket::new(100 + u64::from(port));
+                let from = SocketAddr::new(outsider().ip(), 1000 + port);
+                Forger::new(&ticket, from)
+                    .ask(&mut scene.server, NOW)
+                    .unwrap();
+            }
+            scene.drops_from(outsider(), reason, &forger(2).request());
+        }
+        Dropped::IdLimit => {
+            for n in 0..8 {
+                let ticket = Ticket {
+                    seed: 100 + n,
+                    ..Ticket::new(2)
+                };
+                let from = client_address(100 + usize::try_from(n).unwrap());
+                Forger::new(&ticket, from)
+                    .ask(&mut scene.server, NOW)
+                    .unwrap();
+            }
+            scene.drops_from(outsider(), reason, &forger(2).request());
+        }
+        Dropped::OverBudget => {
+            let mut strict = config(4);
+            strict.opens_per_second = NonZeroU32::new(3);
+            let scene = Scene::with(storage(), strict);
+            scene.drops_from(outsider(), reason, &forger(2).request());
         }
         Dropped::SlotDraining => {
             let mut scene = Scene::with(tiny::<8, 16>(), config(1));

@@ -1,8 +1,10 @@
 //! What a server is told once.
 
 use core::fmt;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
+use super::share::SourceLimit;
 use crate::address::AddressList;
 use crate::crypto::Key;
 use crate::identity::ProtocolId;
@@ -36,9 +38,36 @@ pub struct ServerConfig {
     /// differ, add by how much: tokens of a backend that is ahead look longer than they are, and
     /// younger.
     pub max_token_lifetime: Option<u64>,
+    /// What one host may hold of the room for handshakes, and of the token history. The usual is a
+    /// quarter: one household can still fill every slot of a server whose storage has the usual
+    /// proportions, and one host with many tokens cannot keep everybody else out. Lift it where
+    /// most players are expected behind one address: a campus, a carrier's NAT, a bridge.
+    pub per_host: SourceLimit,
+    /// The same for one client id. The usual is a sixteenth: a player needs one handshake at a
+    /// time, and tokens for as often as it reconnects while they live.
+    pub per_id: SourceLimit,
+    /// Decryptions in a second for those who have no session: of requests' tokens and of
+    /// responses. Up to a second's worth may come at once; more are dropped, fairly by host, until
+    /// time has brought new ones. The usual is four for each client and at least 10,000, which is
+    /// two hundredths of a desktop's core; a microcontroller can afford some fifty. `None` sets no
+    /// limit. Packets of sessions are not counted.
+    pub opens_per_second: Option<NonZeroU32>,
 }
 
 impl ServerConfig {
+    /// Decryptions a second for strangers: enough for all clients of a server to come back at once.
+    const fn usual_opens(max_clients: usize) -> Option<NonZeroU32> {
+        let opens = max_clients.saturating_mul(4);
+        if opens < 10_000 {
+            return NonZeroU32::new(10_000);
+        }
+        if opens > u32::MAX as usize {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "compared just above")]
+        NonZeroU32::new(opens as u32)
+    }
+
     /// A configuration with the usual limits: handshakes take 10 seconds at most, and there is no
     /// restart rule until [`max_token_lifetime`](Self::max_token_lifetime) is set.
     pub const fn new(
@@ -54,6 +83,9 @@ impl ServerConfig {
             max_clients,
             handshake_timeout: Duration::from_secs(10),
             max_token_lifetime: None,
+            per_host: SourceLimit::QUARTER,
+            per_id: SourceLimit::SIXTEENTH,
+            opens_per_second: Self::usual_opens(max_clients),
         }
     }
 }

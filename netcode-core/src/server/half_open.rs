@@ -10,6 +10,7 @@ use zeroize::Zeroize;
 
 use super::index::{HashKey, Index};
 use super::peer::Peer;
+use super::share::{Counters, Source, Tally};
 use super::storage::{IndexTables, Table, TimerTables};
 use super::timers::Timers;
 use crate::crypto::{Mac, SessionKeys};
@@ -83,6 +84,8 @@ pub(crate) struct HalfOpens<'s> {
     entries: Table<'s, HalfOpen>,
     by_address: Index<'s>,
     pub(crate) timers: Timers<'s>,
+    /// Entries of each host and of each client id.
+    pub(crate) shares: Tally<'s>,
     hash_key: HashKey,
     count: usize,
 }
@@ -92,11 +95,13 @@ impl<'s> HalfOpens<'s> {
         entries: Table<'s, HalfOpen>,
         by_address: IndexTables<'s>,
         timers: TimerTables<'s>,
+        shares: Table<'s, Counters>,
     ) -> Self {
         Self {
             entries,
             by_address: Index::new(by_address),
             timers: Timers::new(timers),
+            shares: Tally::new(shares),
             hash_key: HashKey(0, 0),
             count: 0,
         }
@@ -106,6 +111,7 @@ impl<'s> HalfOpens<'s> {
         self.entries.iter_mut().for_each(HalfOpen::wipe);
         self.by_address.reset(self.entries.len());
         self.timers.reset();
+        self.shares.reset(hash_key);
         self.hash_key = hash_key;
         self.count = 0;
     }
@@ -127,6 +133,12 @@ impl<'s> HalfOpens<'s> {
         found.filter(move |&id| self.entries.get(id).is_some_and(|entry| entry.peer == peer))
     }
 
+    /// The entry of an address and a token.
+    pub(crate) fn find(&self, from: &SocketAddr, mac: &Mac) -> Option<usize> {
+        self.of_address(from)
+            .find(|&id| self.get(id).is_some_and(|entry| entry.mac == *mac))
+    }
+
     /// Adds an entry, or renews the one of the same address and token. It ends at `until`.
     /// Returns its number.
     pub(crate) fn admit(
@@ -136,13 +148,7 @@ impl<'s> HalfOpens<'s> {
         now: Local,
         until: Local,
     ) -> Result<usize, Dropped> {
-        let same = |id: &usize| {
-            self.entries
-                .get(*id)
-                .is_some_and(|old| old.mac == entry.mac)
-        };
-        let known = self.of_address(from).find(same);
-        let (id, challenged_at) = match known {
+        let (id, challenged_at) = match self.find(from, &entry.mac) {
             Some(id) => (id, self.get(id).map_or(now, |old| old.challenged_at)),
             None => {
                 if self.of_address(from).count() >= MAX_PER_ADDRESS {
@@ -151,6 +157,8 @@ impl<'s> HalfOpens<'s> {
                 let id = self.by_address.take_free().ok_or(Dropped::HalfOpenFull)?;
                 self.by_address
                     .insert(self.hash_key.hash(entry.peer.as_bytes()), id);
+                self.shares.add(Source::Host(&entry.peer));
+                self.shares.add(Source::Client(entry.client_id));
                 self.count = self.count.saturating_add(1);
                 (id, now)
             }
@@ -167,6 +175,8 @@ impl<'s> HalfOpens<'s> {
             return;
         };
         let hash = self.hash_key.hash(entry.peer.as_bytes());
+        self.shares.remove(Source::Host(&entry.peer));
+        self.shares.remove(Source::Client(entry.client_id));
         entry.wipe();
         self.by_address.remove(hash, id);
         self.by_address.give_back(id);

@@ -12,8 +12,10 @@
 //! | `clients` | looking at clients, disconnecting them |
 //! | `loopback` | the player who hosts |
 //! | `slots`, `half_open`, `history` | the three tables |
+//! | `share`, `budget` | what strangers may hold, and what they may cost |
 //! | `index`, `timers`, `storage`, `peer` | what tables are made of |
 
+mod budget;
 mod clients;
 mod config;
 mod event;
@@ -25,6 +27,7 @@ mod peer;
 mod receive;
 mod request;
 mod response;
+mod share;
 mod slots;
 mod stats;
 mod storage;
@@ -38,12 +41,14 @@ pub use self::config::{ConfigError, ServerConfig, StartError};
 pub use self::event::{DisconnectReason, ServerEvent};
 pub use self::loopback::LoopbackError;
 pub use self::receive::Received;
+pub use self::share::SourceLimit;
 pub use self::stats::ServerStats;
 #[cfg(feature = "alloc")]
 pub use self::storage::Capacity;
 pub use self::storage::{StaticStorage, Storage};
 pub use self::transmit::{MAX_SEND_BYTES, Outgoing};
 
+use self::budget::Budget;
 use self::half_open::HalfOpens;
 use self::history::History;
 use self::index::HashKey;
@@ -64,6 +69,7 @@ pub struct Server<'s, C = RustCrypto> {
     config: ServerConfig,
     slots: Slots<'s>,
     half_open: HalfOpens<'s>,
+    budget: Budget<'s>,
     history: History<'s>,
     stats: ServerStats,
     clock: Clock,
@@ -126,8 +132,15 @@ impl<'s, C: Crypto> Server<'s, C> {
                 storage.half_open,
                 storage.half_open_by_address,
                 storage.half_open_timers,
+                storage.half_open_shares,
             ),
-            history: History::new(storage.tokens, storage.tokens_by_mac, storage.token_timers),
+            budget: Budget::new(storage.opens_by_host),
+            history: History::new(
+                storage.tokens,
+                storage.tokens_by_mac,
+                storage.token_timers,
+                storage.token_shares,
+            ),
             stats: ServerStats::default(),
             clock: Clock::new(),
             calendar: Calendar::NEVER_STARTED,
@@ -176,6 +189,7 @@ impl<'s, C: Crypto> Server<'s, C> {
         }
         self.slots.reset(self.config.max_clients, hash_key);
         self.half_open.reset(hash_key);
+        self.budget.reset(local, hash_key);
         self.challenge_key = Key::generate(rng);
         self.challenge_sequence = 0;
         self.global_sequence = rng.next_u64();

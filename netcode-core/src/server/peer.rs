@@ -46,6 +46,16 @@ impl Peer {
         }
     }
 
+    /// The host: family, then an IPv4 address or the first 64 bits of an IPv6 one, which is what a
+    /// provider gives to one customer at least.
+    pub(crate) fn host(&self) -> [u8; 9] {
+        let [family, _, _, a, b, c, d, e, f, g, h, ..] = self.0;
+        match family {
+            4 => [family, a, b, c, d, 0, 0, 0, 0],
+            _ => [family, a, b, c, d, e, f, g, h],
+        }
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -6,8 +6,11 @@ use core::net::SocketAddr;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Server;
+use super::budget::Work;
 use super::half_open::HalfOpen;
+use super::peer::Peer;
 use super::receive::Received;
+use super::share::Source;
 use crate::crypto::{Crypto, Mac, SessionKeys};
 use crate::drop_reason::Dropped;
 use crate::identity::{ClientId, Sequence, Timeout};
@@ -35,16 +38,19 @@ impl<C: Crypto> Server<'_, C> {
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Dropped> {
         let today = self.calendar.at(now);
-        let admitted = self.check_request(today, &from, datagram)?;
+        self.half_open.expire(now);
+        self.history.expire(today);
+        let admitted = self.check_request(now, today, &from, datagram)?;
         if self.slots.find_by_id(admitted.client_id).is_some() {
             return Err(Dropped::IdConnected);
         }
-        self.history
-            .admit(admitted.mac, &from, admitted.expires, today)?;
+        let source = Source::Client(admitted.client_id);
+        self.check_share(&from, &admitted.mac, source)?;
+        let (mac, id) = (admitted.mac, admitted.client_id);
+        self.history.admit(mac, id, &from, admitted.expires)?;
         if self.slots.is_full() {
             return self.deny(from, &admitted.keys, datagram);
         }
-        self.half_open.expire(now);
         let until = now.after(micros(self.config.handshake_timeout));
         let entry = HalfOpen::new(
             &from,
@@ -59,7 +65,8 @@ impl<C: Crypto> Server<'_, C> {
 
     /// Every check of a request that concerns the token itself, the cheap ones first.
     fn check_request(
-        &self,
+        &mut self,
+        now: Local,
         today: UnixTime,
         from: &SocketAddr,
         datagram: &mut [u8],
@@ -71,7 +78,12 @@ impl<C: Crypto> Server<'_, C> {
         }
         let tag = request.private.last_chunk::<MAC_BYTES>();
         let mac = Mac(*tag.ok_or(Dropped::RequestLength)?);
-        self.history.check(&mac, from)?;
+        let peer = Peer::new(from);
+        self.check_share(from, &mac, Source::Host(&peer))?;
+        let rate = self.config.opens_per_second;
+        if !self.budget.spend(now, &peer, Work::Request, rate) {
+            return Err(Dropped::OverBudget);
+        }
 
         let RequestHeader {
             protocol_id,
@@ -90,6 +102,23 @@ impl<C: Crypto> Server<'_, C> {
         // The buffer is the caller's; the session's keys are not.
         request.private.zeroize();
         admitted
+    }
+
+    /// Whether the token may be used from `from`, and whether its source may hold the entries that
+    /// it needs and does not have.
+    fn check_share(&self, from: &SocketAddr, mac: &Mac, source: Source<'_>) -> Result<(), Dropped> {
+        let (limit, refusal) = match source {
+            Source::Host(_) => (self.config.per_host, Dropped::HostLimit),
+            Source::Client(_) => (self.config.per_id, Dropped::IdLimit),
+        };
+        let has_token = self.history.check(mac, from)?;
+        let has_entry = self.half_open.find(from, mac).is_some();
+        if (has_token || self.history.shares.has_room(source, limit))
+            && (has_entry || self.half_open.shares.has_room(source, limit))
+        {
+            return Ok(());
+        }
+        Err(refusal)
     }
 
     fn check_header(&self, today: UnixTime, header: &RequestHeader) -> Result<(), Dropped> {

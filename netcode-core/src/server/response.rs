@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use subtle::ConstantTimeEq;
 
 use super::Server;
+use super::budget::Work;
 use super::peer::Peer;
 use super::receive::Received;
 use super::slots::Joining;
@@ -30,6 +31,15 @@ impl<C: Crypto> Server<'_, C> {
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Dropped> {
         self.half_open.expire(now);
+        self.half_open
+            .of_address(&from)
+            .next()
+            .ok_or(Dropped::UnknownSender)?;
+        let rate = self.config.opens_per_second;
+        let peer = Peer::new(&from);
+        if !self.budget.spend(now, &peer, Work::Response, rate) {
+            return Err(Dropped::OverBudget);
+        }
         let id = self.half_open_of(&from, header, datagram)?;
         let entry = self.half_open.get(id).ok_or(Dropped::UnknownSender)?;
         let key = &entry.keys.client_to_server;

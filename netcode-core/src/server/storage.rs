@@ -5,6 +5,7 @@ use core::ops::{Deref, DerefMut};
 use super::half_open::HalfOpen;
 use super::history::UsedToken;
 use super::index::Link;
+use super::share::Counters;
 use super::slots::Slot;
 
 /// A table of fixed size, borrowed or on the heap.
@@ -117,9 +118,12 @@ pub struct StaticStorage<const SLOTS: usize, const HALF_OPEN: usize, const TOKEN
     half_open: [HalfOpen; HALF_OPEN],
     half_open_by_address: IndexArrays<HALF_OPEN>,
     half_open_timers: TimerArrays<HALF_OPEN>,
+    half_open_shares: [Counters; HALF_OPEN],
+    opens_by_host: [Counters; HALF_OPEN],
     tokens: [UsedToken; TOKENS],
     tokens_by_mac: IndexArrays<TOKENS>,
     token_timers: TimerArrays<TOKENS>,
+    token_shares: [Counters; TOKENS],
 }
 
 impl<const SLOTS: usize, const HALF_OPEN: usize, const TOKENS: usize>
@@ -135,9 +139,12 @@ impl<const SLOTS: usize, const HALF_OPEN: usize, const TOKENS: usize>
             half_open: [const { HalfOpen::EMPTY }; HALF_OPEN],
             half_open_by_address: IndexArrays::EMPTY,
             half_open_timers: TimerArrays::EMPTY,
+            half_open_shares: [[0; 2]; HALF_OPEN],
+            opens_by_host: [[0; 2]; HALF_OPEN],
             tokens: [const { UsedToken::EMPTY }; TOKENS],
             tokens_by_mac: IndexArrays::EMPTY,
             token_timers: TimerArrays::EMPTY,
+            token_shares: [[0; 2]; TOKENS],
         }
     }
 
@@ -151,9 +158,12 @@ impl<const SLOTS: usize, const HALF_OPEN: usize, const TOKENS: usize>
             half_open: Table::Borrowed(&mut self.half_open),
             half_open_by_address: self.half_open_by_address.tables(),
             half_open_timers: self.half_open_timers.tables(),
+            half_open_shares: Table::Borrowed(&mut self.half_open_shares),
+            opens_by_host: Table::Borrowed(&mut self.opens_by_host),
             tokens: Table::Borrowed(&mut self.tokens),
             tokens_by_mac: self.tokens_by_mac.tables(),
             token_timers: self.token_timers.tables(),
+            token_shares: Table::Borrowed(&mut self.token_shares),
         }
     }
 }
@@ -175,9 +185,12 @@ pub struct Storage<'s> {
     pub(crate) half_open: Table<'s, HalfOpen>,
     pub(crate) half_open_by_address: IndexTables<'s>,
     pub(crate) half_open_timers: TimerTables<'s>,
+    pub(crate) half_open_shares: Table<'s, Counters>,
+    pub(crate) opens_by_host: Table<'s, Counters>,
     pub(crate) tokens: Table<'s, UsedToken>,
     pub(crate) tokens_by_mac: IndexTables<'s>,
     pub(crate) token_timers: TimerTables<'s>,
+    pub(crate) token_shares: Table<'s, Counters>,
 }
 
 #[cfg(feature = "alloc")]
@@ -248,9 +261,12 @@ mod heap {
                 half_open: table(half_open, || HalfOpen::EMPTY),
                 half_open_by_address: index(half_open),
                 half_open_timers: timers(half_open),
+                half_open_shares: table(half_open, || [0; 2]),
+                opens_by_host: table(half_open, || [0; 2]),
                 tokens: table(tokens, || UsedToken::EMPTY),
                 tokens_by_mac: index(tokens),
                 token_timers: timers(tokens),
+                token_shares: table(tokens, || [0; 2]),
             }
         }
     }
@@ -301,6 +317,7 @@ mod tests {
             tables.half_open,
             tables.half_open_by_address,
             tables.half_open_timers,
+            tables.half_open_shares,
         );
         half_open.reset(HashKey(0, 0));
         let entry = HalfOpen::new(&from, Mac([4; 16]), keys, ClientId(2), Timeout::NEVER);

@@ -1,0 +1,218 @@
+//! Budget of decryptions for strangers: bounded in all, and fair by host.
+//!
+//! Whether a request is authentic shows only once its token is opened, and a forged one costs as
+//! much as a good one. The budget is a bucket of opens that fills at a steady rate and holds one
+//! second's worth. While it is at least half full, everybody is served. Below that,
+//!
+//! - a host gets at most an eighth of the opens of each turn of 100 ms, so that a flood from one
+//!   place leaves the rest to everybody else;
+//! - a flood from everywhere, by forged addresses, is met by serving hosts in turns: a turn serves
+//!   those whose keyed hash lies in its part of a circle, as many as can be paid for, and the next
+//!   turn goes on where it ended. A client repeats its request ten times a second, so at *n* times
+//!   the budget an honest one is served within about *n* turns;
+//! - the last eighth of the bucket is kept for responses, whose senders have shown a good token.
+
+use core::num::NonZeroU32;
+
+use super::index::HashKey;
+use super::peer::Peer;
+use super::share::{Counters, Source, Tally};
+use super::storage::Table;
+use crate::standard::SEND_INTERVAL_MICROS;
+use crate::time::Local;
+
+const SECOND: u64 = 1_000_000;
+
+/// A client sends once in each turn.
+const TURN: u64 = SEND_INTERVAL_MICROS;
+
+/// One part in this many of a turn's opens is what one host gets while the budget is short.
+const HOST_PART: u64 = 8;
+
+/// One part in this many of the bucket is kept for responses.
+const RESPONSE_PART: u64 = 8;
+
+/// The whole circle of hashes.
+const CIRCLE: u64 = 1 << 32;
+
+/// What an open is spent on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    Request,
+    Response,
+}
+
+pub(crate) struct Budget<'s> {
+    /// Opens in the bucket, in millionths.
+    level: u64,
+    filled_at: Local,
+    turn_began: Local,
+    /// The arc of the circle that is served in this turn: its beginning, and its length.
+    arc: (u64, u64),
+    /// Opens asked for in this turn by hosts that have not had their part.
+    demand: u64,
+    /// Opens of each host in this turn.
+    hosts: Tally<'s>,
+}
+
+impl<'s> Budget<'s> {
+    pub(crate) fn new(counters: Table<'s, Counters>) -> Self {
+        Self {
+            level: 0,
+            filled_at: Local::ZERO,
+            turn_began: Local::ZERO,
+            arc: (0, CIRCLE),
+            demand: 0,
+            hosts: Tally::new(counters),
+        }
+    }
+
+    /// A full bucket.
+    pub(crate) fn reset(&mut self, now: Local, hash_key: HashKey) {
+        self.level = u64::MAX;
+        self.filled_at = now;
+        self.turn_began = now;
+        self.arc = (0, CIRCLE);
+        self.demand = 0;
+        self.hosts.reset(hash_key);
+    }
+
+    /// Takes one open for a datagram from `host`; false if there is none for it now. Without a
+    /// rate there always is.
+    pub(crate) fn spend(
+        &mut self,
+        now: Local,
+        host: &Peer,
+        work: Work,
+        rate: Option<NonZeroU32>,
+    ) -> bool {
+        let Some(rate) = rate else {
+            return true;
+        };
+        let rate = u64::from(rate.get());
+        let full = rate.saturating_mul(SECOND);
+        let filled = now.since(self.filled_at).saturating_mul(rate);
+        self.level = self.level.saturating_add(filled).min(full);
+        self.filled_at = now;
+        if now.since(self.turn_began) >= TURN {
+            self.next_turn(now, rate);
+        }
+        let host = Source::Host(host);
+        let short = self.level < full / 2;
+        if short && self.has_had_its_part(host, rate) {
+            return false;
+        }
+        self.demand = self.demand.saturating_add(1);
+        let kept = match work {
+            Work::Response => 0,
+            Work::Request if short && !self.is_its_turn(host) => return false,
+            Work::Request => full / RESPONSE_PART,
+        };
+        if self.level < kept.saturating_add(SECOND) {
+            return false;
+        }
+        self.level = self.level.saturating_sub(SECOND);
+        self.hosts.add(host);
+        true
+    }
+
+    /// Begins the next turn, where the last one ended. Its arc is as long as three quarters of the
+    /// rate can pay for if the demand stays what it was: the rest refills the bucket.
+    fn next_turn(&mut self, now: Local, rate: u64) {
+        let (began, len) = self.arc;
+        // Both in thousandths of an open.
+        let payable = rate.saturating_mul(TURN * 3 / 4 / 1_000);
+        let wanted = self.demand.saturating_mul(1_000).max(1);
+        let share = payable.saturating_mul(CIRCLE).checked_div(wanted);
+        let began = began.saturating_add(len) % CIRCLE;
+        self.arc = (began, share.unwrap_or(CIRCLE).clamp(1, CIRCLE));
+        self.demand = 0;
+        self.turn_began = now;
+        self.hosts.clear();
+    }
+
+    fn has_had_its_part(&self, host: Source<'_>, rate: u64) -> bool {
+        let part = rate.saturating_mul(TURN).div_ceil(HOST_PART * SECOND);
+        self.hosts.count(host) as u64 >= part
+    }
+
+    fn is_its_turn(&self, host: Source<'_>) -> bool {
+        let (began, len) = self.arc;
+        let place = self.hosts.hash(host) >> 32;
+        place.wrapping_sub(began) % CIRCLE < len
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    const RATE: Option<NonZeroU32> = NonZeroU32::new(80);
+
+    fn host(n: u32) -> Peer {
+        let [a, b, c, d] = n.to_be_bytes();
+        Peer::new(&([a, b, c, d], 1).into())
+    }
+
+    fn with_budget(test: impl FnOnce(&mut Budget<'_>)) {
+        let mut counters = [[0; 2]; 64];
+        let mut budget = Budget::new(Table::Borrowed(&mut counters));
+        budget.reset(Local(0), HashKey(1, 2));
+        test(&mut budget);
+    }
+
+    fn spent(budget: &mut Budget<'_>, now: u64, from: u32, work: Work) -> usize {
+        (0..100)
+            .filter(|_| budget.spend(Local(now), &host(from), work, RATE))
+            .count()
+    }
+
+    #[test]
+    fn a_second_s_worth_can_be_spent_at_once_and_then_the_rate() {
+        with_budget(|budget| {
+            // One host, until the bucket is half empty; then each its part.
+            assert_eq!(spent(budget, 0, 1, Work::Request), 41);
+            assert_eq!(spent(budget, 0, 2, Work::Request), 1);
+            // Everybody, until there is left what is kept for responses; then responses alone.
+            let others: usize = (3..90).map(|n| spent(budget, 0, n, Work::Request)).sum();
+            assert_eq!(others, 80 - 10 - 42);
+            let responses: usize = (100..190)
+                .map(|n| spent(budget, 0, n, Work::Response))
+                .sum();
+            assert_eq!(responses, 10);
+            // However long nobody asked, the bucket holds a second's worth.
+            assert_eq!(spent(budget, 100 * SECOND, 1, Work::Request), 41);
+        });
+    }
+
+    #[test]
+    fn in_turns_every_host_is_served_and_the_rate_is_kept() {
+        with_budget(|budget| {
+            // Ten times the rate, by a new host each time.
+            let mut now = 0;
+            let mut served = 0;
+            let mut turns_of_honest = Vec::new();
+            for n in 0..8_000_u32 {
+                now += SECOND / 800;
+                let flood = host(n.wrapping_mul(0x9e37_79b9) | 1 << 31);
+                served += usize::from(budget.spend(Local(now), &flood, Work::Request, RATE));
+                if n % 80 == 79 && budget.spend(Local(now), &host(7), Work::Request, RATE) {
+                    turns_of_honest.push(n / 80);
+                }
+            }
+            assert!((700..=880).contains(&served), "{served}");
+            let waits = turns_of_honest.windows(2).map(|two| two[1] - two[0]);
+            assert!(waits.max().unwrap() <= 20, "{turns_of_honest:?}");
+        });
+    }
+
+    #[test]
+    fn without_a_rate_nobody_waits() {
+        with_budget(|budget| {
+            let spend = |_| budget.spend(Local(0), &host(1), Work::Request, None);
+            assert!((0..1000).all(spend));
+        });
+    }
+}

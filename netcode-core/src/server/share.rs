@@ -1,0 +1,204 @@
+//! Shares of a table: what one host or one client id may hold of it.
+//!
+//! An honest player needs one entry for a handshake and a few for its tokens. Without a bound of
+//! its own, one host with many tokens could hold every entry, under as many ports as it likes.
+
+use core::num::NonZeroU32;
+
+use super::index::HashKey;
+use super::peer::Peer;
+use super::storage::Table;
+use crate::identity::ClientId;
+
+/// Entries that one source may hold of any table, however small the table is.
+const LEAST: usize = 8;
+
+/// Largest part that one source, a host or a client id, may hold of a server's table.
+///
+/// A host is an IPv4 address or an IPv6 /64, with all its ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum SourceLimit {
+    /// One part in this many of the table's entries, and never fewer than eight entries.
+    OneIn(NonZeroU32),
+    /// The whole table. For servers whose players share an address: behind one NAT, or behind a
+    /// bridge on another machine.
+    Unlimited,
+}
+
+impl SourceLimit {
+    /// A quarter.
+    pub const QUARTER: Self = Self::OneIn(NonZeroU32::MIN.saturating_add(3));
+    /// A sixteenth.
+    pub const SIXTEENTH: Self = Self::OneIn(NonZeroU32::MIN.saturating_add(15));
+
+    /// Entries of a table of this capacity.
+    fn entries(self, capacity: usize) -> usize {
+        match self {
+            Self::OneIn(parts) => {
+                let parts = usize::try_from(parts.get()).unwrap_or(usize::MAX);
+                capacity.checked_div(parts).unwrap_or(0).max(LEAST)
+            }
+            Self::Unlimited => usize::MAX,
+        }
+    }
+}
+
+/// What an entry is counted for.
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'p> {
+    Host(&'p Peer),
+    Client(ClientId),
+}
+
+impl Source<'_> {
+    fn hash(self, key: HashKey) -> u64 {
+        match self {
+            // A host's bytes are one more than a client id's, so the two never coincide.
+            Self::Host(peer) => key.hash(&peer.host()),
+            Self::Client(id) => key.hash(&id.0.to_le_bytes()),
+        }
+    }
+}
+
+/// Counters of a [`Tally`], one in each of its two rows.
+pub(crate) type Counters = [u32; 2];
+
+/// How many entries of a table each source holds, in constant time and fixed room.
+///
+/// A counting sketch: two rows of counters, each source counted in one place of each by a keyed
+/// hash. Its count is the lower of the two: never below the truth, and above it only for a source
+/// that shares both places with others. Who they are cannot be chosen without the key.
+pub(crate) struct Tally<'s> {
+    counters: Table<'s, Counters>,
+    hash_key: HashKey,
+}
+
+impl<'s> Tally<'s> {
+    pub(crate) fn new(counters: Table<'s, Counters>) -> Self {
+        Self {
+            counters,
+            hash_key: HashKey(0, 0),
+        }
+    }
+
+    pub(crate) fn reset(&mut self, hash_key: HashKey) {
+        self.clear();
+        self.hash_key = hash_key;
+    }
+
+    /// Counts from zero again.
+    pub(crate) fn clear(&mut self) {
+        self.counters.fill([0; 2]);
+    }
+
+    pub(crate) fn add(&mut self, source: Source<'_>) {
+        self.each(source, |counter| *counter = counter.saturating_add(1));
+    }
+
+    pub(crate) fn remove(&mut self, source: Source<'_>) {
+        self.each(source, |counter| *counter = counter.saturating_sub(1));
+    }
+
+    /// Whether the source may hold one more entry of the table.
+    pub(crate) fn has_room(&self, source: Source<'_>, limit: SourceLimit) -> bool {
+        self.count(source) < limit.entries(self.counters.len())
+    }
+
+    pub(crate) fn count(&self, source: Source<'_>) -> usize {
+        let counts = self.places(source).into_iter().enumerate();
+        let least = counts
+            .filter_map(|(row, place)| self.counters.get(place)?.get(row).copied())
+            .min();
+        usize::try_from(least.unwrap_or(0)).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn hash(&self, source: Source<'_>) -> u64 {
+        source.hash(self.hash_key)
+    }
+
+    fn each(&mut self, source: Source<'_>, change: impl Fn(&mut u32)) {
+        for (row, place) in self.places(source).into_iter().enumerate() {
+            let counters = self.counters.get_mut(place);
+            if let Some(counter) = counters.and_then(|counters| counters.get_mut(row)) {
+                change(counter);
+            }
+        }
+    }
+
+    /// The source's place in each row: the halves of its hash, scaled to the rows' length.
+    fn places(&self, source: Source<'_>) -> [usize; 2] {
+        let hash = self.hash(source);
+        let len = self.counters.len() as u64;
+        [hash >> 32, hash & 0xffff_ffff].map(|half| {
+            let scaled = half.wrapping_mul(len) >> 32;
+            usize::try_from(scaled).unwrap_or(0)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_limit_is_its_part_of_the_table_and_at_least_eight() {
+        assert_eq!(SourceLimit::QUARTER.entries(64), 16);
+        assert_eq!(SourceLimit::QUARTER.entries(35), 8);
+        assert_eq!(SourceLimit::SIXTEENTH.entries(4096), 256);
+        assert_eq!(SourceLimit::SIXTEENTH.entries(1), 8);
+        assert_eq!(SourceLimit::Unlimited.entries(1), usize::MAX);
+    }
+
+    #[test]
+    fn a_host_is_an_ipv4_address_or_a_64_bit_prefix() {
+        let hash = |text: &str| {
+            let peer = Peer::new(&text.parse().unwrap());
+            Source::Host(&peer).hash(HashKey(1, 2))
+        };
+        assert_eq!(hash("10.0.0.1:1"), hash("10.0.0.1:2"));
+        assert_ne!(hash("10.0.0.1:1"), hash("10.0.0.2:1"));
+        assert_eq!(hash("[2001:db8::1]:1"), hash("[2001:db8::ffff:1]:9"));
+        assert_ne!(hash("[2001:db8::1]:1"), hash("[2001:db8:0:1::1]:1"));
+    }
+
+    proptest! {
+        /// Against exact counts.
+        #[test]
+        fn a_count_is_never_too_low_and_exact_for_a_source_alone_in_a_place(
+            steps in prop::collection::vec((0u64..24, any::<bool>()), 1..200),
+        ) {
+            let mut counters = [[0; 2]; 16];
+            let mut tally = Tally::new(Table::Borrowed(&mut counters));
+            tally.reset(HashKey(3, 4));
+            let mut exact = BTreeMap::<u64, usize>::new();
+            for (id, joins) in steps {
+                let held = exact.entry(id).or_default();
+                if joins {
+                    *held += 1;
+                    tally.add(Source::Client(ClientId(id)));
+                } else if *held > 0 {
+                    *held -= 1;
+                    tally.remove(Source::Client(ClientId(id)));
+                }
+            }
+            for (&id, &held) in &exact {
+                let source = Source::Client(ClientId(id));
+                let alone = (0..2).any(|row| {
+                    let place = tally.places(source)[row];
+                    exact.iter().all(|(&other, &held)| {
+                        let same = tally.places(Source::Client(ClientId(other)))[row] == place;
+                        other == id || held == 0 || !same
+                    })
+                });
+                let count = tally.count(source);
+                prop_assert!(count >= held);
+                prop_assert!(!alone || count == held);
+            }
+        }
+    }
+}
