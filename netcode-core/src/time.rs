@@ -145,6 +145,40 @@ impl Clock {
     }
 }
 
+/// The calendar as a role was told it, counted on in local time. It never runs backwards, so that
+/// no expired token becomes valid again.
+#[derive(Clone, Debug)]
+pub(crate) struct Calendar {
+    told: UnixTime,
+    told_at: Local,
+}
+
+impl Calendar {
+    /// No date: nobody has told one.
+    pub(crate) const UNKNOWN: Self = Self {
+        told: UnixTime::from_secs(0),
+        told_at: Local::ZERO,
+    };
+
+    /// Takes over the date at `now`. An earlier one than what was counted stands still there.
+    pub(crate) fn set(&mut self, now: Local, unix: UnixTime) {
+        let counted = self.at(now);
+        if unix != counted {
+            self.told = unix.max(counted);
+            self.told_at = now;
+        }
+    }
+
+    pub(crate) const fn at(&self, now: Local) -> UnixTime {
+        let counted = now.since(self.told_at) / 1_000_000;
+        self.told.saturating_add_secs(counted)
+    }
+
+    pub(crate) const fn is_known(&self) -> bool {
+        self.told.as_secs() != 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +241,27 @@ mod tests {
             clock.advance(now);
         }
         assert_eq!(now.as_micros(), deadline.0);
+    }
+
+    #[test]
+    fn a_calendar_counts_on_and_never_back() {
+        let second = 1_000_000;
+        let mut calendar = Calendar::UNKNOWN;
+        assert!(!calendar.is_known());
+        calendar.set(Local(0), UnixTime(100));
+        assert!(calendar.is_known());
+        assert_eq!(calendar.at(Local(10 * second)), UnixTime(110));
+        // The same date again: its fraction of a second is kept.
+        calendar.set(Local(second * 3 / 2), UnixTime(101));
+        assert_eq!(calendar.at(Local(2 * second)), UnixTime(102));
+        // A later date is taken over from this moment on.
+        calendar.set(Local(second * 5 / 2), UnixTime(200));
+        assert_eq!(calendar.at(Local(3 * second)), UnixTime(200));
+        assert_eq!(calendar.at(Local(second * 7 / 2)), UnixTime(201));
+        // An earlier one stands still.
+        calendar.set(Local(4 * second), UnixTime(50));
+        assert_eq!(calendar.at(Local(4 * second)), UnixTime(201));
+        assert_eq!(calendar.at(Local(5 * second)), UnixTime(202));
     }
 
     #[test]

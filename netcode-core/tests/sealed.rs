@@ -11,8 +11,8 @@ mod network;
 use netcode_core::ProtocolId;
 use netcode_core::client::ClientState;
 use netcode_core::sealed::{
-    DeviceId, DevicePublic, DeviceSecret, OpenError, SEALED_TOKEN_BYTES, SealContext, SealError,
-    SealerSecret, open_token, seal_token,
+    DeviceId, DeviceNonce, DevicePublic, DeviceSecret, OpenError, SEALED_TOKEN_BYTES, SealContext,
+    SealError, SealerSecret, open_token, seal_token,
 };
 use network::{PROTOCOL, Ticket, World};
 use rand::SeedableRng;
@@ -21,6 +21,7 @@ use rand::rngs::StdRng;
 const CONTEXT: SealContext = SealContext {
     protocol_id: PROTOCOL,
     device_id: DeviceId(7),
+    nonce: DeviceNonce::from_bytes(*b"asked this once "),
 };
 
 struct Sealed {
@@ -95,7 +96,7 @@ fn a_token_sealed_twice_is_two_messages() {
 }
 
 #[test]
-fn another_device_sealer_or_purpose_opens_nothing() {
+fn another_device_sealer_purpose_or_request_opens_nothing() {
     let Sealed {
         device,
         sealer,
@@ -116,9 +117,20 @@ fn another_device_sealer_or_purpose_opens_nothing() {
     let swapped = SealContext {
         protocol_id: ProtocolId(7),
         device_id: DeviceId(PROTOCOL.0),
+        ..CONTEXT
+    };
+    let other_request = SealContext {
+        nonce: DeviceNonce::generate(&mut rng),
+        ..CONTEXT
+    };
+    let unasked = SealContext {
+        nonce: DeviceNonce::NONE,
+        ..CONTEXT
     };
     let public = sealer.public();
     let attempts = [
+        (other_request, &device, &public),
+        (unasked, &device, &public),
         (CONTEXT, &other_device, &public),
         (CONTEXT, &device, &other_sealer),
         (other_protocol, &device, &public),
@@ -148,7 +160,7 @@ fn a_message_with_any_byte_flipped_is_refused() {
         changed[at] ^= 0x81;
         let refused = open_token(&CONTEXT, &device, &public, &mut changed).unwrap_err();
         let expected = if at == 0 {
-            OpenError::Version { found: 1 ^ 0x81 }
+            OpenError::Version { found: 2 ^ 0x81 }
         } else {
             OpenError::Unauthentic
         };

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use zeroize::Zeroize;
 
 use super::Client;
-use super::state::{ClientState, Events};
+use super::state::ClientState;
 use crate::address::AddressList;
 use crate::crypto::{Crypto, SessionKeys};
 use crate::identity::{ProtocolId, Timeout, TokenNonce};
@@ -26,8 +26,6 @@ pub(super) struct Attempt {
     pub(super) keys: SessionKeys,
     addresses: AddressList,
     position: u8,
-    /// Whether a session came of it.
-    pub(super) spent: bool,
     /// When the whole attempt ends: it lasts as long as the token was minted for.
     pub(super) ends: Local,
 }
@@ -42,7 +40,6 @@ impl Attempt {
         keys: SessionKeys::EMPTY,
         addresses: AddressList::EMPTY,
         position: 0,
-        spent: false,
         ends: Local::ZERO,
     };
 
@@ -70,8 +67,40 @@ impl Attempt {
         self.keys = token.keys.clone();
         self.addresses = token.addresses.to_list();
         self.position = 0;
-        self.spent = false;
         self.ends = now.after(lifetime.saturating_mul(1_000_000));
+    }
+}
+
+/// Tokens that have opened a session of this client, the latest eight, by the beginning of their
+/// nonces.
+pub(super) struct SpentTokens {
+    nonces: [[u8; 8]; 8],
+    count: u8,
+}
+
+impl SpentTokens {
+    pub(super) const NONE: Self = Self {
+        nonces: [[0; 8]; 8],
+        count: 0,
+    };
+
+    /// Random bytes that no two tokens share.
+    fn name(nonce: &TokenNonce) -> [u8; 8] {
+        nonce.0.first_chunk().copied().unwrap_or_default()
+    }
+
+    /// Remembers a token, in place of the oldest if there is no more room.
+    pub(super) fn push(&mut self, nonce: &TokenNonce) {
+        self.nonces.rotate_right(1);
+        let [first, ..] = &mut self.nonces;
+        *first = Self::name(nonce);
+        let room = u8::try_from(self.nonces.len()).unwrap_or(u8::MAX);
+        self.count = self.count.saturating_add(1).min(room);
+    }
+
+    fn contains(&self, nonce: &TokenNonce) -> bool {
+        let spent = self.nonces.iter().take(usize::from(self.count));
+        spent.into_iter().any(|name| *name == Self::name(nonce))
     }
 }
 
@@ -85,9 +114,14 @@ pub enum ConnectError {
     Token(TokenError),
     /// It is connected or connecting: [`disconnect`](Client::disconnect) first. Nothing changed.
     Active,
-    /// The token opened the client's last session, and opens no other: get a new one. Nothing
-    /// changed.
+    /// The token opened one of the client's last sessions, and opens no other: get a new one.
+    /// Nothing changed.
     Spent,
+    /// The token has expired by the date that the client was told: get a new one. Nothing changed.
+    Expired,
+    /// The token was not made after the newest that was accepted, see
+    /// [`Client::accept_only_newer_than`]: get a new one. Nothing changed.
+    NotNewer,
 }
 
 impl fmt::Display for ConnectError {
@@ -96,6 +130,10 @@ impl fmt::Display for ConnectError {
             Self::Token(error) => write!(f, "invalid connect token: {error}"),
             Self::Active => f.write_str("the client is active; disconnect it first"),
             Self::Spent => f.write_str("the connect token was used; get a new one"),
+            Self::Expired => f.write_str("the connect token has expired; get a new one"),
+            Self::NotNewer => {
+                f.write_str("the connect token is not newer than the last; get a new one")
+            }
         }
     }
 }
@@ -108,7 +146,10 @@ impl<C: Crypto> Client<C> {
     /// Requests come from [`poll_transmit`](Self::poll_transmit). Disconnect packets that a
     /// session before this one still owed are not sent any more. An attempt that failed may be
     /// repeated with its token while that lives. A token that has opened a session may not: no
-    /// server would let it in, and whoever recorded the session could play it to this client.
+    /// server would let it in, and whoever recorded the session could play it to this client. The
+    /// latest eight such tokens are remembered, by this `Client`: a program that restarts, or a
+    /// device that was switched off, has forgotten them. Where others can hand it tokens, see
+    /// [`accept_only_newer_than`](Self::accept_only_newer_than).
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -124,11 +165,9 @@ impl<C: Crypto> Client<C> {
                 return Err(ConnectError::Token(error));
             }
         };
-        if self.attempt.spent && token.nonce == self.attempt.nonce {
-            return Err(ConnectError::Spent);
-        }
+        self.check_fresh(&token, local)?;
         self.attempt.read(&token, local);
-        self.events = Events::NONE;
+        self.newest_token = self.newest_token.map(|newest| newest.max(token.created));
         self.traffic = Traffic::ZERO;
         self.round_trip = RoundTrip::UNKNOWN;
         self.datagrams_out = 0;
@@ -136,6 +175,49 @@ impl<C: Crypto> Client<C> {
         self.loopback = false;
         self.try_server(local);
         Ok(())
+    }
+
+    /// Whether the token can be one that was not used before.
+    fn check_fresh(&self, token: &PublicToken<'_>, now: Local) -> Result<(), ConnectError> {
+        if self.spent.contains(&token.nonce) {
+            return Err(ConnectError::Spent);
+        }
+        if self.calendar.is_known() && token.expires <= self.calendar.at(now) {
+            return Err(ConnectError::Expired);
+        }
+        let tried_before = token.nonce == self.attempt.nonce;
+        match self.newest_token {
+            Some(newest) if token.created <= newest && !tried_before => Err(ConnectError::NotNewer),
+            _ => Ok(()),
+        }
+    }
+
+    /// From now on takes only tokens that were made later than `newest`, and later than any it
+    /// takes: each only once, for as long as [`newest_token`](Self::newest_token) is kept.
+    ///
+    /// A device that keeps it over a power cut gives it back here at its start, zero at its first,
+    /// and stores it anew after each [`connect`](Self::connect), *before* what that makes due is
+    /// sent. Two tokens of one second count as one, so a backend waits a second between two for one
+    /// device.
+    pub fn accept_only_newer_than(&mut self, newest: UnixTime) {
+        self.newest_token = Some(newest);
+    }
+
+    /// When the newest token was made that this client has taken; `None` unless
+    /// [`accept_only_newer_than`](Self::accept_only_newer_than) was called.
+    pub fn newest_token(&self) -> Option<UnixTime> {
+        self.newest_token
+    }
+
+    /// Tells the date at `now`, for a client that knows it: tokens that have expired are refused
+    /// from then on. Between calls the client counts on by itself; an earlier date is taken as
+    /// standing still.
+    ///
+    /// The standard does without, so that a player whose clock is wrong can play. A device that
+    /// takes tokens from others and has a clock it can trust should tell it.
+    pub fn set_unix_time(&mut self, now: Instant, unix: UnixTime) {
+        let local = self.clock.advance(now);
+        self.calendar.set(local, unix);
     }
 
     /// Begins with the current address.

@@ -24,7 +24,7 @@ pub use self::connect::ConnectError;
 pub use self::receive::Received;
 pub use self::state::{ClientEvent, ClientState};
 
-use self::connect::Attempt;
+use self::connect::{Attempt, SpentTokens};
 use self::state::Events;
 use crate::crypto::RustCrypto;
 use crate::drop_reason::DropCounts;
@@ -32,7 +32,7 @@ use crate::identity::{ClientIndex, Sequence};
 use crate::replay::ReplayWindow;
 use crate::standard::CHALLENGE_TOKEN_BYTES;
 use crate::stats::{ConnectionStats, RoundTrip, Traffic};
-use crate::time::{Clock, Local};
+use crate::time::{Calendar, Clock, Local, UnixTime};
 
 /// A netcode client. `C` seals and opens.
 ///
@@ -45,6 +45,9 @@ pub struct Client<C = RustCrypto> {
     state: ClientState,
     events: Events,
     attempt: Attempt,
+    spent: SpentTokens,
+    newest_token: Option<UnixTime>,
+    calendar: Calendar,
     /// Of the next packet. It never goes back, so that no nonce repeats when a token is used
     /// again, at another address or after another token.
     sequence: u64,
@@ -88,6 +91,9 @@ impl<C> Client<C> {
             state: ClientState::Disconnected,
             events: Events::NONE,
             attempt: Attempt::NONE,
+            spent: SpentTokens::NONE,
+            newest_token: None,
+            calendar: Calendar::UNKNOWN,
             sequence: 0,
             replay: ReplayWindow::EMPTY,
             challenge_sequence: Sequence(0),

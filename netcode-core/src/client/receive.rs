@@ -165,7 +165,7 @@ impl<C: Crypto> Client<C> {
             self.max_clients = max_clients;
             // No other server will be tried: nobody needs to see the token again.
             self.attempt.private.zeroize();
-            self.attempt.spent = true;
+            self.spent.push(&self.attempt.nonce);
             self.enter(ClientState::Connected);
         }
     }

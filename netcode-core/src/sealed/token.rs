@@ -15,9 +15,12 @@ use crate::wire::Writer;
 pub const SEALED_TOKEN_BYTES: usize = FRONT_BYTES + CONNECT_TOKEN_BYTES + TAG_BYTES;
 
 const FRONT_BYTES: usize = 1 + ENCAPSULATED_KEY_BYTES;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const LABEL: &[u8; 21] = b"NETCODE SEALED TOKEN\0";
-const INFO_BYTES: usize = LABEL.len() + 8 + 8;
+const INFO_BYTES: usize = LABEL.len() + 8 + 8 + DEVICE_NONCE_BYTES;
+
+/// Bytes of a [`DeviceNonce`].
+pub const DEVICE_NONCE_BYTES: usize = 16;
 
 /// Which device, as the backend counts them. Not secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +33,40 @@ impl fmt::Display for DeviceId {
     }
 }
 
-/// What a sealed token is for. Both sides must agree, or it does not open.
+/// The number a device draws for one token and sends with its request for it, so that only the
+/// answer to this request opens. Not secret.
+///
+/// Draw a new one for each request, and forget it when a token has been opened with it or the
+/// device has restarted: what was recorded before then opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct DeviceNonce([u8; DEVICE_NONCE_BYTES]);
+
+impl DeviceNonce {
+    /// No nonce: for a device that cannot ask, whose tokens are sent to it unasked. It needs
+    /// another way to tell a new token from a recorded one: see the
+    /// [module](super#replayed-tokens).
+    pub const NONE: Self = Self([0; DEVICE_NONCE_BYTES]);
+
+    /// Draws a nonce. The generator must not repeat itself after a reset: seed it from hardware.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut nonce = Self::NONE;
+        rng.fill_bytes(&mut nonce.0);
+        nonce
+    }
+
+    /// The nonce that a device sent.
+    pub const fn from_bytes(bytes: [u8; DEVICE_NONCE_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to send to the backend.
+    pub const fn as_bytes(&self) -> &[u8; DEVICE_NONCE_BYTES] {
+        &self.0
+    }
+}
+
+/// Purpose of a sealed token. Both sides must agree on all of it, or the token does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SealContext {
@@ -38,16 +74,19 @@ pub struct SealContext {
     pub protocol_id: ProtocolId,
     /// The device.
     pub device_id: DeviceId,
+    /// The device's request that the token answers.
+    pub nonce: DeviceNonce,
 }
 
 impl SealContext {
     fn info(&self) -> [u8; INFO_BYTES] {
         let mut info = [0; INFO_BYTES];
         let mut fields = Writer::new(&mut info);
-        // The array is exactly as long as its three fields.
+        // The array is exactly as long as its four fields.
         let _ = fields.put(LABEL);
         let _ = fields.u64(self.protocol_id.0);
         let _ = fields.u64(self.device_id.0);
+        let _ = fields.put(&self.nonce.0);
         info
     }
 }
@@ -81,8 +120,8 @@ pub enum OpenError {
         /// The version found.
         found: u8,
     },
-    /// It is for another device or application, from another sealer, or was changed. Ask for
-    /// another.
+    /// It is for another device, application or request, from another sealer, or was changed. Ask
+    /// for another.
     Unauthentic,
 }
 
@@ -94,7 +133,7 @@ impl fmt::Display for OpenError {
             }
             Self::Version { found } => write!(f, "sealed token of unknown version {found}"),
             Self::Unauthentic => f.write_str(
-                "sealed for another device or application, by another sealer, or changed",
+                "sealed for another device, application or request, by another sealer, or changed",
             ),
         }
     }

@@ -152,6 +152,9 @@ pub enum StartError {
     /// [`poll_transmit`](super::Server::poll_transmit) and
     /// [`poll_event`](super::Server::poll_event) first.
     Draining,
+    /// The date is unknown: 0, as a clock gives that was never set. Without one, expired tokens
+    /// would be let in and the token history would fill up for good: fetch the date first.
+    NoDate,
 }
 
 impl fmt::Display for StartError {
@@ -159,6 +162,7 @@ impl fmt::Display for StartError {
         f.write_str(match self {
             Self::Running => "the server is running; stop it first",
             Self::Draining => "datagrams or events of the last run are still to be taken",
+            Self::NoDate => "the date is unknown; a server needs it to tell expired tokens",
         })
     }
 }

@@ -55,7 +55,7 @@ use self::index::HashKey;
 use self::slots::Slots;
 use crate::crypto::{Crypto, Key, RustCrypto};
 use crate::identity::Sequence;
-use crate::time::{Clock, Instant, Local, UnixTime};
+use crate::time::{Calendar, Clock, Instant, UnixTime};
 
 /// Bit 63: sequences of global packets have it, those of sessions never.
 const GLOBAL: u64 = 1 << 63;
@@ -74,6 +74,7 @@ pub struct Server<'s, C = RustCrypto> {
     stats: ServerStats,
     clock: Clock,
     calendar: Calendar,
+    first_start: Option<UnixTime>,
     challenge_key: Key,
     challenge_sequence: u64,
     global_sequence: u64,
@@ -143,7 +144,8 @@ impl<'s, C: Crypto> Server<'s, C> {
             ),
             stats: ServerStats::default(),
             clock: Clock::new(),
-            calendar: Calendar::NEVER_STARTED,
+            calendar: Calendar::UNKNOWN,
+            first_start: None,
             challenge_key: Key::EMPTY,
             challenge_sequence: 0,
             global_sequence: 0,
@@ -179,12 +181,14 @@ impl<'s, C: Crypto> Server<'s, C> {
         if !self.slots.all_free() {
             return Err(StartError::Draining);
         }
+        if unix.as_secs() == 0 {
+            return Err(StartError::NoDate);
+        }
         let local = self.clock.advance(now);
-        let first_start = self.calendar.first_start.is_none();
         self.calendar.set(local, unix);
         let hash_key = HashKey(rng.next_u64(), rng.next_u64());
-        if first_start {
-            self.calendar.first_start = Some(self.calendar.at(local));
+        if self.first_start.is_none() {
+            self.first_start = Some(self.calendar.at(local));
             self.history.reset(HashKey(rng.next_u64(), rng.next_u64()));
         }
         self.slots.reset(self.config.max_clients, hash_key);
@@ -248,36 +252,5 @@ impl<'s, C: Crypto> Server<'s, C> {
     fn next_global_sequence(&mut self) -> Sequence {
         self.global_sequence = self.global_sequence.wrapping_add(1);
         Sequence(self.global_sequence | GLOBAL)
-    }
-}
-
-/// The server's calendar: what it was told last, and how long ago.
-struct Calendar {
-    told: UnixTime,
-    told_at: Local,
-    first_start: Option<UnixTime>,
-}
-
-impl Calendar {
-    const NEVER_STARTED: Self = Self {
-        told: UnixTime::from_secs(0),
-        told_at: Local::ZERO,
-        first_start: None,
-    };
-
-    fn set(&mut self, now: Local, unix: UnixTime) {
-        let counted = self.at(now);
-        if unix > counted {
-            self.told = unix;
-            self.told_at = now;
-        } else if unix < counted {
-            self.told = counted;
-            self.told_at = now;
-        }
-    }
-
-    fn at(&self, now: Local) -> UnixTime {
-        self.told
-            .saturating_add_secs(now.since(self.told_at) / 1_000_000)
     }
 }

@@ -134,7 +134,7 @@ impl<C: Crypto> Server<'_, C> {
             }
             // Minted `lifetime` before it expires at the earliest: if that is not after the
             // start, it may have been used in the run before.
-            let start = self.calendar.first_start.unwrap_or(today);
+            let start = self.first_start.unwrap_or(today);
             if header.expires <= start.saturating_add_secs(lifetime) {
                 return Err(Dropped::TokenBeforeStart);
             }
