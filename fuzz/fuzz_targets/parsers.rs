@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use netcode_core::ProtocolId;
 use netcode_core::client::Client;
 use netcode_core::packet::{ConnectionRequest, Header, Role};
-use netcode_core::sealed::{DeviceId, DeviceSecret, SealContext, SealerPublic, open_token};
+use netcode_core::sealed::{DeviceId, DeviceNonce, DeviceSecret, SealContext, SealerPublic, open_token};
 use netcode_core::token::{PrivateToken, PublicToken};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -29,6 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
     let context = SealContext {
         protocol_id: ProtocolId(1),
         device_id: DeviceId(1),
+        nonce: DeviceNonce::NONE,
     };
     let device = DeviceSecret::from_bytes([1; 32]);
     let sealer = SealerPublic::from_bytes([2; 32]);

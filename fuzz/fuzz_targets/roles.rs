@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use netcode_core::address::AddressList;
 use netcode_core::client::Client;
 use netcode_core::crypto::Key;
-use netcode_core::server::{Received, Server, ServerConfig, StaticStorage};
+use netcode_core::server::{Received, RestartRule, Server, ServerConfig, StaticStorage};
 use netcode_core::token::{TokenSpec, mint};
 use netcode_core::{ClientId, ClientIndex, Instant, ProtocolId, Timeout, UnixTime, UserData};
 use rand::SeedableRng;
@@ -66,6 +66,7 @@ fuzz_target!(|steps: Vec<Step<'_>>| {
         key.clone(),
         AddressList::new(&[here]).unwrap(),
         2,
+        RestartRule::AdmitAgain,
     );
     let mut storage = StaticStorage::<2, 2, 3>::new();
     let mut server = Server::new(storage.tables(), config).unwrap();

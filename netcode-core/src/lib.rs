@@ -13,7 +13,7 @@
 //! use netcode_core::address::AddressList;
 //! use netcode_core::client::{self, Client, ClientState};
 //! use netcode_core::crypto::Key;
-//! use netcode_core::server::{MAX_SEND_BYTES, Received, Server, ServerConfig, StaticStorage};
+//! use netcode_core::server::{MAX_SEND_BYTES, Received, RestartRule, Server, ServerConfig, StaticStorage};
 //! use netcode_core::token::{TokenSpec, mint};
 //! use netcode_core::{ClientId, Instant, ProtocolId, Timeout, UnixTime, UserData};
 //! use rand::SeedableRng as _;
@@ -43,7 +43,9 @@
 //! // A server with 4 slots, room for 8 handshakes and for 32 tokens in use.
 //! let mut storage = StaticStorage::<4, 8, 32>::new();
 //! let addresses = AddressList::new(&[server_address])?;
-//! let config = ServerConfig::new(protocol_id, key, addresses, 4);
+//! // It starts with the program, so no token can be from before its start.
+//! let config =
+//!     ServerConfig::new(protocol_id, key, addresses, 4, RestartRule::AdmitAgain);
 //! let mut server = Server::new(storage.tables(), config)?;
 //! let mut now = Instant::from_micros(0);
 //! server.start(now, unix, &mut rng)?;

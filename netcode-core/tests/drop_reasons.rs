@@ -18,7 +18,7 @@ use crafted::{Forger, deliver, sealed};
 use netcode_core::client::ClientState;
 use netcode_core::crypto::Key;
 use netcode_core::packet::Packet;
-use netcode_core::server::{Server, ServerConfig, StaticStorage, Storage};
+use netcode_core::server::{RestartRule, Server, ServerConfig, StaticStorage, Storage};
 use netcode_core::{ClientIndex, Dropped, Instant, ProtocolId};
 use network::{
     EPOCH, PROTOCOL, Ticket, World, address, client_address, config, key, server_address, storage,
@@ -91,7 +91,9 @@ fn forger(id: u64) -> Forger {
 
 fn with_lifetime(lifetime: u64) -> Scene {
     let mut config = config(4);
-    config.max_token_lifetime = Some(lifetime);
+    config.restart_rule = RestartRule::RefuseOlder {
+        max_token_lifetime: lifetime,
+    };
     let mut server = Server::new(storage(), config).unwrap();
     let mut rng = rand::rngs::StdRng::seed_from_u64(1);
     server.start(NOW, EPOCH, &mut rng).unwrap();

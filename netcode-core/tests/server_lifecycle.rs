@@ -15,7 +15,8 @@ use crafted::{Forger, NOW};
 use netcode_core::address::AddressList;
 use netcode_core::client::ClientState;
 use netcode_core::server::{
-    ConfigError, DisconnectReason, Received, Server, ServerEvent, StartError, StaticStorage,
+    ConfigError, DisconnectReason, Received, RestartRule, Server, ServerEvent, StartError,
+    StaticStorage,
 };
 use netcode_core::token::MintError;
 use netcode_core::{ClientId, ClientIndex, Dropped, Instant, UnixTime, UserData};
@@ -48,7 +49,9 @@ fn what_cannot_work_is_refused_when_the_server_is_made() {
     hasty.handshake_timeout = Duration::ZERO;
     assert_eq!(made(hasty), ConfigError::NoHandshakeTime);
     let mut strict = config(4);
-    strict.max_token_lifetime = Some(0);
+    strict.restart_rule = RestartRule::RefuseOlder {
+        max_token_lifetime: 0,
+    };
     assert_eq!(made(strict), ConfigError::NoTokenLifetime);
     let mut no_history = StaticStorage::<4, 4, 0>::new();
     let refused = Server::new(no_history.tables(), config(4)).map(|_| ());
@@ -115,7 +118,7 @@ fn tables_of_a_server_that_is_gone_serve_a_new_one() {
 #[cfg(feature = "alloc")]
 #[test]
 fn the_tables_can_be_on_the_heap_with_a_capacity_of_run_time() {
-    use netcode_core::server::{Capacity, Storage};
+    use netcode_core::server::{Capacity, RestartRule, Storage};
     for clients in [1, 7, 100] {
         let storage = Storage::heap(Capacity::for_clients(clients));
         let mut world = World::with(storage, config(clients));

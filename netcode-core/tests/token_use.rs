@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crafted::{Forger, NOW, drain, start, start_with};
 use netcode_core::client::{ClientState, ConnectError};
-use netcode_core::server::{Server, StaticStorage};
+use netcode_core::server::{RestartRule, Server, StaticStorage};
 use netcode_core::{ClientIndex, Dropped};
 use network::{EPOCH, Ticket, World, address, client_address, config, server_address};
 use rand::SeedableRng;
@@ -175,7 +175,9 @@ fn a_full_history_refuses_new_tokens_until_old_ones_expire() {
 #[test]
 fn a_server_that_restarted_refuses_tokens_from_before() {
     let mut config = config(4);
-    config.max_token_lifetime = Some(60);
+    config.restart_rule = RestartRule::RefuseOlder {
+        max_token_lifetime: 60,
+    };
     let restart = EPOCH.saturating_add_secs(20);
     let mut server = start_with(config, restart, 2);
     let minted_at = |created| {

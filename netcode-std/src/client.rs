@@ -34,6 +34,9 @@ pub struct Client<L = UdpLink> {
     link: L,
     clock: Clock,
     now: Instant,
+    /// Whether this turn has yet to find timeouts and to send what is due: it does so once it has
+    /// read what has arrived.
+    owes_transmit: bool,
     out: Box<[u8; MAX_DATAGRAM_BYTES]>,
 }
 
@@ -74,12 +77,12 @@ impl<L: Link> Client<L> {
             link,
             clock: Clock::start(now),
             now,
+            owes_transmit: false,
             out: Box::new([0; MAX_DATAGRAM_BYTES]),
         }
     }
 
-    /// Begins to connect with a token of 2048 bytes. The first request leaves at the next
-    /// [`update`](Self::update).
+    /// Begins to connect with a token of 2048 bytes. The first request leaves in the next turn.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -88,15 +91,26 @@ impl<L: Link> Client<L> {
         self.core.connect(self.clock.to_core(self.now), token)
     }
 
-    /// Begins a turn at `now`: finds timeouts, sends what is due. The turn's payloads come from
-    /// [`receive`](Self::receive).
+    /// Begins a turn at `now`. The turn's payloads come from [`receive`](Self::receive), which also
+    /// finds timeouts and sends what is due, after the last datagram was read: a program that was
+    /// held up does not end a session whose packets have been waiting for it.
     ///
     /// # Errors
     /// The link is broken.
     pub fn update(&mut self, now: Instant) -> io::Result<()> {
+        self.end_turn()?;
         self.now = now;
+        self.owes_transmit = true;
         self.link.turn(now);
-        self.transmit()
+        Ok(())
+    }
+
+    /// Finds timeouts and sends what is due, once in a turn.
+    fn end_turn(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.owes_transmit) {
+            self.transmit()?;
+        }
+        Ok(())
     }
 
     fn transmit(&mut self) -> io::Result<()> {
@@ -117,6 +131,7 @@ impl<L: Link> Client<L> {
         buffer: &'b mut [u8; RECEIVE_BUFFER_BYTES],
     ) -> io::Result<Option<Payload<'b>>> {
         let Some((sequence, range)) = self.receive_datagrams(buffer)? else {
+            self.end_turn()?;
             return Ok(None);
         };
         let bytes = buffer.get(range).unwrap_or_default();
@@ -137,8 +152,7 @@ impl<L: Link> Client<L> {
                     let at = payload.as_ptr().addr().saturating_sub(start);
                     return Ok(Some((sequence, at..at.saturating_add(payload.len()))));
                 }
-                Ok(Received::Handled) => self.transmit()?,
-                Err(_) => {}
+                Ok(Received::Handled) | Err(_) => {}
             }
         }
         Ok(None)
@@ -166,6 +180,7 @@ impl<L: Link> Client<L> {
     /// # Errors
     /// The link is broken.
     pub fn wait(&mut self, limit: Duration) -> io::Result<()> {
+        self.end_turn()?;
         let wait = self.next_deadline().map_or(limit, |due| {
             due.saturating_duration_since(Instant::now()).min(limit)
         });

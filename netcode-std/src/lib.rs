@@ -6,7 +6,7 @@
 //!
 //! use netcode_std::core::address::AddressList;
 //! use netcode_std::core::crypto::Key;
-//! use netcode_std::core::server::ServerConfig;
+//! use netcode_std::core::server::{RestartRule, ServerConfig};
 //! use netcode_std::core::token::{TokenSpec, mint};
 //! use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
 //! use netcode_std::{Client, RECEIVE_BUFFER_BYTES, Server, generator, unix_time};
@@ -18,7 +18,9 @@
 //! let protocol_id = ProtocolId(0x6d79_6761_6d65_0001);
 //!
 //! // A dedicated server with 16 slots, on a port of the system's choice.
-//! let config = ServerConfig::new(protocol_id, key.clone(), AddressList::EMPTY, 16);
+//! // The key is as new as the server, so no token can be from before its start.
+//! let rule = RestartRule::AdmitAgain;
+//! let config = ServerConfig::new(protocol_id, key.clone(), AddressList::EMPTY, 16, rule);
 //! let mut server = Server::bind(&["127.0.0.1:0".parse()?], config)?;
 //!
 //! // The backend: a token that lets client 7 into that server within 30 seconds.

@@ -10,6 +10,7 @@ use netcode_core::{ClientIndex, ConnectionStats, SendError, Sequence, server};
 
 use crate::client::Payload;
 use crate::clock::Clock;
+use crate::socket::DATAGRAMS_PER_TURN;
 use crate::{DefaultCrypto, RECEIVE_BUFFER_BYTES};
 
 /// Payloads that wait in one direction at most; the oldest makes room, as on a network.
@@ -37,7 +38,8 @@ fn put(queue: &mut VecDeque<Vec<u8>>, payload: &[u8]) {
     queue.push_back(payload.to_vec());
 }
 
-fn copy_out(payload: &[u8], buffer: &mut [u8]) -> usize {
+/// Copies a payload to the front of a buffer; gives its length there.
+pub(crate) fn copy_out(payload: &[u8], buffer: &mut [u8]) -> usize {
     let len = payload.len().min(buffer.len());
     for (to, from) in buffer.iter_mut().zip(payload) {
         *to = *from;
@@ -49,6 +51,8 @@ fn copy_out(payload: &[u8], buffer: &mut [u8]) -> usize {
 #[derive(Default)]
 pub(crate) struct LoopbackClients {
     clients: Vec<(ClientIndex, Shared)>,
+    /// Payloads that this turn may still take.
+    left_this_turn: u32,
 }
 
 type Core = Server<'static, DefaultCrypto>;
@@ -67,8 +71,10 @@ impl LoopbackClients {
             .map(|(_, channel)| channel)
     }
 
-    /// Takes over what the clients did to themselves: leave.
-    pub(crate) fn follow(&mut self, core: &mut Core, now: netcode_core::Instant) {
+    /// Begins a turn of bounded work: takes over what the clients did to themselves, leave, and
+    /// makes room for as many payloads as a socket gives.
+    pub(crate) fn turn(&mut self, core: &mut Core, now: netcode_core::Instant) {
+        self.left_this_turn = DATAGRAMS_PER_TURN;
         for (client, channel) in &self.clients {
             let channel = lock(channel);
             if channel.client_left && channel.to_server.is_empty() && !channel.server_left {
@@ -95,15 +101,23 @@ impl LoopbackClients {
         core: &mut Core,
         buffer: &mut [u8],
     ) -> Option<(ClientIndex, Sequence, usize)> {
-        self.clients.iter().find_map(|(client, channel)| {
-            let payload = lock(channel).to_server.pop_front()?;
-            match core.handle_loopback(*client, &payload) {
-                Ok(server::Received::Payload {
-                    sequence, payload, ..
-                }) => Some((*client, sequence, copy_out(payload, buffer))),
-                _ => None,
+        let left = self.left_this_turn.checked_sub(1)?;
+        for (client, channel) in &self.clients {
+            if !core.is_announced(*client) {
+                continue;
             }
-        })
+            let Some(payload) = lock(channel).to_server.pop_front() else {
+                continue;
+            };
+            self.left_this_turn = left;
+            if let Ok(server::Received::Payload {
+                sequence, payload, ..
+            }) = core.handle_loopback(*client, &payload)
+            {
+                return Some((*client, sequence, copy_out(payload, buffer)));
+            }
+        }
+        None
     }
 
     pub(crate) fn send(

@@ -14,7 +14,7 @@ use netcode_core::{ClientId, ClientIndex, SendError, Sequence, UserData};
 use crate::clock::{Clock, unix_time};
 use crate::error::{BindError, TransferError};
 use crate::link::Link;
-use crate::loopback::{LocalClient, LoopbackClients};
+use crate::loopback::{LocalClient, LoopbackClients, copy_out};
 use crate::random;
 use crate::socket::{SocketOptions, UdpLink};
 use crate::{DefaultCrypto, RECEIVE_BUFFER_BYTES};
@@ -40,8 +40,22 @@ pub struct Server<L = UdpLink> {
     link: L,
     clock: Clock,
     now: Instant,
+    /// Whether this turn has yet to find timeouts and to send what is due: it does so once it has
+    /// read what has arrived.
+    owes_transmit: bool,
     loopback: LoopbackClients,
+    /// A payload whose client's connect event was not taken yet.
+    held: Option<Held>,
     out: Box<[u8; MAX_SEND_BYTES]>,
+}
+
+/// Whose payload, which, and where in the buffer.
+type Found = (ClientIndex, Sequence, Range<usize>);
+
+struct Held {
+    client: ClientIndex,
+    sequence: Sequence,
+    payload: Vec<u8>,
 }
 
 impl Server<UdpLink> {
@@ -86,7 +100,9 @@ impl<L: Link> Server<L> {
             link,
             clock: Clock::start(now),
             now,
+            owes_transmit: false,
             loopback: LoopbackClients::default(),
+            held: None,
             out: Box::new([0; MAX_SEND_BYTES]),
         };
         server.start()?;
@@ -118,19 +134,29 @@ impl<L: Link> Server<L> {
         self.core.is_running()
     }
 
-    /// Begins a turn at `now`: finds timeouts, sends what is due. The turn's payloads come from
-    /// [`receive`](Self::receive).
+    /// Begins a turn at `now`. The turn's payloads come from [`receive`](Self::receive), which also
+    /// finds timeouts and sends what is due, after the last datagram was read: a program that was
+    /// held up ends nobody's session whose packets have been waiting for it.
     ///
     /// # Errors
     /// The link is broken.
     pub fn update(&mut self, now: Instant) -> io::Result<()> {
+        self.end_turn()?;
         self.now = now;
+        self.owes_transmit = true;
         self.link.turn(now);
         self.core
             .set_unix_time(self.clock.to_core(now), unix_time());
-        self.loopback
-            .follow(&mut self.core, self.clock.to_core(now));
-        self.transmit()
+        self.loopback.turn(&mut self.core, self.clock.to_core(now));
+        Ok(())
+    }
+
+    /// Finds timeouts and sends what is due, once in a turn.
+    fn end_turn(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.owes_transmit) {
+            self.transmit()?;
+        }
+        Ok(())
     }
 
     fn transmit(&mut self) -> io::Result<()> {
@@ -142,7 +168,8 @@ impl<L: Link> Server<L> {
     }
 
     /// The turn's next payload, in `buffer`; `None` when there is no more. Handshakes are answered
-    /// on the way.
+    /// on the way. No payload comes before the event that its client has connected was taken: until
+    /// then there is none.
     ///
     /// # Errors
     /// The link is broken.
@@ -150,18 +177,10 @@ impl<L: Link> Server<L> {
         &mut self,
         buffer: &'b mut [u8; RECEIVE_BUFFER_BYTES],
     ) -> io::Result<Option<Message<'b>>> {
-        if let Some((client, sequence, len)) = self.loopback.receive(&mut self.core, buffer) {
-            let payload = buffer.get(..len).unwrap_or_default();
-            return Ok(Some(Message {
-                client,
-                sequence,
-                payload,
-            }));
-        }
-        let Some(received) = self.receive_datagrams(buffer)? else {
+        let Some((client, sequence, range)) = self.next_payload(buffer)? else {
+            self.end_turn()?;
             return Ok(None);
         };
-        let (client, sequence, range) = received;
         let payload = buffer.get(range).unwrap_or_default();
         Ok(Some(Message {
             client,
@@ -170,11 +189,38 @@ impl<L: Link> Server<L> {
         }))
     }
 
+    /// The next payload of an announced client, and where in `buffer` it lies.
+    fn next_payload(&mut self, buffer: &mut [u8]) -> io::Result<Option<Found>> {
+        if let Some((client, sequence, len)) = self.loopback.receive(&mut self.core, buffer) {
+            return Ok(Some((client, sequence, 0..len)));
+        }
+        if self.held.is_none()
+            && let Some((client, sequence, range)) = self.receive_datagrams(buffer)?
+        {
+            if self.core.is_announced(client) {
+                return Ok(Some((client, sequence, range)));
+            }
+            let payload = buffer.get(range).unwrap_or_default().to_vec();
+            self.held = Some(Held {
+                client,
+                sequence,
+                payload,
+            });
+        }
+        Ok(self.take_held().map(|held| {
+            let len = copy_out(&held.payload, buffer);
+            (held.client, held.sequence, 0..len)
+        }))
+    }
+
+    /// The payload that was held back, once its client's event was taken.
+    fn take_held(&mut self) -> Option<Held> {
+        let core = &self.core;
+        self.held.take_if(|held| core.is_announced(held.client))
+    }
+
     /// Takes in datagrams up to the next payload; says where in `buffer` that lies.
-    fn receive_datagrams(
-        &mut self,
-        buffer: &mut [u8],
-    ) -> io::Result<Option<(ClientIndex, Sequence, Range<usize>)>> {
+    fn receive_datagrams(&mut self, buffer: &mut [u8]) -> io::Result<Option<Found>> {
         let now = self.clock.to_core(self.now);
         while let Some((len, from)) = self.link.receive(buffer)? {
             let datagram = buffer.get_mut(..len).unwrap_or_default();
@@ -224,6 +270,7 @@ impl<L: Link> Server<L> {
         let event = self.core.poll_event()?;
         if let ServerEvent::Disconnected { client, .. } = event {
             self.loopback.leave(client);
+            self.held.take_if(|held| held.client == client);
         }
         Some(event)
     }
@@ -234,7 +281,8 @@ impl<L: Link> Server<L> {
     /// # Errors
     /// The link is broken.
     pub fn wait(&mut self, limit: Duration) -> io::Result<()> {
-        if self.loopback.has_payloads() {
+        self.end_turn()?;
+        if self.held.is_some() || self.loopback.has_payloads() {
             return Ok(());
         }
         let due = self

@@ -151,7 +151,7 @@ fn a_port_that_is_taken_is_named_with_what_to_do() {
     let folder = folder("taken");
     let server = Server::start(&folder, "");
     let second = format!(
-        "server --key game.key --protocol-id 42 --bind {}",
+        "server --key game.key --protocol-id 42 --max-token-lifetime off --bind {}",
         server.address
     );
     let refusal = fail(&folder, &second, 1);

@@ -137,6 +137,16 @@ fn what_is_no_key_and_what_is_no_token_is_refused_in_words() {
 }
 
 #[test]
+fn a_server_is_told_what_becomes_of_tokens_from_before_a_restart() {
+    let folder = folder("restart-rule");
+    let refusal = fail(&folder, "server --protocol-id 1", 2);
+    assert!(
+        refusal.contains("--max-token-lifetime <SECONDS|off>"),
+        "{refusal}"
+    );
+}
+
+#[test]
 fn numbers_out_of_range_are_not_understood() {
     let folder = folder("usage");
     for words in [
@@ -147,10 +157,12 @@ fn numbers_out_of_range_are_not_understood() {
         "demo --latency 1e300",
         "client 7.token --count 3",
         "client 7.token --send hi --rate 1e-300",
-        "server --protocol-id 1 --for 1e18",
-        "server --protocol-id 1 --max-clients 0",
-        "server --protocol-id 1 --max-clients 99999999999",
+        "server --protocol-id 1 --max-token-lifetime off --for 1e18",
+        "server --protocol-id 1 --max-token-lifetime off --max-clients 0",
+        "server --protocol-id 1 --max-token-lifetime off --max-clients 99999999999",
+        "server --protocol-id 1 --max-token-lifetime off --opens-per-second 0",
         "server --protocol-id 1 --max-token-lifetime 0",
+        "server --protocol-id 1 --max-token-lifetime never",
     ] {
         let refusal = fail(&folder, words, 2);
         assert!(!refusal.contains("panicked"), "{refusal}");
@@ -172,6 +184,7 @@ fn a_token_sealed_to_a_device_opens_with_its_key_alone() {
     let device = succeed(&folder, "keygen --x25519 --out device.key");
     let sealer = succeed(&folder, "keygen --x25519 --out sealer.key");
     let (device, sealer) = (device.trim(), sealer.trim());
+    let nonce = "00112233445566778899aabbccddeeff";
     succeed(
         &folder,
         "token mint --key game.key --protocol-id 42 --client-id 7 --server 127.0.0.1:40000 \
@@ -181,10 +194,14 @@ fn a_token_sealed_to_a_device_opens_with_its_key_alone() {
         &folder,
         &format!(
             "token seal 7.token --sealer-key sealer.key --device {device} --protocol-id 42 \
-             --device-id 9 --out 7.sealed"
+             --device-id 9 --nonce {nonce} --out 7.sealed"
         ),
     );
     let open = format!("token open 7.sealed --sealer {sealer} --protocol-id 42 --out 7.opened");
+    let unasked = format!("{open} --device-key device.key --device-id 9");
+    let refusal = fail(&folder, &unasked, 1);
+    assert!(refusal.contains("request"), "{refusal}");
+    let open = format!("{open} --nonce {nonce}");
     succeed(
         &folder,
         &format!("{open} --device-key device.key --device-id 9"),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use netcode_std::core::ClientIndex;
 use netcode_std::core::address::AddressList;
-use netcode_std::core::server::{ServerConfig, ServerEvent};
+use netcode_std::core::server::{RestartRule, ServerConfig, ServerEvent, SourceLimit};
 use netcode_std::{RECEIVE_BUFFER_BYTES, Server, TransferError};
 
 use crate::messages::{ECHO, KEY, MAX_KEY_BYTES, PLACE, Place};
@@ -27,9 +27,11 @@ pub(crate) struct Arena {
 impl Arena {
     pub(crate) fn bind(host: IpAddr, tokens: &Tokens) -> Result<Self> {
         let key = tokens.key.clone();
-        // No token is older than the key, which is drawn at each start. A server whose key lives
-        // longer sets `max_token_lifetime`, or a restart would forget which tokens were used.
-        let config = ServerConfig::new(PROTOCOL_ID, key, AddressList::EMPTY, SLOTS);
+        // No token is older than the key, which is drawn at each start.
+        let rule = RestartRule::AdmitAgain;
+        let mut config = ServerConfig::new(PROTOCOL_ID, key, AddressList::EMPTY, SLOTS, rule);
+        // To this server, everybody behind the bridge has the bridge's address.
+        config.per_host = SourceLimit::Unlimited;
         let server = Server::bind(&[SocketAddr::new(host, 0)], config)?;
         let address = server.local_addresses().first().copied();
         Ok(Self {

@@ -58,6 +58,13 @@ impl<C: Crypto> Server<'_, C> {
             .map(|slot| ClientInfo::new(id, slot))
     }
 
+    /// Whether the client's connect event was taken. A shell holds a payload back that arrived
+    /// before, so that its user meets nobody's payload before the client.
+    pub fn is_announced(&self, client: ClientIndex) -> bool {
+        let slot = self.slots.connected(client.0 as usize);
+        slot.is_some_and(|slot| !slot.owes_connected)
+    }
+
     /// The slot of a client id.
     pub fn find_by_id(&self, client_id: ClientId) -> Option<ClientIndex> {
         let id = self.slots.find_by_id(client_id)?;

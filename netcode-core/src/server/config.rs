@@ -9,6 +9,34 @@ use crate::address::AddressList;
 use crate::crypto::Key;
 use crate::identity::ProtocolId;
 
+/// What a server does with tokens from before its start: it has forgotten which of them were used.
+///
+/// A token that is let in twice seals two sessions with the same keys and nonces: whoever recorded
+/// the first can read both, and play the first one's packets into the second. The standard leaves
+/// this open, so it is a choice to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RestartRule {
+    /// Refuse tokens that may have been minted before the server started, and those that live
+    /// longer than the backend gives any.
+    ///
+    /// A token does not say to a server when it was minted, only when it expires. So tokens that
+    /// live as long as this come in from the second after the start on; for those that live
+    /// shorter, a start costs the difference.
+    ///
+    /// The rule is as good as the date that was given to [`start`](super::Server::start): a device
+    /// without a clock asks for the date first. Where the server's clock and the backend's may
+    /// differ, add by how much: tokens of a backend that is ahead look longer than they are, and
+    /// younger.
+    RefuseOlder {
+        /// The longest lifetime that the backend gives a token, seconds. Not zero.
+        max_token_lifetime: u64,
+    },
+    /// Let them in, as the reference does. For servers whose tokens are never used after a restart
+    /// (each start has a key of its own), and for tests.
+    AdmitAgain,
+}
+
 /// What a server is and whom it lets in.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -24,20 +52,8 @@ pub struct ServerConfig {
     /// How long a handshake may take from its last request on, whatever the token's timeout is.
     /// Not zero.
     pub handshake_timeout: Duration,
-    /// The restart rule. A server that starts has forgotten which tokens were used before. With
-    /// the longest lifetime the backend gives a token, seconds, it refuses those that may have
-    /// been minted before it started, and those that live longer than that. `None` lets a token
-    /// be used again after a restart, as the reference does.
-    ///
-    /// A token does not say to a server when it was minted, only when it expires. So tokens that
-    /// live as long as this come in from the second after the start on; for those that live
-    /// shorter, a start costs the difference.
-    ///
-    /// The rule is as good as the date that was given to [`start`](super::Server::start): a device
-    /// without a clock asks for the date first. Where the server's clock and the backend's may
-    /// differ, add by how much: tokens of a backend that is ahead look longer than they are, and
-    /// younger.
-    pub max_token_lifetime: Option<u64>,
+    /// What becomes of tokens that may have been used before this server started.
+    pub restart_rule: RestartRule,
     /// What one host may hold of the room for handshakes, and of the token history. The usual is a
     /// quarter: one household can still fill every slot of a server whose storage has the usual
     /// proportions, and one host with many tokens cannot keep everybody else out. Lift it where
@@ -68,13 +84,14 @@ impl ServerConfig {
         NonZeroU32::new(opens as u32)
     }
 
-    /// A configuration with the usual limits: handshakes take 10 seconds at most, and there is no
-    /// restart rule until [`max_token_lifetime`](Self::max_token_lifetime) is set.
+    /// A configuration with the usual limits: handshakes take 10 seconds at most, and each field
+    /// below says what is usual.
     pub const fn new(
         protocol_id: ProtocolId,
         private_key: Key,
         addresses: AddressList,
         max_clients: usize,
+        restart_rule: RestartRule,
     ) -> Self {
         Self {
             protocol_id,
@@ -82,7 +99,7 @@ impl ServerConfig {
             addresses,
             max_clients,
             handshake_timeout: Duration::from_secs(10),
-            max_token_lifetime: None,
+            restart_rule,
             per_host: SourceLimit::QUARTER,
             per_id: SourceLimit::SIXTEENTH,
             opens_per_second: Self::usual_opens(max_clients),
@@ -108,7 +125,7 @@ pub enum ConfigError {
     NoAddress,
     /// `handshake_timeout` is zero: no handshake could end in time. The usual is ten seconds.
     NoHandshakeTime,
-    /// `max_token_lifetime` is 0: every token lives longer. Give the backend's, or `None`.
+    /// The restart rule's `max_token_lifetime` is 0: every token lives longer. Give the backend's.
     NoTokenLifetime,
 }
 

@@ -37,7 +37,7 @@ mod transmit;
 use rand_core::CryptoRng;
 
 pub use self::clients::ClientInfo;
-pub use self::config::{ConfigError, ServerConfig, StartError};
+pub use self::config::{ConfigError, RestartRule, ServerConfig, StartError};
 pub use self::event::{DisconnectReason, ServerEvent};
 pub use self::loopback::LoopbackError;
 pub use self::receive::Received;
@@ -117,7 +117,12 @@ impl<'s, C: Crypto> Server<'s, C> {
         if config.handshake_timeout.is_zero() {
             return Err(ConfigError::NoHandshakeTime);
         }
-        if config.max_token_lifetime == Some(0) {
+        if matches!(
+            config.restart_rule,
+            RestartRule::RefuseOlder {
+                max_token_lifetime: 0
+            }
+        ) {
             return Err(ConfigError::NoTokenLifetime);
         }
         let mut server = Self {

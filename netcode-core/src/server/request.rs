@@ -5,12 +5,12 @@ use core::net::SocketAddr;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::Server;
 use super::budget::Work;
 use super::half_open::HalfOpen;
 use super::peer::Peer;
 use super::receive::Received;
 use super::share::Source;
+use super::{RestartRule, Server};
 use crate::crypto::{Crypto, Mac, SessionKeys};
 use crate::drop_reason::Dropped;
 use crate::identity::{ClientId, Sequence, Timeout};
@@ -128,7 +128,10 @@ impl<C: Crypto> Server<'_, C> {
         if header.expires <= today {
             return Err(Dropped::TokenExpired);
         }
-        if let Some(lifetime) = self.config.max_token_lifetime {
+        if let RestartRule::RefuseOlder {
+            max_token_lifetime: lifetime,
+        } = self.config.restart_rule
+        {
             if header.expires > today.saturating_add_secs(lifetime) {
                 return Err(Dropped::TokenLifetime);
             }

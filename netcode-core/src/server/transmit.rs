@@ -273,13 +273,19 @@ mod tests {
     use crate::identity::{ClientId, ProtocolId, Timeout};
     use crate::server::peer::Peer;
     use crate::server::slots::Joining;
-    use crate::server::{ServerConfig, StaticStorage};
+    use crate::server::{RestartRule, ServerConfig, StaticStorage};
     use crate::time::UnixTime;
 
     #[test]
     fn the_last_sequence_is_used_and_none_after_it() {
         let addresses = AddressList::new(&["10.0.0.1:40000".parse().unwrap()]).unwrap();
-        let config = ServerConfig::new(ProtocolId(1), Key::from_bytes([7; 32]), addresses, 1);
+        let config = ServerConfig::new(
+            ProtocolId(1),
+            Key::from_bytes([7; 32]),
+            addresses,
+            1,
+            RestartRule::AdmitAgain,
+        );
         let mut storage = StaticStorage::<1, 1, 1>::new();
         let mut server = Server::new(storage.tables(), config).unwrap();
         let mut rng = StdRng::seed_from_u64(1);

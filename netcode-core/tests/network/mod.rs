@@ -20,7 +20,9 @@ use std::time::Duration;
 use netcode_core::address::AddressList;
 use netcode_core::client::{self, Client, ClientEvent, ClientState};
 use netcode_core::crypto::Key;
-use netcode_core::server::{self, Server, ServerConfig, ServerEvent, StaticStorage, Storage};
+use netcode_core::server::{
+    self, RestartRule, Server, ServerConfig, ServerEvent, StaticStorage, Storage,
+};
 use netcode_core::{ClientIndex, Dropped, Instant, ProtocolId, UnixTime};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -49,7 +51,8 @@ pub fn client_address(n: usize) -> SocketAddr {
 
 pub fn config(max_clients: usize) -> ServerConfig {
     let addresses = AddressList::new(&[server_address()]).unwrap();
-    ServerConfig::new(PROTOCOL, key(), addresses, max_clients)
+    let rule = RestartRule::AdmitAgain;
+    ServerConfig::new(PROTOCOL, key(), addresses, max_clients, rule)
 }
 
 /// Tables for 16 clients, 32 handshakes and 64 tokens.

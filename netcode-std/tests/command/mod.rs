@@ -129,7 +129,7 @@ impl Server {
     }
 
     pub(crate) fn bind(folder: &Path, address: &str, words: &str) -> Self {
-        let server = "server --key game.key --protocol-id 42 --for 60";
+        let server = "server --key game.key --protocol-id 42 --max-token-lifetime off --for 60";
         let service = Service::start(folder, &format!("{server} --bind {address} {words}"));
         let address = service.listening["addresses"][0].as_str().unwrap();
         Self {

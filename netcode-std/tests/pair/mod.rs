@@ -1,11 +1,12 @@
 //! A server and a client over real sockets, driven together.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use netcode_std::core::address::AddressList;
 use netcode_std::core::crypto::Key;
-use netcode_std::core::server::{ServerConfig, ServerEvent};
+use netcode_std::core::server::{RestartRule, ServerConfig, ServerEvent};
 use netcode_std::core::token::{TokenSpec, mint};
 use netcode_std::core::{ClientId, ClientIndex, ProtocolId, Timeout, UserData};
 use netcode_std::{Client, Link, RECEIVE_BUFFER_BYTES, Server, generator, unix_time};
@@ -21,7 +22,13 @@ pub(crate) fn key() -> Key {
 
 /// A configuration that goes by the bound addresses.
 pub(crate) fn config(max_clients: usize) -> ServerConfig {
-    ServerConfig::new(PROTOCOL_ID, key(), AddressList::EMPTY, max_clients)
+    ServerConfig::new(
+        PROTOCOL_ID,
+        key(),
+        AddressList::EMPTY,
+        max_clients,
+        RestartRule::AdmitAgain,
+    )
 }
 
 /// A server on IPv4 loopback.
@@ -39,13 +46,22 @@ pub(crate) fn v6() -> SocketAddr {
 
 /// A token for these servers; `internal` may be empty.
 pub(crate) fn token(id: u64, public: &[SocketAddr], internal: &[SocketAddr]) -> [u8; 2048] {
+    token_with_timeout(id, public, internal, 5)
+}
+
+pub(crate) fn token_with_timeout(
+    id: u64,
+    public: &[SocketAddr],
+    internal: &[SocketAddr],
+    timeout: i32,
+) -> [u8; 2048] {
     let now = unix_time();
     let spec = TokenSpec {
         protocol_id: PROTOCOL_ID,
         client_id: ClientId(id),
         created: now,
         expires: now.saturating_add_secs(30),
-        timeout: Timeout::from_secs(5),
+        timeout: Timeout::from_secs(timeout),
         public_addresses: public,
         internal_addresses: internal,
         user_data: &UserData::from_slice(b"who").unwrap(),
@@ -95,9 +111,17 @@ pub(crate) fn until(what: &str, mut step: impl FnMut() -> bool) {
 
 /// Lets a new client in with a token of its own; gives what the server was told.
 pub(crate) fn connect<L: Link>(server: &mut Server<L>, client: &mut Client, id: u64) -> Turn {
-    client
-        .connect(&token(id, &server.local_addresses(), &[]))
-        .unwrap();
+    let token = token(id, &server.local_addresses(), &[]);
+    connect_with(server, client, &token)
+}
+
+/// Lets a client in with this token.
+pub(crate) fn connect_with<L: Link>(
+    server: &mut Server<L>,
+    client: &mut Client,
+    token: &[u8],
+) -> Turn {
+    client.connect(token).unwrap();
     let mut all = Turn::default();
     until("connecting", || {
         client_turn(client);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use netcode_std::core::address::AddressList;
 use netcode_std::core::client::ClientState;
 use netcode_std::core::crypto::Key;
-use netcode_std::core::server::ServerConfig;
+use netcode_std::core::server::{RestartRule, ServerConfig};
 use netcode_std::core::{ClientId, ProtocolId};
 use netcode_std::{Client, RECEIVE_BUFFER_BYTES, Server};
 
@@ -67,6 +67,7 @@ impl OurServer {
             Key::from_bytes(KEY),
             AddressList::EMPTY,
             max_clients,
+            RestartRule::AdmitAgain,
         );
         Self(Server::bind(&[address.parse().unwrap()], config).unwrap())
     }

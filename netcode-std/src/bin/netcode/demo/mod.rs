@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use netcode_std::core::ProtocolId;
 use netcode_std::core::address::AddressList;
 use netcode_std::core::crypto::Key;
-use netcode_std::core::server::ServerConfig;
+use netcode_std::core::server::{RestartRule, ServerConfig, SourceLimit};
 use netcode_std::{Server, UdpLink, generator};
 
 use self::crowd::Crowd;
@@ -106,12 +106,15 @@ fn start_server(args: &Args, key: &Key) -> Result<Server<Network>> {
         })
         .collect();
     let link = args.network.bind(&usable, None)?;
-    let config = ServerConfig::new(
+    // The key is drawn for this demonstration, and all its clients are on this machine.
+    let mut config = ServerConfig::new(
         PROTOCOL_ID,
         key.clone(),
         AddressList::EMPTY,
         args.clients as usize,
+        RestartRule::AdmitAgain,
     );
+    config.per_host = SourceLimit::Unlimited;
     Ok(Server::with_link(link, config)?)
 }
 

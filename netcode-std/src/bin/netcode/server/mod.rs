@@ -4,11 +4,12 @@ mod browsers;
 mod report;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use netcode_std::core::address::AddressList;
-use netcode_std::core::server::ServerConfig;
+use netcode_std::core::server::{RestartRule, ServerConfig, SourceLimit};
 use netcode_std::core::{ClientIndex, ProtocolId};
 use netcode_std::{Link as _, RECEIVE_BUFFER_BYTES, Server};
 
@@ -41,10 +42,19 @@ pub(crate) struct Args {
     /// Clients at a time
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     max_clients: u32,
-    /// The longest lifetime the backend gives a token, and what its clock may differ by; with it,
-    /// tokens from before a restart are refused, so that none is used twice
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    max_token_lifetime: Option<u64>,
+    /// The longest lifetime the backend gives a token, and what its clock may differ by: tokens
+    /// that live longer, or may be from before a restart, are refused, so that none is used twice.
+    /// `off` lets tokens be used again after a restart
+    #[arg(long, value_name = "SECONDS|off", value_parser = restart_rule)]
+    max_token_lifetime: RestartRule,
+    /// Let one address hold all the room for handshakes and tokens, not a quarter: for players
+    /// behind one NAT, or a bridge on another machine
+    #[arg(long)]
+    shared_address: bool,
+    /// Tokens and responses of strangers to decrypt in a second, fairly by address, so that a
+    /// flood of forged ones leaves the server to its clients
+    #[arg(long, value_name = "N")]
+    opens_per_second: Option<NonZeroU32>,
     /// Send each payload to all other clients, instead of back
     #[arg(long)]
     relay: bool,
@@ -66,6 +76,18 @@ pub(crate) struct Args {
     browsers: BrowserArgs,
 }
 
+fn restart_rule(text: &str) -> Result<RestartRule> {
+    if text == "off" {
+        return Ok(RestartRule::AdmitAgain);
+    }
+    match text.parse() {
+        Ok(max_token_lifetime) if max_token_lifetime > 0 => {
+            Ok(RestartRule::RefuseOlder { max_token_lifetime })
+        }
+        _ => bail!("seconds, at least 1, or `off`"),
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Result<()> {
     let key = args.key.require()?;
     let named = resolve(&args.public)?;
@@ -75,8 +97,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         key,
         public(&named, &link.local_addresses())?,
         args.max_clients as usize,
+        args.max_token_lifetime,
     );
-    config.max_token_lifetime = args.max_token_lifetime;
+    if args.shared_address {
+        config.per_host = SourceLimit::Unlimited;
+    }
+    config.opens_per_second = args.opens_per_second.or(config.opens_per_second);
     let mut server = Server::with_link(link, config)?;
     let mut report = Report::new(args.json);
     report.listening(&server)?;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow};
 use netcode_std::core::ProtocolId;
 use netcode_std::core::sealed::{
-    DeviceId, DevicePublic, DeviceSecret, SEALED_TOKEN_BYTES, SealContext, SealerPublic,
-    SealerSecret, open_token, seal_token,
+    DEVICE_NONCE_BYTES, DeviceId, DeviceNonce, DevicePublic, DeviceSecret, SEALED_TOKEN_BYTES,
+    SealContext, SealerPublic, SealerSecret, open_token, seal_token,
 };
 use netcode_std::generator;
 
@@ -23,6 +23,10 @@ struct ContextArgs {
     /// The device, as the backend counts them
     #[arg(long)]
     device_id: u64,
+    /// The nonce that the device drew for this request, 32 hexadecimal digits. Only without one
+    /// does the token open on a device that did not ask for it
+    #[arg(long, value_name = "HEX", value_parser = nonce)]
+    nonce: Option<DeviceNonce>,
 }
 
 impl ContextArgs {
@@ -30,6 +34,7 @@ impl ContextArgs {
         SealContext {
             protocol_id: self.protocol_id,
             device_id: DeviceId(self.device_id),
+            nonce: self.nonce.unwrap_or(DeviceNonce::NONE),
         }
     }
 }
@@ -76,6 +81,13 @@ fn public_key(text: &str) -> Result<[u8; 32]> {
     hex::decode_to_slice(text.trim(), &mut key)
         .map_err(|_| anyhow!("a public key is 64 hexadecimal digits"))?;
     Ok(key)
+}
+
+fn nonce(text: &str) -> Result<DeviceNonce> {
+    let mut nonce = [0; DEVICE_NONCE_BYTES];
+    hex::decode_to_slice(text.trim(), &mut nonce)
+        .map_err(|_| anyhow!("a device's nonce is 32 hexadecimal digits"))?;
+    Ok(DeviceNonce::from_bytes(nonce))
 }
 
 pub(super) fn seal(args: &SealArgs) -> Result<()> {
