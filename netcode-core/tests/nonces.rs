@@ -9,10 +9,11 @@
 mod crafted;
 mod network;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crafted::{Forger, NOW, deliver, sealed, start, start_with};
+use netcode_core::address::AddressList;
 use netcode_core::client::ClientState;
 use netcode_core::crypto::Key;
 use netcode_core::packet::Packet;
@@ -40,6 +41,14 @@ fn two_servers_and_two_runs_draw_different_global_sequences() {
     assert_ne!(one[1..9], other[1..9]);
 }
 
+/// The sequence in front of a sealed datagram.
+fn sequence_of(datagram: &[u8]) -> u64 {
+    let len = usize::from(datagram[0] >> 4);
+    let mut sequence = [0; 8];
+    sequence[..len].copy_from_slice(&datagram[1..=len]);
+    u64::from_le_bytes(sequence)
+}
+
 /// Checks that every sealed datagram on the tape that shares its nonce and key with another is
 /// that other, byte for byte.
 fn assert_no_nonce_repeats(world: &World) {
@@ -49,10 +58,7 @@ fn assert_no_nonce_repeats(world: &World) {
         let upwards = *to == server_address()
             || to.ip() != from.ip() && world.players.iter().any(|p| p.address == *from);
         let player = if upwards { from } else { to };
-        let len = usize::from(bytes[0] >> 4);
-        let mut sequence = [0; 8];
-        sequence[..len].copy_from_slice(&bytes[1..=len]);
-        let nonce = (upwards, *player, u64::from_le_bytes(sequence));
+        let nonce = (upwards, *player, sequence_of(bytes));
         let before = seen.insert(nonce, bytes);
         assert!(
             before.is_none_or(|before| before == bytes),
@@ -118,6 +124,57 @@ fn a_client_s_sequence_goes_on_from_address_to_address() {
     world.server_at = second;
     world.run_until(|world| world.state(n) == ClientState::Connected);
     assert_sequences_rise(&world, n);
+}
+
+#[test]
+fn two_servers_of_one_token_seal_with_no_nonce_in_common() {
+    let (here, there) = (server_address(), address("10.0.0.2:40000"));
+    let ticket = Ticket {
+        servers: vec![here, there],
+        ..Ticket::new(1)
+    };
+    // The client hears nothing of the slot that the first gives it, and goes on to the second.
+    let sealed_by = |at, seed| {
+        let mut config = config(4);
+        config.addresses = AddressList::new(&[at]).unwrap();
+        let mut server = start_with(config, EPOCH, seed);
+        let forger = Forger::new(&ticket, client_address(1));
+        let challenge = forger.ask(&mut server, NOW).unwrap();
+        let response = forger.response(&challenge, 0);
+        let mut datagrams = vec![
+            deliver(&mut server, NOW, forger.from, &response)
+                .unwrap()
+                .unwrap(),
+        ];
+        let mut out = [0; 1300];
+        for _ in 0..100 {
+            let sent = server
+                .send(NOW, ClientIndex(0), b"payload", &mut out)
+                .unwrap();
+            datagrams.extend(sent.into_iter().map(|transmit| transmit.datagram.to_vec()));
+        }
+        assert_eq!(
+            server.client(ClientIndex(0)).unwrap().stats.datagrams_out,
+            201
+        );
+        datagrams
+            .iter()
+            .map(|datagram| sequence_of(datagram))
+            .collect::<HashSet<u64>>()
+    };
+    let (one, other) = (sealed_by(here, 1), sealed_by(there, 2));
+    assert_eq!((one.len(), other.len()), (201, 201));
+    assert!(one.is_disjoint(&other));
+}
+
+#[test]
+fn a_token_for_one_server_begins_at_sequence_zero_and_costs_no_byte_more() {
+    let mut server = start();
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    let challenge = forger.ask(&mut server, NOW).unwrap();
+    let response = forger.response(&challenge, 0);
+    let keep_alive = deliver(&mut server, NOW, forger.from, &response).unwrap();
+    assert_eq!(sequence_of(&keep_alive.unwrap()), 0);
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn tables_of_a_server_that_is_gone_serve_a_new_one() {
 #[cfg(feature = "alloc")]
 #[test]
 fn the_tables_can_be_on_the_heap_with_a_capacity_of_run_time() {
-    use netcode_core::server::{Capacity, RestartRule, Storage};
+    use netcode_core::server::{Capacity, Storage};
     for clients in [1, 7, 100] {
         let storage = Storage::heap(Capacity::for_clients(clients));
         let mut world = World::with(storage, config(clients));

@@ -49,7 +49,8 @@ pub(crate) struct Budget<'s> {
     turn_began: Local,
     /// The arc of the circle that is served in this turn: its beginning, and its length.
     arc: (u64, u64),
-    /// Opens asked for in this turn by hosts that have not had their part.
+    /// Opens asked for in this turn, while the budget was short, by hosts that had not had their
+    /// part.
     demand: u64,
     /// Opens of each host in this turn.
     hosts: Tally<'s>,
@@ -99,14 +100,18 @@ impl<'s> Budget<'s> {
         }
         let host = Source::Host(host);
         let short = self.level < full / 2;
-        if short && self.has_had_its_part(host, rate) {
-            return false;
+        if short {
+            if self.has_had_its_part(host, rate) {
+                return false;
+            }
+            self.demand = self.demand.saturating_add(1);
+            if work == Work::Request && !self.is_its_turn(host) {
+                return false;
+            }
         }
-        self.demand = self.demand.saturating_add(1);
         let kept = match work {
-            Work::Response => 0,
-            Work::Request if short && !self.is_its_turn(host) => return false,
             Work::Request => full / RESPONSE_PART,
+            Work::Response => 0,
         };
         if self.level < kept.saturating_add(SECOND) {
             return false;

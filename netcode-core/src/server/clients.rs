@@ -2,9 +2,9 @@
 
 use core::net::SocketAddr;
 
-use super::Server;
 use super::event::DisconnectReason;
 use super::slots::Slot;
+use super::{SHARED, Server};
 use crate::crypto::Crypto;
 use crate::identity::{ClientId, ClientIndex, Timeout, UserData};
 use crate::standard::REDUNDANT_DISCONNECTS;
@@ -30,21 +30,25 @@ pub struct ClientInfo<'a> {
     pub stats: ConnectionStats,
 }
 
-impl<'a> ClientInfo<'a> {
-    fn new(id: usize, slot: &'a Slot) -> Self {
-        Self {
+impl<C: Crypto> Server<'_, C> {
+    fn info<'a>(&self, id: usize, slot: &'a Slot) -> ClientInfo<'a> {
+        let first = if slot.sequence >= SHARED {
+            self.first_sequence(&slot.peer, slot.client_id)
+        } else {
+            0
+        };
+        let sent = slot.sequence.saturating_sub(first);
+        ClientInfo {
             client: ClientIndex::of_slot(id),
             client_id: slot.client_id,
             address: slot.peer.address(),
             user_data: &slot.user_data,
             timeout: slot.timeout,
             confirmed: slot.confirmed,
-            stats: slot.traffic.to_stats(slot.sequence, slot.round_trip),
+            stats: slot.traffic.to_stats(sent, slot.round_trip),
         }
     }
-}
 
-impl<C: Crypto> Server<'_, C> {
     /// How many clients are connected, loopback included.
     pub fn connected_count(&self) -> usize {
         self.slots.connected_count()
@@ -53,9 +57,7 @@ impl<C: Crypto> Server<'_, C> {
     /// The client in a slot, if one is connected there.
     pub fn client(&self, client: ClientIndex) -> Option<ClientInfo<'_>> {
         let id = client.0 as usize;
-        self.slots
-            .connected(id)
-            .map(|slot| ClientInfo::new(id, slot))
+        self.slots.connected(id).map(|slot| self.info(id, slot))
     }
 
     /// Whether the client's connect event was taken. A shell holds a payload back that arrived
@@ -68,24 +70,18 @@ impl<C: Crypto> Server<'_, C> {
     /// The slot of a client id.
     pub fn find_by_id(&self, client_id: ClientId) -> Option<ClientIndex> {
         let id = self.slots.find_by_id(client_id)?;
-        self.slots
-            .connected(id)
-            .map(|slot| ClientInfo::new(id, slot).client)
+        self.slots.connected(id).map(|_| ClientIndex::of_slot(id))
     }
 
     /// The slot of an address.
     pub fn find_by_address(&self, address: SocketAddr) -> Option<ClientIndex> {
         let id = self.slots.find_by_address(&address)?;
-        self.slots
-            .connected(id)
-            .map(|slot| ClientInfo::new(id, slot).client)
+        self.slots.connected(id).map(|_| ClientIndex::of_slot(id))
     }
 
     /// Every connected client, by slot.
     pub fn clients(&self) -> impl Iterator<Item = ClientInfo<'_>> + '_ {
-        self.slots
-            .iter()
-            .map(|(id, slot)| ClientInfo::new(id, slot))
+        self.slots.iter().map(|(id, slot)| self.info(id, slot))
     }
 
     /// Ends a client's session; false if nobody is connected there. Its disconnect packets come

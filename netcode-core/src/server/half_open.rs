@@ -31,6 +31,8 @@ pub(crate) struct HalfOpen {
     pub(crate) timeout: Timeout,
     pub(crate) mac: Mac,
     peer: Peer,
+    /// Whether its token names other servers too.
+    pub(crate) other_servers: bool,
 }
 
 impl HalfOpen {
@@ -41,6 +43,7 @@ impl HalfOpen {
         timeout: Timeout::from_secs(0),
         mac: Mac::EMPTY,
         peer: Peer::NONE,
+        other_servers: false,
     };
 
     pub(crate) fn new(
@@ -49,6 +52,7 @@ impl HalfOpen {
         keys: SessionKeys,
         client_id: ClientId,
         timeout: Timeout,
+        other_servers: bool,
     ) -> Self {
         Self {
             keys,
@@ -57,6 +61,7 @@ impl HalfOpen {
             timeout,
             mac,
             peer: Peer::new(from),
+            other_servers,
         }
     }
 

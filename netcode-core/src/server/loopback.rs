@@ -62,6 +62,7 @@ impl<C: Crypto> Server<'_, C> {
             keys: SessionKeys::EMPTY,
             timeout: Timeout::NEVER,
             user_data: &user_data.0,
+            sequence: 0,
             now,
         };
         let id = self.slots.join(joining).ok_or(LoopbackError::Full)?;

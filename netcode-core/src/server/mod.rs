@@ -52,13 +52,17 @@ use self::budget::Budget;
 use self::half_open::HalfOpens;
 use self::history::History;
 use self::index::HashKey;
+use self::peer::Peer;
 use self::slots::Slots;
 use crate::crypto::{Crypto, Key, RustCrypto};
-use crate::identity::Sequence;
+use crate::identity::{ClientId, Sequence};
 use crate::time::{Calendar, Clock, Instant, UnixTime};
 
 /// Bit 63: sequences of global packets have it, those of sessions never.
 const GLOBAL: u64 = 1 << 63;
+
+/// Bit 47: sequences of sessions whose token names other servers too have it from the first on.
+const SHARED: u64 = 1 << 47;
 
 /// A netcode server. `'s` is where its tables live; `C` seals and opens.
 ///
@@ -78,6 +82,7 @@ pub struct Server<'s, C = RustCrypto> {
     challenge_key: Key,
     challenge_sequence: u64,
     global_sequence: u64,
+    sequence_key: HashKey,
     running: bool,
 }
 
@@ -154,6 +159,7 @@ impl<'s, C: Crypto> Server<'s, C> {
             challenge_key: Key::EMPTY,
             challenge_sequence: 0,
             global_sequence: 0,
+            sequence_key: HashKey(0, 0),
             running: false,
         };
         // A static outlives its servers: what the last one left must not look like clients of
@@ -202,6 +208,7 @@ impl<'s, C: Crypto> Server<'s, C> {
         self.challenge_key = Key::generate(rng);
         self.challenge_sequence = 0;
         self.global_sequence = rng.next_u64();
+        self.sequence_key = HashKey(rng.next_u64(), rng.next_u64());
         self.running = true;
         Ok(())
     }
@@ -250,6 +257,18 @@ impl<'s, C: Crypto> Server<'s, C> {
     /// Tokens in the history.
     pub fn token_count(&self) -> usize {
         self.history.count()
+    }
+
+    /// Sequence that the session of a token begins with which names other servers too.
+    ///
+    /// The standard has every session begin at zero. A client that goes on from a server which has
+    /// let it in, but is not heard, to the next one of its token has two sessions under the same
+    /// keys. Beginnings drawn by each server keep their nonces apart; they cost five bytes a
+    /// packet, so a token for one server alone begins at zero.
+    fn first_sequence(&self, peer: &Peer, client_id: ClientId) -> u64 {
+        let HashKey(one, other) = self.sequence_key;
+        let of_client = HashKey(one, other ^ client_id.0);
+        SHARED | (of_client.hash(peer.as_bytes()) & (SHARED - 1))
     }
 
     /// The next sequence for a packet that belongs to no session (challenge, denied): the top

@@ -28,6 +28,7 @@ struct Admitted {
     user_data: Zeroizing<[u8; USER_DATA_BYTES]>,
     mac: Mac,
     expires: UnixTime,
+    other_servers: bool,
 }
 
 impl<C: Crypto> Server<'_, C> {
@@ -58,6 +59,7 @@ impl<C: Crypto> Server<'_, C> {
             admitted.keys.clone(),
             admitted.client_id,
             admitted.timeout,
+            admitted.other_servers,
         );
         let id = self.half_open.admit(&from, entry, now, until)?;
         self.challenge(from, id, &admitted, datagram)
@@ -152,14 +154,11 @@ impl<C: Crypto> Server<'_, C> {
         expires: UnixTime,
     ) -> Result<Admitted, Dropped> {
         let token = PrivateToken::parse(opened).map_err(|_| Dropped::TokenMalformed)?;
-        let ours = &self.config.addresses;
-        if !token
-            .addresses
-            .iter()
-            .any(|address| ours.contains(&address))
-        {
+        let ours = |address| self.config.addresses.contains(&address);
+        if !token.addresses.iter().any(ours) {
             return Err(Dropped::NotOurAddress);
         }
+        let other_servers = !token.addresses.iter().all(ours);
         Ok(Admitted {
             client_id: token.client_id,
             timeout: token.timeout,
@@ -167,6 +166,7 @@ impl<C: Crypto> Server<'_, C> {
             keys: token.keys,
             mac,
             expires,
+            other_servers,
         })
     }
 

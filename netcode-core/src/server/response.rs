@@ -120,6 +120,11 @@ impl<C: Crypto> Server<'_, C> {
             keys: entry.keys.clone(),
             timeout: entry.timeout,
             user_data: challenge.user_data,
+            sequence: if entry.other_servers {
+                self.first_sequence(&Peer::new(&from), entry.client_id)
+            } else {
+                0
+            },
             now,
         };
         let id = self.slots.join(joining).ok_or(Dropped::State)?;

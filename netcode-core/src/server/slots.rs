@@ -39,7 +39,7 @@ pub(crate) struct Slot {
     pub(crate) traffic: Traffic,
     pub(crate) round_trip: RoundTrip,
     pub(crate) client_id: ClientId,
-    /// Of the next packet; also the number of packets sent.
+    /// Of the next packet.
     pub(crate) sequence: u64,
     pub(crate) last_sent: Local,
     pub(crate) last_received: Local,
@@ -115,6 +115,8 @@ pub(crate) struct Joining<'j> {
     pub(crate) keys: SessionKeys,
     pub(crate) timeout: Timeout,
     pub(crate) user_data: &'j [u8; 256],
+    /// Of the first packet.
+    pub(crate) sequence: u64,
     pub(crate) now: Local,
 }
 
@@ -242,6 +244,7 @@ impl<'s> Slots<'s> {
             user_data: UserData(*joining.user_data),
             keys: joining.keys,
             client_id: joining.client_id,
+            sequence: joining.sequence,
             last_sent: joining.now,
             last_received: joining.now,
             timeout: joining.timeout,

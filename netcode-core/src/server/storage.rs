@@ -310,6 +310,7 @@ mod tests {
             keys: keys.clone(),
             timeout: Timeout::NEVER,
             user_data: &[3; 256],
+            sequence: 0,
             now: Local::ZERO,
         };
         assert_eq!(slots.join(joining), Some(0));
@@ -320,7 +321,14 @@ mod tests {
             tables.half_open_shares,
         );
         half_open.reset(HashKey(0, 0));
-        let entry = HalfOpen::new(&from, Mac([4; 16]), keys, ClientId(2), Timeout::NEVER);
+        let entry = HalfOpen::new(
+            &from,
+            Mac([4; 16]),
+            keys,
+            ClientId(2),
+            Timeout::NEVER,
+            false,
+        );
         let admitted = half_open.admit(&from, entry, Local::ZERO, Local::ZERO);
         assert_eq!(admitted, Ok(0));
         drop((slots, half_open));

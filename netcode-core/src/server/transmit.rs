@@ -297,6 +297,7 @@ mod tests {
             keys: SessionKeys::generate(&mut rng),
             timeout: Timeout::NEVER,
             user_data: &[0; 256],
+            sequence: 0,
             now: Local::ZERO,
         };
         let id = server.slots.join(joining).unwrap();
