@@ -111,6 +111,7 @@ impl core::error::Error for Dropped {}
 
 /// How many datagrams were dropped for each reason. Counters stop at `u32::MAX`.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DropCounts([u32; Dropped::ALL.len()]);
 
 impl DropCounts {

@@ -364,6 +364,8 @@ fn a_timeout_of_zero_or_less_never_ends_a_connection() {
             timeout,
             ..Ticket::new(1)
         });
+        // Until the server has heard that the client knows its slot.
+        world.run_for(seconds(1));
         world.cut.push(server_address());
         world.run_for(seconds(3600));
         assert_eq!(world.state(n), ClientState::Connected);

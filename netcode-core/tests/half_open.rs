@@ -1,6 +1,10 @@
 //! Half-open connections: bounded, short, and nobody's to overwrite. Take a rule out of the code,
 //! and its test here fails.
-#![allow(clippy::unwrap_used, reason = "tests stop where they fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
 
 mod crafted;
 mod network;
@@ -125,4 +129,30 @@ fn half_open_entries_that_ended_make_room_though_nobody_polled() {
     let late = pass_eleven_seconds(&mut server);
     of(5).ask(&mut server, late).unwrap();
     assert_eq!(server.half_open_count(), 1);
+}
+
+#[test]
+fn a_slot_whose_client_never_says_a_word_ends_soon_though_its_token_has_no_timeout() {
+    let mut world = World::new(4);
+    let ticket = Ticket {
+        timeout: -1,
+        ..Ticket::new(1)
+    };
+    // Of no address in this world, so nobody answers.
+    let forger = Forger::new(&ticket, client_address(99));
+    forger.connect(&mut world.server, world.now).unwrap();
+    world.run_for(Duration::from_millis(9_900));
+    assert_eq!(world.server.connected_count(), 1);
+    world.run_for(Duration::from_millis(200));
+    assert_eq!(world.server.connected_count(), 0);
+    // A client that has shown itself may be silent for as long as it likes.
+    let player = world.connect(&Ticket {
+        timeout: -1,
+        ..Ticket::new(2)
+    });
+    world.run_for(Duration::from_secs(1));
+    let address = world.players[player].address;
+    world.cut.push(address);
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(world.server.connected_count(), 1);
 }

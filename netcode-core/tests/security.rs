@@ -136,6 +136,8 @@ fn wiped_when_dropped<T: zeroize::ZeroizeOnDrop>() {}
 fn keys_are_wiped_when_dropped_and_never_printed() {
     wiped_when_dropped::<Key>();
     wiped_when_dropped::<SessionKeys>();
+    // What the default crypto makes of a key on the stack.
+    wiped_when_dropped::<chacha20poly1305::ChaCha20Poly1305>();
     let key = Key::from_bytes([0xab; 32]);
     let keys = SessionKeys {
         client_to_server: key.clone(),
@@ -184,4 +186,39 @@ fn types_that_count_in_the_replay_window_are_those_of_the_standard() {
     for (kind, expected) in protected {
         assert_eq!(kind.is_replay_protected(), expected);
     }
+}
+
+#[test]
+fn what_a_token_holds_is_not_printed() {
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    let mut private = netcode_core::token::PublicToken::parse(&forger.token)
+        .unwrap()
+        .open_private(&RustCrypto, &network::key())
+        .unwrap();
+    let public = netcode_core::token::PublicToken::parse(&forger.token).unwrap();
+    let mut request = forger.request();
+    request[54..].copy_from_slice(&private);
+    let opened = netcode_core::packet::ConnectionRequest::parse(&mut request).unwrap();
+    let printed = [
+        format!("{public:?}"),
+        format!("{opened:?}"),
+        format!("{:?}", netcode_core::UserData([171; 256])),
+        format!(
+            "{:?}",
+            netcode_core::token::PrivateToken::parse(&private).unwrap()
+        ),
+    ];
+    let keys = forger.keys();
+    for text in printed {
+        for secret in [
+            keys.client_to_server.as_bytes(),
+            keys.server_to_client.as_bytes(),
+        ] {
+            let listed = format!("{:?}", &secret[..4]);
+            assert!(!text.contains(&listed[1..listed.len() - 1]), "{text}");
+        }
+        assert!(!text.contains("171, 171"), "{text}");
+        assert!(!text.contains("user_data"), "{text}");
+    }
+    private.fill(0);
 }

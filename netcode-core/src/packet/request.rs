@@ -1,5 +1,7 @@
 //! The connection request, type 0 (standard: *Connection Request Packet*).
 
+use core::fmt;
+
 use crate::drop_reason::Dropped;
 use crate::identity::{ProtocolId, TokenNonce};
 use crate::standard::{CONNECTION_REQUEST_BYTES, PRIVATE_TOKEN_BYTES, VERSION_INFO};
@@ -21,12 +23,21 @@ pub struct RequestHeader {
 }
 
 /// A connection request: what a client shows to a server first.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct ConnectionRequest<'d> {
     /// The fields in the clear.
     pub header: RequestHeader,
     /// The private part, sealed by the backend for the server; opened here, in place.
     pub private: &'d mut [u8; PRIVATE_TOKEN_BYTES],
+}
+
+// The private part holds the session's keys once it is opened.
+impl fmt::Debug for ConnectionRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionRequest")
+            .field("header", &self.header)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'d> ConnectionRequest<'d> {

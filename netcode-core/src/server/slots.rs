@@ -74,11 +74,16 @@ impl Slot {
         owes_disconnected: None,
     };
 
-    /// When silence ends the session, if it does.
-    pub(crate) fn times_out_at(&self) -> Option<Local> {
-        self.timeout
-            .as_micros()
-            .map(|limit| self.last_received.after(limit))
+    /// When silence ends the session, if it does. A client that has not shown that it knows its slot
+    /// may be silent no longer than a handshake takes, also where its token sets no timeout: nobody
+    /// may be there.
+    pub(crate) fn times_out_at(&self, handshake: u64) -> Option<Local> {
+        let limit = match self.timeout.as_micros() {
+            Some(limit) => limit,
+            None if !self.confirmed => handshake,
+            None => return None,
+        };
+        Some(self.last_received.after(limit))
     }
 
     pub(crate) fn keep_alive_at(&self) -> Local {
@@ -86,9 +91,9 @@ impl Slot {
     }
 
     /// When the slot wants to be looked at again.
-    pub(crate) fn due_at(&self) -> Local {
+    pub(crate) fn due_at(&self, handshake: u64) -> Local {
         let keep_alive = self.keep_alive_at();
-        self.times_out_at()
+        self.times_out_at(handshake)
             .map_or(keep_alive, |timeout| timeout.min(keep_alive))
     }
 
@@ -253,7 +258,8 @@ impl<'s> Slots<'s> {
             owes_connected: true,
             ..Slot::EMPTY
         };
-        let due = slot.due_at();
+        // A timeout that is shorter than the interval of keep-alives is found with the first one.
+        let due = slot.keep_alive_at();
         let loopback = slot.is_loopback();
         slot.confirmed = loopback;
         if loopback {

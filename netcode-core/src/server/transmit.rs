@@ -10,7 +10,7 @@ use crate::crypto::Crypto;
 use crate::identity::{ClientIndex, Sequence};
 use crate::packet::{Packet, seal};
 use crate::standard::{MAX_DATAGRAM_BYTES, MAX_OVERHEAD_BYTES, REDUNDANT_DISCONNECTS};
-use crate::time::{Instant, Local};
+use crate::time::{Instant, Local, micros};
 use crate::transmit::{SendError, Transmit, check_payload};
 
 /// A keep-alive at its longest.
@@ -152,6 +152,7 @@ impl<C: Crypto> Server<'_, C> {
             return None;
         };
         let to = slot.peer.address();
+        let handshake = micros(self.config.handshake_timeout);
         match slot.state {
             SlotState::Leaving => {
                 let written = self.write(now, id, &Packet::Disconnect, out);
@@ -161,7 +162,7 @@ impl<C: Crypto> Server<'_, C> {
                 self.slots.settle(id);
                 Some((to?, written.ok()?))
             }
-            SlotState::Connected if slot.times_out_at().is_some_and(|at| at <= now) => {
+            SlotState::Connected if slot.times_out_at(handshake).is_some_and(|at| at <= now) => {
                 self.slots
                     .leave(id, DisconnectReason::TimedOut, REDUNDANT_DISCONNECTS);
                 None
@@ -174,7 +175,7 @@ impl<C: Crypto> Server<'_, C> {
                     if slot.keep_alive_at() <= now {
                         slot.last_sent = now;
                     }
-                    let due = slot.due_at();
+                    let due = slot.due_at(handshake);
                     self.slots.timers.set(id, due.0);
                 }
                 Some((to?, written?.ok()?))
