@@ -46,10 +46,11 @@ fn a_key_is_drawn_into_a_file_that_is_never_overwritten() {
 fn a_token_shows_its_private_part_only_with_the_key() {
     let folder = folder("inspect");
     succeed(&folder, "keygen --out other.key");
+    std::fs::write(folder.join("who"), "secret").unwrap();
     succeed(
         &folder,
         "token mint --key game.key --protocol-id 0x2a --client-id 7 --server 127.0.0.1:40000 \
-         --server [::1]:40000 --internal 10.0.0.1:40000 --timeout -1 --user-data secret \
+         --server [::1]:40000 --internal 10.0.0.1:40000 --timeout -1 --user-data-file who \
          --out 7.token",
     );
     let public = succeed(&folder, "token inspect 7.token --json");
@@ -216,4 +217,66 @@ fn a_token_sealed_to_a_device_opens_with_its_key_alone() {
         assert!(refusal.contains("another device"), "{refusal}");
     }
     fail(&folder, "keygen --x25519", 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_takes_the_place_of_a_file_that_others_can_read_and_of_a_link() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let folder = folder("readable");
+    let file = |name: &str| folder.join(name);
+    std::fs::write(file("7.token"), "old").unwrap();
+    std::fs::set_permissions(file("7.token"), PermissionsExt::from_mode(0o644)).unwrap();
+    std::fs::write(file("elsewhere"), "untouched").unwrap();
+    symlink(file("elsewhere"), file("8.token")).unwrap();
+    for id in [7, 8] {
+        command::mint(&folder, id, "127.0.0.1:40000");
+        let token = std::fs::symlink_metadata(file(&format!("{id}.token"))).unwrap();
+        assert_eq!((token.is_file(), token.len()), (true, 2048));
+        assert_eq!(token.permissions().mode() & 0o777, 0o600);
+    }
+    assert_eq!(std::fs::read(file("elsewhere")).unwrap(), b"untouched");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_can_read_is_named_with_what_to_do() {
+    let folder = folder("readable-key");
+    let key = folder.join("game.key");
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let mint = "token mint --key game.key --protocol-id 42 --client-id 7 --server 127.0.0.1:1";
+    let output = netcode(&folder).args(mint.split(' ')).output().unwrap();
+    assert!(output.status.success());
+    let warning = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        warning.contains("game.key") && warning.contains("chmod 600"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn user_data_can_come_from_standard_input_and_never_stands_on_a_command_line() {
+    use std::io::Write as _;
+    use std::process::Stdio;
+
+    let folder = folder("user-data");
+    let mint = "token mint --key game.key --protocol-id 42 --client-id 7 --server 127.0.0.1:1 \
+                --user-data-file - --out 7.token";
+    let mut minting = netcode(&folder)
+        .args(mint.split_whitespace())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    minting.stdin.take().unwrap().write_all(b"who").unwrap();
+    assert!(minting.wait().unwrap().success());
+    let inspected = succeed(&folder, "token inspect 7.token --key game.key --json");
+    let inspected: Value = serde_json::from_str(&inspected).unwrap();
+    assert!(
+        inspected["private"]["user_data"]
+            .as_str()
+            .unwrap()
+            .starts_with("776")
+    );
+    fail(&folder, "token mint --user-data who", 2);
 }

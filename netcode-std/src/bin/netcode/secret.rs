@@ -9,6 +9,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use netcode_std::core::crypto::Key;
 use zeroize::Zeroizing;
 
+use crate::text::say;
+
 /// The variable that holds the key itself, as 64 hexadecimal digits.
 pub(crate) const KEY_VARIABLE: &str = "NETCODE_KEY";
 
@@ -49,6 +51,7 @@ impl KeyArgs {
 
 /// Reads a file of 64 hexadecimal digits.
 pub(crate) fn read_key_file(path: &Path) -> Result<Key> {
+    warn_of_readers(path);
     let text = fs::read_to_string(path).map_err(|error| {
         let remedy = match error.kind() {
             std::io::ErrorKind::NotFound => " (`netcode keygen --out FILE` makes one)",
@@ -97,15 +100,26 @@ pub(crate) fn write_new(path: &Path, key: &Key) -> Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Creates a file that only its owner can read.
 fn create_private(path: &Path) -> std::io::Result<File> {
-    owner_only().create_new(true).open(path)
-}
-
-/// Options for a file to write that, if it is new, only its owner can read.
-pub(crate) fn owner_only() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+    options.open(path)
+}
+
+/// Says it where a key file can be read by others than its owner. No refusal: what mounts secrets
+/// into a container often leaves them readable there.
+fn warn_of_readers(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(found) = fs::metadata(path) {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions());
+        if found.is_file() && mode & 0o077 != 0 {
+            say(format_args!(
+                "the key file {} can be read by others than its owner: chmod 600 it",
+                path.display()
+            ));
+        }
+    }
 }

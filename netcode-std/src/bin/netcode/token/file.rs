@@ -6,22 +6,21 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-
-use crate::secret::owner_only;
+use zeroize::Zeroizing;
 
 /// A token's bytes.
 pub(crate) const TOKEN_BYTES: usize = 2048;
 
 /// No file with a token in any form is longer.
-const LONGEST_FILE: u64 = 16 * 1024;
+const LONGEST_FILE: usize = 16 * 1024;
 
 /// Reads a connect token in either form; `-` is standard input.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     read_bytes(path, TOKEN_BYTES, "connect token")
 }
 
 /// Reads what has exactly `len` bytes, in either form; `-` is standard input.
-pub(super) fn read_bytes(path: &Path, len: usize, what: &str) -> Result<Vec<u8>> {
+pub(super) fn read_bytes(path: &Path, len: usize, what: &str) -> Result<Zeroizing<Vec<u8>>> {
     let bytes = read_raw(path)?;
     if bytes.len() == len {
         return Ok(bytes);
@@ -37,39 +36,56 @@ pub(super) fn read_bytes(path: &Path, len: usize, what: &str) -> Result<Vec<u8>>
     }
 }
 
-fn read_raw(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+fn read_raw(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    // Room for all of it at once: a vector that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST_FILE + 1));
     let result = if path.as_os_str() == "-" {
-        let mut input = std::io::stdin().lock().take(LONGEST_FILE);
+        let mut input = std::io::stdin().lock().take(LONGEST_FILE as u64);
         input.read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(LONGEST_FILE).read_to_end(&mut bytes))
+        std::fs::File::open(path)
+            .and_then(|file| file.take(LONGEST_FILE as u64).read_to_end(&mut bytes))
     };
     result.with_context(|| format!("cannot read {}", path.display()))?;
     Ok(bytes)
 }
 
-fn decode(text: &[u8]) -> Option<Vec<u8>> {
-    let dense: Vec<u8> = text
+fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut dense = Zeroizing::new(Vec::with_capacity(text.len()));
+    let bytes = text
         .iter()
         .copied()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
-    STANDARD.decode(dense).ok()
+        .filter(|byte| !byte.is_ascii_whitespace());
+    dense.extend(bytes);
+    STANDARD.decode(&*dense).ok().map(Zeroizing::new)
 }
 
 /// Writes a token as base64 text to standard output, or as it is to a file. A token holds the
-/// keys of its session, so a new file is readable by its owner only.
+/// keys of its session, so the file is readable by its owner only: it is written anew and takes
+/// the place of one that had the name before, whatever its mode, or of a link.
 pub(super) fn write(path: Option<&Path>, token: &[u8]) -> Result<()> {
     let Some(path) = path else {
+        let text = Zeroizing::new(STANDARD.encode(token));
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", STANDARD.encode(token))?;
+        writeln!(out, "{}", *text)?;
         return Ok(());
     };
-    let written = owner_only()
-        .create(true)
-        .truncate(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(token));
+    let written = match std::fs::symlink_metadata(path) {
+        // A pipe or a device has readers of its own, and no content to keep.
+        Ok(found) if !found.is_file() && !found.is_symlink() => std::fs::write(path, token),
+        _ => replace(path, token),
+    };
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn replace(path: &Path, token: &[u8]) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    // New, with mode 0600 on Unix.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(token)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }

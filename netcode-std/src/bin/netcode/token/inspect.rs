@@ -31,7 +31,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let bytes = Zeroizing::new(file::read(&args.token)?);
+    let bytes = file::read(&args.token)?;
     let token = PublicToken::parse(&bytes)?;
     let opened = match args.key.read()? {
         Some(key) => Some(Zeroizing::new(

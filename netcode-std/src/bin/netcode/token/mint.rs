@@ -1,5 +1,6 @@
 //! `netcode token mint`.
 
+use std::io::Read as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
@@ -7,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use netcode_std::core::token::{TokenSpec, mint};
 use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
 use netcode_std::{generator, unix_time};
+use zeroize::Zeroizing;
 
 use super::file;
 use crate::secret::KeyArgs;
@@ -41,10 +43,8 @@ pub(crate) struct Args {
         allow_hyphen_values = true
     )]
     timeout: i32,
-    /// Text for the server that the client cannot read, 256 bytes at most
-    #[arg(long, value_name = "TEXT", conflicts_with = "user_data_file")]
-    user_data: Option<String>,
-    /// A file of bytes for the server that the client cannot read, 256 at most
+    /// A file of bytes for the server that the client cannot read, 256 at most; `-` is standard
+    /// input. Every user of this machine can read a command line, so they do not stand there
     #[arg(long, value_name = "FILE")]
     user_data_file: Option<PathBuf>,
     /// File for the token's 2048 bytes; without it, base64 text goes to standard output
@@ -64,19 +64,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         internal_addresses: &resolve(&args.internal)?,
         user_data: &user_data(args)?,
     };
-    let mut token = [0; file::TOKEN_BYTES];
+    let mut token = Zeroizing::new([0; file::TOKEN_BYTES]);
     mint(&spec, &args.key.require()?, &mut generator()?, &mut token)?;
-    file::write(args.out.as_deref(), &token)
+    file::write(args.out.as_deref(), &*token)
 }
 
 fn user_data(args: &Args) -> Result<UserData> {
-    let bytes = match (&args.user_data, &args.user_data_file) {
-        (Some(text), _) => text.clone().into_bytes(),
-        (None, Some(path)) => {
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?
-        }
-        (None, None) => Vec::new(),
+    let Some(path) = &args.user_data_file else {
+        return Ok(UserData::ZERO);
     };
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.with_context(|| format!("cannot read {}", path.display()))?;
     Ok(UserData::from_slice(&bytes)?)
 }
 
