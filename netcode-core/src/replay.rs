@@ -119,10 +119,17 @@ mod tests {
     proptest! {
         /// Against a model that remembers everything.
         #[test]
-        fn the_window_agrees_with_a_full_memory(steps in prop::collection::vec(0u64..700, 1..400)) {
+        fn the_window_agrees_with_a_full_memory(
+            begin in prop_oneof![Just(0), Just(u64::MAX - 700), any::<u64>()],
+            steps in prop::collection::vec(
+                prop_oneof![50 => 0u64..700, 1 => any::<u64>()],
+                1..400,
+            ),
+        ) {
             let mut window = ReplayWindow::EMPTY;
             let mut seen = std::collections::BTreeSet::new();
-            for sequence in steps {
+            for step in steps {
+                let sequence = begin.wrapping_add(step);
                 let newest = seen.last().copied().unwrap_or(0);
                 let too_old = newest >= 256 && sequence <= newest - 256;
                 let expected = !too_old && !seen.contains(&sequence);

@@ -165,6 +165,50 @@ fn every_payload_to_an_unconfirmed_client_has_a_keep_alive_in_front() {
 }
 
 #[test]
+fn a_keep_alive_confirms_as_a_payload_does() {
+    let mut server = start();
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    forger.connect(&mut server, NOW).unwrap();
+    let keep_alive = netcode_core::packet::Packet::KeepAlive {
+        client_index: ClientIndex(0),
+        max_clients: 0,
+    };
+    let datagram = forger.packet(&keep_alive, 1);
+    crafted::deliver(&mut server, NOW, forger.from, &datagram).unwrap();
+    assert!(server.client(ClientIndex(0)).unwrap().confirmed);
+}
+
+#[test]
+fn payloads_alone_are_a_sign_of_life_to_both_sides() {
+    let mut server = start();
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    let mut world = World::new(4);
+    let player = world.connect(&Ticket::new(2));
+    let keys = Forger::new(&Ticket::new(2), client_address(2)).keys();
+    world.cut.push(network::server_address());
+    forger.connect(&mut server, NOW).unwrap();
+    let mut out = [0; 1300];
+    let mut now = NOW;
+    for step in 1..=20_u64 {
+        // Half the timeout.
+        now = now.saturating_add(Duration::from_millis(500));
+        world.run_for(Duration::from_millis(500));
+        crafted::deliver(&mut server, now, forger.from, &forger.payload(step)).unwrap();
+        while server.poll_transmit(now, &mut out).is_some() {}
+        let packet = netcode_core::packet::Packet::Payload(b"payload");
+        let key = &keys.server_to_client;
+        let mut datagram = crafted::sealed(&packet, key, network::PROTOCOL, 1000 + step);
+        let client = &mut world.players[player].client;
+        let server_address = network::server_address();
+        client
+            .handle_datagram(world.now, server_address, &mut datagram)
+            .unwrap();
+    }
+    assert_eq!(server.connected_count(), 1);
+    assert_eq!(world.state(player), ClientState::Connected);
+}
+
+#[test]
 fn a_payload_that_is_none_is_refused_before_its_buffer_is_looked_at() {
     let mut server = start();
     let forger = Forger::new(&Ticket::new(1), client_address(1));

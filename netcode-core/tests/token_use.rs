@@ -170,6 +170,32 @@ fn a_full_history_refuses_new_tokens_until_old_ones_expire() {
         .unwrap();
 }
 
+#[test]
+fn a_consumed_token_is_remembered_to_its_last_second() {
+    let mut server = start();
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    forger.connect(&mut server, NOW).unwrap();
+    server.disconnect_all(NOW);
+    drain(&mut server, NOW);
+    for second in 1..45 {
+        server.set_unix_time(NOW, EPOCH.saturating_add_secs(second));
+        let refused = forger.ask(&mut server, NOW).unwrap_err();
+        assert_eq!(refused, Dropped::TokenConsumed, "second {second}");
+    }
+    server.set_unix_time(NOW, EPOCH.saturating_add_secs(45));
+    let refused = forger.ask(&mut server, NOW).unwrap_err();
+    assert_eq!(refused, Dropped::TokenExpired);
+}
+
+#[test]
+fn a_server_without_a_date_does_not_start() {
+    let mut server = Server::new(network::storage(), config(4)).unwrap();
+    let unset = netcode_core::UnixTime::from_secs(0);
+    let refused = server.start(NOW, unset, &mut StdRng::seed_from_u64(1));
+    assert_eq!(refused, Err(netcode_core::server::StartError::NoDate));
+    assert!(!server.is_running());
+}
+
 // Rule 4: a restart does not open what was closed.
 
 #[test]

@@ -170,3 +170,71 @@ impl<C: Crypto> Client<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::crypto::{Key, RustCrypto, SessionKeys};
+    use crate::identity::{ClientId, ProtocolId, Timeout, UserData};
+    use crate::packet::seal;
+    use crate::time::UnixTime;
+    use crate::token::{PublicToken, TokenSpec, mint};
+
+    #[test]
+    fn a_client_that_has_connected_keeps_no_token_that_others_could_use() {
+        let server: SocketAddr = "10.0.0.1:40000".parse().unwrap();
+        let spec = TokenSpec {
+            protocol_id: ProtocolId(1),
+            client_id: ClientId(1),
+            created: UnixTime::from_secs(0),
+            expires: UnixTime::from_secs(60),
+            timeout: Timeout::NEVER,
+            public_addresses: &[server],
+            internal_addresses: &[],
+            user_data: &UserData::ZERO,
+        };
+        let mut token = [0; 2048];
+        let mut rng = StdRng::seed_from_u64(1);
+        mint(&spec, &Key::from_bytes([7; 32]), &mut rng, &mut token).unwrap();
+        let key = PublicToken::parse(&token)
+            .unwrap()
+            .keys
+            .server_to_client
+            .clone();
+        let mut client = Client::new();
+        client.connect(Instant::ZERO, &token).unwrap();
+        let answers = [
+            Packet::Challenge {
+                sequence: Sequence(0),
+                token: &[0; 300],
+            },
+            Packet::KeepAlive {
+                client_index: ClientIndex(0),
+                max_clients: 1,
+            },
+        ];
+        for packet in answers {
+            assert_ne!(client.attempt.private, [0; 1024]);
+            let mut datagram = [0; 1300];
+            let sequence = Sequence(0);
+            let len = seal(
+                &packet,
+                &RustCrypto,
+                &key,
+                ProtocolId(1),
+                sequence,
+                &mut datagram,
+            );
+            let datagram = datagram.get_mut(..len.unwrap()).unwrap();
+            client
+                .handle_datagram(Instant::ZERO, server, datagram)
+                .unwrap();
+        }
+        assert_eq!(client.state(), ClientState::Connected);
+        assert_eq!(client.attempt.private, [0; 1024]);
+        assert_ne!(client.attempt.keys, SessionKeys::EMPTY);
+    }
+}

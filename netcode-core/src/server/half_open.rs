@@ -121,6 +121,11 @@ impl<'s> HalfOpens<'s> {
         self.count = 0;
     }
 
+    #[cfg(test)]
+    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
+        self.hash_key.hash(bytes)
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.count
     }

@@ -278,3 +278,71 @@ impl<'s, C: Crypto> Server<'s, C> {
         Sequence(self.global_sequence | GLOBAL)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::slots::Joining;
+    use super::*;
+    use crate::address::AddressList;
+    use crate::crypto::SessionKeys;
+    use crate::identity::{ClientIndex, ProtocolId, Timeout, UserData};
+    use crate::time::Local;
+
+    const UNIX: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+    fn config() -> ServerConfig {
+        let addresses = AddressList::new(&["10.0.0.1:40000".parse().unwrap()]).unwrap();
+        let key = Key::from_bytes([7; 32]);
+        ServerConfig::new(ProtocolId(1), key, addresses, 1, RestartRule::AdmitAgain)
+    }
+
+    #[test]
+    fn every_start_draws_the_keys_of_the_indexes_and_of_the_sequences() {
+        let drawn = |seed| {
+            let mut storage = StaticStorage::<1, 1, 1>::new();
+            let mut server = Server::new(storage.tables(), config()).unwrap();
+            let mut rng = StdRng::seed_from_u64(seed);
+            server.start(Instant::ZERO, UNIX, &mut rng).unwrap();
+            let peer = Peer::new(&"10.0.0.2:50000".parse().unwrap());
+            [
+                server.slots.hash(b"key"),
+                server.half_open.hash(b"key"),
+                server.history.hash(b"key"),
+                server.first_sequence(&peer, ClientId(1)),
+                server.global_sequence,
+            ]
+        };
+        let (one, other) = (drawn(1), drawn(2));
+        assert_eq!(one, drawn(1));
+        for (one, other) in one.into_iter().zip(other) {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn a_slot_keeps_no_key_once_its_goodbyes_are_out_and_nothing_once_its_events_are_taken() {
+        let mut storage = StaticStorage::<1, 1, 1>::new();
+        let mut server = Server::new(storage.tables(), config()).unwrap();
+        let mut rng = StdRng::seed_from_u64(1);
+        server.start(Instant::ZERO, UNIX, &mut rng).unwrap();
+        let joining = Joining {
+            peer: Peer::new(&"10.0.0.2:50000".parse().unwrap()),
+            client_id: ClientId(1),
+            keys: SessionKeys::generate(&mut rng),
+            timeout: Timeout::NEVER,
+            user_data: &[3; 256],
+            sequence: 0,
+            now: Local::ZERO,
+        };
+        server.slots.join(joining).unwrap();
+        server.disconnect(Instant::ZERO, ClientIndex(0));
+        let mut out = [0; MAX_SEND_BYTES];
+        while server.poll_transmit(Instant::ZERO, &mut out).is_some() {}
+        assert_eq!(server.slots.get(0).unwrap().keys, SessionKeys::EMPTY);
+        while server.poll_event().is_some() {}
+        assert_eq!(server.slots.get(0).unwrap().user_data, UserData::ZERO);
+    }
+}

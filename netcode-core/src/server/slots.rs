@@ -222,6 +222,11 @@ impl<'s> Slots<'s> {
         slots.filter(|(_, slot)| slot.state == SlotState::Connected)
     }
 
+    #[cfg(test)]
+    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
+        self.hash_key.hash(bytes)
+    }
+
     pub(crate) fn find_by_address(&self, address: &SocketAddr) -> Option<usize> {
         let peer = Peer::new(address);
         let mut found = self
