@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::process::{capture, run};
 use crate::workspace::{cargo, target_dir};
@@ -32,7 +32,8 @@ impl CargoTool<'_> {
         let mut install = cargo("install");
         install.env("CARGO_PROFILE_DEV_DEBUG", "false");
         install.args(["--debug", "--force", "--version", self.version, "--root"]);
-        run(install.arg(tools).args(self.flags).arg(self.package))?;
+        run(install.arg(tools).args(self.flags).arg(self.package))
+            .with_context(|| format!("no {} {}", self.program, self.version))?;
         Ok(built)
     }
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::firmware::FIRMWARE;
+use crate::machine;
 use crate::process::{self, run};
 use crate::size::PROBE;
 use crate::steps::{Outcome, Tests};
@@ -14,6 +15,7 @@ use crate::workspace::{cargo, root};
 const FUZZ: &str = "fuzz/Cargo.toml";
 
 pub(crate) fn fmt() -> Result<Outcome> {
+    machine::ensure_component("fmt", "rustfmt")?;
     run(cargo("fmt").args(["--all", "--", "--check"]))?;
     for apart in [PROBE, FIRMWARE, FUZZ] {
         run(cargo("fmt").args(["--manifest-path", apart, "--", "--check"]))?;
@@ -22,6 +24,7 @@ pub(crate) fn fmt() -> Result<Outcome> {
 }
 
 pub(crate) fn clippy() -> Result<Outcome> {
+    machine::ensure_component("clippy", "clippy")?;
     run(cargo("clippy").args([
         "--workspace",
         "--all-targets",

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 
+use crate::machine;
 use crate::process;
 use crate::steps::Outcome;
 use crate::workspace::{cargo, package};
@@ -34,6 +35,7 @@ const CHECKED: [Checked; 2] = [
 ];
 
 pub(crate) fn run() -> Result<Outcome> {
+    machine::ensure_component("clippy", "clippy")?;
     let mut broken = Vec::new();
     for checked in &CHECKED {
         broken.extend(check(checked)?);

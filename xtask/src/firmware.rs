@@ -1,13 +1,13 @@
 //! The example firmware, built for its boards and booted in an emulator.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
+use crate::machine;
 use crate::process;
 use crate::steps::{Outcome, Tests};
-use crate::toolchain::{Cross, install};
+use crate::toolchain::Cross;
 use crate::workspace::{cargo, root, target_dir};
 
 /// The manifest of the firmware, from the root.
@@ -38,7 +38,7 @@ pub(crate) const BOARDS: [Board; 3] = [
 pub(crate) const PROGRAMS: [&str; 3] = ["sensor", "hub", "counts"];
 
 pub(crate) fn run() -> Result<Outcome> {
-    ensure_emulator()?;
+    machine::ensure_emulator()?;
     let built = build()?;
     let mut bench = cargo("run");
     bench.args(["--release", "--quiet", "-p", "firmware-bench", "--"]);
@@ -67,17 +67,6 @@ pub(crate) fn build() -> Result<PathBuf> {
         }
     }
     Ok(folder)
-}
-
-pub(crate) fn ensure_emulator() -> Result<()> {
-    let present = || process::succeeds(Command::new("qemu-system-arm").arg("--version"));
-    if !present() && Path::new("/usr/bin/apt-get").exists() {
-        install(&["qemu-system-arm"])?;
-    }
-    if !present() {
-        bail!("qemu-system-arm is missing: on Debian, apt-get install qemu-system-arm");
-    }
-    Ok(())
 }
 
 /// Reads `8 passed, 0 failed`.

@@ -9,6 +9,7 @@
 //! | `deny` | licences and advisories of what is linked |
 //! | `features` | every combination of the core's features |
 //! | `firmware` | the example firmware, in an emulator |
+//! | `machine` | programs that the steps need, found or installed |
 //! | `no_std` | builds for bare metal |
 //! | `panic_free` | a program that does not link if the core could panic |
 //! | `size` | bytes of memory and of code |
@@ -21,6 +22,7 @@ mod checks;
 mod deny;
 mod features;
 mod firmware;
+mod machine;
 mod no_std;
 mod panic_free;
 mod process;

@@ -7,7 +7,7 @@ use crate::steps::Outcome;
 use crate::toolchain::Cross;
 use crate::workspace::{Package, packages};
 
-const TARGETS: [&str; 5] = [
+pub(crate) const TARGETS: [&str; 5] = [
     "thumbv6m-none-eabi",
     "thumbv7m-none-eabi",
     "thumbv7em-none-eabihf",

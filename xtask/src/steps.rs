@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{checks, deny, features, firmware, no_std, panic_free, size, web};
+use crate::{checks, deny, features, firmware, machine, no_std, panic_free, size, web};
 
 /// Something that is run and passes or fails.
 pub(crate) struct Step {
@@ -33,6 +33,11 @@ pub(crate) struct Tests {
 
 /// Cheap ones first, so that a slip shows soon.
 pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "machine",
+        about: "Programs that the steps need, found or installed",
+        run: machine::run,
+    },
     Step {
         name: "fmt",
         about: "The formatting is rustfmt's",

@@ -5,17 +5,14 @@
 //! configuration asks for it.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::machine::{DEBIAN_RUSTC, Version, ensure_debian_compiler};
 use crate::process;
 use crate::workspace::{root, target_dir};
-
-const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
-const DEBIAN_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/core/src/lib.rs";
-const DEBIAN_PACKAGES: [&str; 2] = ["rustc-web", "rust-web-src"];
 
 /// A way to build for one or more targets.
 #[derive(Debug)]
@@ -34,7 +31,8 @@ enum Way {
 }
 
 impl Cross {
-    /// Finds a way, and installs Debian's compiler if that is the only one and we are root.
+    /// Finds a way. If Debian's is the only one, its compiler is installed or upgraded where we are
+    /// root.
     ///
     /// `build_std` lists the crates that Debian's way must build: `core`, `core,alloc`, or
     /// `std,panic_abort`.
@@ -42,11 +40,11 @@ impl Cross {
     /// # Errors
     /// There is none; the message says what to install.
     pub(crate) fn find(targets: &[&str], build_std: &str) -> Result<Self> {
-        let missing = missing_targets(targets)?;
-        let way = if missing.is_empty() {
+        let own = OwnCompiler::probe(targets)?;
+        let way = if own.serves(Version::of_workspace()) {
             Way::Installed
         } else {
-            ensure_debian(&missing)?;
+            ensure_debian_compiler(&own.missing)?;
             Way::Debian {
                 build_std: build_std.to_owned(),
             }
@@ -115,67 +113,43 @@ impl Cross {
     }
 }
 
-fn missing_targets(targets: &[&str]) -> Result<Vec<String>> {
-    let libraries = sysroot()?.join("lib/rustlib");
-    let has = |target: &str| libraries.join(target).join("lib").is_dir();
-    Ok(targets
-        .iter()
-        .filter(|&&target| !has(target))
-        .map(|&it| it.to_owned())
-        .collect())
+/// The compiler that builds for the host.
+struct OwnCompiler {
+    version: Option<Version>,
+    /// Targets whose libraries it does not have.
+    missing: Vec<String>,
 }
 
-fn ensure_debian(missing: &[String]) -> Result<()> {
-    let present = || Path::new(DEBIAN_RUSTC).exists() && Path::new(DEBIAN_SOURCE).exists();
-    if !present() && can_install() {
-        install(&DEBIAN_PACKAGES)?;
+impl OwnCompiler {
+    fn probe(targets: &[&str]) -> Result<Self> {
+        let libraries = sysroot()?.join("lib/rustlib");
+        let has = |target: &str| libraries.join(target).join("lib").is_dir();
+        let missing = targets.iter().filter(|&&target| !has(target));
+        Ok(Self {
+            version: Version::read(&process::capture(rustc().arg("--version"))?),
+            missing: missing.map(|&it| it.to_owned()).collect(),
+        })
     }
-    if !present() {
-        bail!(
-            "no compiler for {0}: run `rustup target add {0}`, or on Debian \
-             `apt-get install --no-install-recommends {1}`",
-            missing.join(" "),
-            DEBIAN_PACKAGES.join(" ")
-        );
+
+    fn serves(&self, needed: Option<Version>) -> bool {
+        self.missing.is_empty() && self.version >= needed
     }
-    Ok(())
 }
 
-/// Whether this is a Debian where we may install packages.
-fn can_install() -> bool {
-    let root = process::capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    root && process::succeeds(Command::new("apt-get").arg("--version"))
-}
-
-/// Installs packages of Debian, with a fresh list of packages if the one at hand is too old.
-pub(crate) fn install(packages: &[&str]) -> Result<()> {
-    let apt = |words: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(["-qq", "-y"])
-            .args(words);
-        process::run(&mut command)
-    };
-    let words: Vec<&str> = ["install", "--no-install-recommends"]
-        .iter()
-        .chain(packages)
-        .copied()
-        .collect();
-    if apt(&words).is_ok() {
-        return Ok(());
-    }
-    apt(&["update"])?;
-    apt(&words)
-}
-
-/// Bare-metal targets link with `rust-lld`, which lies hidden beside our own compiler.
+/// Bare-metal targets link with `rust-lld`, which rustup keeps hidden beside our own compiler.
+/// Debian's does not come with it.
 fn path_with_linker() -> Result<OsString> {
     let hidden = sysroot()?.join("lib/rustlib").join(host()?).join("bin");
     let path = std::env::var_os("PATH").unwrap_or_default();
-    Ok(std::env::join_paths(
-        std::iter::once(hidden).chain(std::env::split_paths(&path)),
-    )?)
+    let path = std::env::join_paths(std::iter::once(hidden).chain(std::env::split_paths(&path)))?;
+    let mut linker = Command::new("rust-lld");
+    linker
+        .args(["-flavor", "gnu", "--version"])
+        .env("PATH", &path);
+    if !process::succeeds(&mut linker) {
+        bail!("no rust-lld; install Rust by rustup (https://rustup.rs), whose compiler brings it");
+    }
+    Ok(path)
 }
 
 fn rustc() -> Command {
@@ -194,4 +168,23 @@ fn host() -> Result<String> {
     let version = process::capture(rustc().arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.context("rustc does not name its host")?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_compiler_serves_if_it_is_new_enough_and_has_every_target() {
+        let needed = Some(Version(1, 91, 0));
+        let compiler = |version, missing: &[&str]| OwnCompiler {
+            version,
+            missing: missing.iter().map(|&it| it.to_owned()).collect(),
+        };
+        assert!(compiler(needed, &[]).serves(needed));
+        assert!(compiler(Some(Version(1, 95, 0)), &[]).serves(needed));
+        assert!(!compiler(Some(Version(1, 95, 0)), &["thumbv7m-none-eabi"]).serves(needed));
+        assert!(!compiler(Some(Version(1, 85, 0)), &[]).serves(needed));
+        assert!(!compiler(None, &[]).serves(needed));
+    }
 }

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use crate::firmware;
+use crate::machine;
 use crate::process;
 use crate::steps::Outcome;
 use crate::toolchain::Cross;
@@ -100,7 +101,7 @@ fn measure() -> Result<Sizes> {
 
 /// Builds the firmware and reads its programs; lets one of them count.
 fn measure_firmware() -> Result<(Vec<code::Code>, Vec<instructions::Cost>)> {
-    firmware::ensure_emulator()?;
+    machine::ensure_emulator()?;
     let built = firmware::build()?;
     let mut code = Vec::new();
     for firmware::Board { name, .. } in firmware::BOARDS {

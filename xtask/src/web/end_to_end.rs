@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use super::{folder, package, package_folder, tools};
 use crate::firmware;
+use crate::machine;
 use crate::process;
 use crate::steps::Tests;
 use crate::workspace::{cargo, root, target_dir};
@@ -15,7 +16,7 @@ pub(super) fn run() -> Result<Tests> {
     process::run(cargo("build").args(["--quiet", "-p", "netcode-std", "--all-features"]))?;
     let programs = ["-p", "official-server", "-p", "browser-example"];
     process::run(cargo("build").arg("--quiet").args(programs))?;
-    firmware::ensure_emulator()?;
+    machine::ensure_emulator()?;
     let boards = firmware::build()?;
     let mut node = Command::new("node");
     node.current_dir(folder().join("e2e"));

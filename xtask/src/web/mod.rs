@@ -2,7 +2,7 @@
 //!
 //! | file | what lives there |
 //! | --- | --- |
-//! | `tools` | the programs it takes, found or installed |
+//! | `tools` | its programs that cargo and npm install |
 //! | `module` | the wasm module and its bindings |
 //! | `package` | the npm package |
 //! | `wasm_tests` | the crate's own tests, in a page and in a worker |
@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use crate::machine;
 use crate::steps::{Outcome, Tests};
 use crate::workspace::{root, target_dir};
 
@@ -38,7 +39,8 @@ fn package_folder() -> PathBuf {
 
 /// Everything that takes a browser.
 pub(crate) fn run() -> Result<Outcome> {
-    tools::ensure_browser()?;
+    machine::ensure_browser()?;
+    machine::ensure_node_for_tests()?;
     let mut tests = Tests::default();
     for run in [wasm_tests::run, end_to_end::run] {
         let more = run()?;

@@ -1,22 +1,19 @@
-//! The programs that building and testing for browsers takes, found or installed.
+//! Programs of the browser's steps that cargo and npm install.
 //!
 //! Versions are pinned where they are needed anyway: the runner of tests has that of the library in
 //! `Cargo.lock`, and what npm brings is in `netcode-wasm/package-lock.json`.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::folder;
 use crate::cargo_tools::CargoTool;
-use crate::process::{self, run};
-use crate::toolchain::install;
+use crate::machine::{self, CHROMEDRIVER, CHROMIUM};
+use crate::process::run;
 use crate::workspace::root;
-
-const CHROMIUM: &str = "/usr/bin/chromium";
-const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 
 /// Runs tests of wasm modules in a browser. Of exactly the library's version: the two speak a
 /// language of their own, which changes with every release.
@@ -53,42 +50,19 @@ pub(super) fn npm(program: &str) -> Result<Command> {
     Ok(command)
 }
 
-pub(super) fn ensure_npm_packages() -> Result<()> {
+fn ensure_npm_packages() -> Result<()> {
+    // What is installed already needs it too.
+    machine::ensure_node()?;
     let lock = std::fs::read(folder().join("package-lock.json"))?;
     let stamp = folder().join("node_modules/.installed-lock.json");
     if std::fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
     }
-    ensure_node()?;
+    machine::ensure_npm()?;
     let mut install = Command::new("npm");
     install.current_dir(folder());
     run(install.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
     std::fs::write(stamp, lock)?;
-    Ok(())
-}
-
-fn ensure_node() -> Result<()> {
-    let present = || process::succeeds(Command::new("npm").arg("--version"));
-    if !present() && Path::new("/usr/bin/apt-get").exists() {
-        install(&["nodejs", "npm"])?;
-    }
-    if !present() {
-        bail!("npm is missing: install Node.js 20 or later");
-    }
-    Ok(())
-}
-
-/// Installs Debian's Chromium where there is none.
-pub(super) fn ensure_browser() -> Result<()> {
-    let present = || Path::new(CHROMIUM).exists() && Path::new(CHROMEDRIVER).exists();
-    if !present() && Path::new("/usr/bin/apt-get").exists() {
-        install(&["chromium", "chromium-driver"])?;
-    }
-    if !present() {
-        bail!(
-            "no {CHROMIUM} and {CHROMEDRIVER}: on Debian, apt-get install chromium chromium-driver"
-        );
-    }
     Ok(())
 }
 

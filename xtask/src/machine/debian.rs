@@ -1,0 +1,119 @@
+//! Debian's package manager: what is installed, what the lists offer, and installing it.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::Result;
+
+use super::version::Version;
+use crate::process::{self, capture};
+
+/// Whether there is a package manager that we know.
+pub(super) fn is_here() -> bool {
+    process::succeeds(Command::new("apt-get").arg("--version"))
+}
+
+/// Whether we may install packages.
+pub(super) fn is_ours() -> bool {
+    capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+/// Version of a package that is installed completely.
+pub(super) fn installed(package: &str) -> Option<Version> {
+    let mut query = Command::new("dpkg-query");
+    query.args([
+        "--show",
+        "--showformat=${db:Status-Abbrev} ${Version}",
+        package,
+    ]);
+    read_installed(&capture(&mut query).ok()?)
+}
+
+/// Reads `ii  1.96.0+dfsg1-1~deb12u2`. The first letter is what is wanted, the second what is.
+fn read_installed(said: &str) -> Option<Version> {
+    let (state, version) = said.split_once(' ')?;
+    (state.get(1..) == Some("i")).then(|| Version::read(version))?
+}
+
+/// Version of a package that would be installed.
+pub(super) fn offered(package: &str) -> Option<Version> {
+    let mut policy = Command::new("apt-cache");
+    policy.env("LC_ALL", "C").args(["policy", package]);
+    read_offered(&capture(&mut policy).ok()?)
+}
+
+fn read_offered(said: &str) -> Option<Version> {
+    let mut lines = said.lines().map(str::trim);
+    Version::read(lines.find_map(|line| line.strip_prefix("Candidate: "))?)
+}
+
+/// Whether the lists were refreshed; none before that was tried. Once in a run is enough.
+static REFRESHED: OnceLock<bool> = OnceLock::new();
+
+pub(super) fn refreshed() -> Option<bool> {
+    REFRESHED.get().copied()
+}
+
+/// Refreshes the package lists. One source that does not answer fails it, and still leaves the new
+/// lists of all others.
+pub(super) fn refresh() {
+    REFRESHED.get_or_init(|| {
+        let mut update = apt_get();
+        // Without this it succeeds when nothing could be reached.
+        update.args(["-o", "APT::Update::Error-Mode=any", "update"]);
+        process::run(&mut update).is_ok()
+    });
+}
+
+/// Installs packages, or upgrades them. Nothing else is removed for them: what stands in the way
+/// may be another's compiler.
+pub(super) fn install(packages: &[&str]) -> Result<()> {
+    // An installation that was interrupted refuses every other until this is done.
+    process::run(Command::new("dpkg").args(["--configure", "-a"]))?;
+    let mut install = apt_get();
+    install.args([
+        "install",
+        "--no-install-recommends",
+        "--no-remove",
+        "--fix-broken",
+    ]);
+    process::run(install.args(packages))
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    // A machine that has just been started may be upgrading itself.
+    command.args(["-qq", "-y", "-o", "DPkg::Lock::Timeout=300"]);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_package_that_is_installed_completely_has_a_version() {
+        let version = Some(Version(1, 96, 0));
+        assert_eq!(read_installed("ii  1.96.0+dfsg1-1~deb12u2"), version);
+        assert_eq!(read_installed("hi  1.96.0+dfsg1-1~deb12u2"), version);
+        for state in ["iF ", "iU ", "iH ", "rc ", "un ", "iHR"] {
+            assert_eq!(read_installed(&format!("{state} 1.96.0")), None, "{state}");
+        }
+        assert_eq!(read_installed("un  "), None);
+        assert_eq!(read_installed(""), None);
+    }
+
+    #[test]
+    fn the_version_that_would_be_installed_is_the_candidate() {
+        let said = "rustc-web:\n  Installed: 1.85.0+dfsg3-1~deb12u3\n  \
+                    Candidate: 1.96.0+dfsg1-1~deb12u2\n  Version table:\n     1.85.0 500\n";
+        assert_eq!(read_offered(said), Some(Version(1, 96, 0)));
+        assert_eq!(
+            read_offered("npm:\n  Installed: (none)\n  Candidate: (none)\n"),
+            None
+        );
+        // As for a package of which no list has heard.
+        assert_eq!(read_offered(""), None);
+    }
+}

@@ -1,0 +1,375 @@
+//! The decision what to do about programs that a step needs: use, install or refuse.
+
+use super::version::{AtLeast, Version};
+
+/// Programs that a step needs, which serve together or not at all.
+#[derive(Debug)]
+pub(crate) struct Need {
+    /// What they are for.
+    pub(crate) purpose: String,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) agreement: Agreement,
+    /// What to do where Debian's packages cannot be had.
+    pub(crate) elsewhere: String,
+}
+
+/// One program or library of a need.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) asked: Asked,
+    /// Debian's package of it.
+    pub(crate) package: &'static str,
+    pub(crate) at_least: AtLeast,
+}
+
+/// Who is asked for a part's version.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    /// The program itself, which thereby proves that it runs.
+    Program(&'static str),
+    /// Debian's package manager, about what is not a program.
+    PackageManager,
+}
+
+/// How much of the parts' versions must be equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Agreement {
+    Nothing,
+    Major,
+    Everything,
+}
+
+/// What a machine has of a need.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The version of each part, in the need's order; none of what is missing or does not run.
+    pub(crate) parts: Vec<Option<Version>>,
+    pub(crate) debian: Debian,
+}
+
+/// State of the machine's package manager.
+#[derive(Debug)]
+pub(crate) enum Debian {
+    /// It is not Debian.
+    Absent,
+    /// We may not install: we are not root.
+    NotOurs,
+    /// The package lists are of any age.
+    OldLists,
+    /// The package lists are as new as can be.
+    Lists {
+        /// The version that would be installed of each part.
+        offered: Vec<Option<Version>>,
+        /// Whether the lists could be refreshed.
+        refreshed: bool,
+    },
+    /// The packages were installed, or that has failed.
+    Tried { succeeded: bool },
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// All parts serve.
+    Use,
+    /// The package lists are refreshed, and what they offer is looked at.
+    Refresh,
+    /// The packages are installed or upgraded.
+    Install,
+    /// It cannot be had here; the sentence says why, and what a person can do.
+    Refuse(String),
+}
+
+/// Decides by what was found. `Refresh` leads to `Debian::Lists`, `Install` to `Debian::Tried`, so
+/// asking again ends.
+pub(crate) fn decide(found: &Found, need: &Need) -> Decision {
+    let Some(fault) = need.fault(&found.parts) else {
+        return Decision::Use;
+    };
+    let what = format!("{}: {fault}", need.purpose);
+    let elsewhere = &need.elsewhere;
+    match &found.debian {
+        Debian::Absent | Debian::NotOurs => Decision::Refuse(format!(
+            "{what}; {elsewhere}, or on Debian, as root, `{}`",
+            need.apt_line()
+        )),
+        Debian::OldLists => Decision::Refresh,
+        Debian::Lists { offered, refreshed } => match need.fault(offered) {
+            None => Decision::Install,
+            Some(no_better) => {
+                let lists = if *refreshed {
+                    ""
+                } else {
+                    " by lists that could not be refreshed"
+                };
+                Decision::Refuse(format!(
+                    "{what}; {elsewhere}, for Debian's {no_better}{lists}"
+                ))
+            }
+        },
+        Debian::Tried { succeeded } => {
+            let failed = if *succeeded { "" } else { ", which failed" };
+            let apt = need.apt_line();
+            Decision::Refuse(format!("{what}, even after `{apt}`{failed}; {elsewhere}"))
+        }
+    }
+}
+
+impl Need {
+    /// Whether `versions` of the parts serve.
+    pub(crate) fn serves(&self, versions: &[Option<Version>]) -> bool {
+        self.fault(versions).is_none()
+    }
+
+    /// Says why `versions` do not serve, if they do not.
+    fn fault(&self, versions: &[Option<Version>]) -> Option<String> {
+        // What a list is too short for is missing.
+        let versions = versions.iter().copied().chain(std::iter::repeat(None));
+        let pairs: Vec<_> = self.parts.iter().zip(versions).collect();
+        let faults: Vec<_> = pairs
+            .iter()
+            .filter_map(|(part, version)| part.fault(*version))
+            .collect();
+        if !faults.is_empty() {
+            return Some(faults.join(" and "));
+        }
+        let agrees = |a: Version, b: Version| match self.agreement {
+            Agreement::Nothing => true,
+            Agreement::Major => a.0 == b.0,
+            Agreement::Everything => a == b,
+        };
+        let all: Vec<Version> = pairs.iter().filter_map(|(_, version)| *version).collect();
+        if all
+            .iter()
+            .zip(all.iter().skip(1))
+            .all(|(a, b)| agrees(*a, *b))
+        {
+            return None;
+        }
+        let named: Vec<_> = pairs
+            .iter()
+            .filter_map(|(part, version)| Some(format!("{} {}", part.package, (*version)?)))
+            .collect();
+        Some(format!("{} are not of one version", named.join(" and ")))
+    }
+
+    pub(crate) fn packages(&self) -> Vec<&'static str> {
+        self.parts.iter().map(|part| part.package).collect()
+    }
+
+    fn apt_line(&self) -> String {
+        let packages = self.packages().join(" ");
+        format!("apt-get update && apt-get install --no-install-recommends {packages}")
+    }
+}
+
+impl Part {
+    fn fault(&self, version: Option<Version>) -> Option<String> {
+        let Self {
+            package, at_least, ..
+        } = self;
+        match version {
+            None => Some(format!("{package} is missing")),
+            Some(version) if !at_least.serves(version) => Some(format!(
+                "{package} {version} is too old ({at_least} is needed)"
+            )),
+            Some(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: Option<Version> = Some(Version(1, 85, 0));
+    const NEW: Option<Version> = Some(Version(1, 96, 0));
+
+    fn part(package: &'static str, at_least: &[Version]) -> Part {
+        Part {
+            asked: Asked::PackageManager,
+            package,
+            at_least: AtLeast(at_least.to_vec()),
+        }
+    }
+
+    fn compiler() -> Need {
+        let needed = [Version(1, 91, 0)];
+        Need {
+            purpose: "compiler for thumbv7m-none-eabi".into(),
+            parts: ["rustc-web", "rust-web-src", "libstd-rust-web-dev"]
+                .map(|package| part(package, &needed))
+                .into(),
+            agreement: Agreement::Everything,
+            elsewhere: "run `rustup target add thumbv7m-none-eabi`".into(),
+        }
+    }
+
+    fn browser() -> Need {
+        let needed = [Version(150, 0, 0)];
+        Need {
+            purpose: "browser".into(),
+            parts: vec![part("chromium", &needed), part("chromium-driver", &needed)],
+            agreement: Agreement::Major,
+            elsewhere: "install Chromium".into(),
+        }
+    }
+
+    fn found(parts: &[Option<Version>], debian: Debian) -> Found {
+        Found {
+            parts: parts.to_vec(),
+            debian,
+        }
+    }
+
+    fn lists(offered: &[Option<Version>]) -> Debian {
+        Debian::Lists {
+            offered: offered.to_vec(),
+            refreshed: true,
+        }
+    }
+
+    fn refusal(found: &Found, need: &Need) -> String {
+        match decide(found, need) {
+            Decision::Refuse(why) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_serves_is_used_whoever_we_are() {
+        let all = [
+            Debian::Absent,
+            Debian::NotOurs,
+            Debian::OldLists,
+            lists(&[]),
+            Debian::Tried { succeeded: true },
+        ];
+        for debian in all {
+            assert_eq!(
+                decide(&found(&[NEW; 3], debian), &compiler()),
+                Decision::Use
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_is_installed_by_lists_of_any_age() {
+        for parts in [[None; 3], [OLD; 3], [NEW, None, NEW], [NEW, OLD, NEW]] {
+            let found = found(&parts, Debian::OldLists);
+            assert_eq!(decide(&found, &compiler()), Decision::Refresh, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_too_old_is_installed_if_the_new_lists_have_it() {
+        for parts in [[None; 3], [OLD; 3], [NEW, None, NEW], [NEW, OLD, NEW]] {
+            let found = found(&parts, lists(&[NEW; 3]));
+            assert_eq!(decide(&found, &compiler()), Decision::Install, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_old_in_new_lists_is_not_installed() {
+        let why = refusal(&found(&[None; 3], lists(&[OLD; 3])), &compiler());
+        assert!(why.contains("rustc-web is missing"), "{why}");
+        assert!(
+            why.contains("run `rustup target add thumbv7m-none-eabi`"),
+            "{why}"
+        );
+        let offer = "Debian's rustc-web 1.85.0 is too old (1.91 or later is needed)";
+        assert!(why.contains(offer), "{why}");
+        assert!(!why.contains("refreshed"), "{why}");
+    }
+
+    #[test]
+    fn a_package_that_no_list_has_is_not_installed() {
+        for offered in [vec![None; 3], Vec::new()] {
+            let why = refusal(&found(&[OLD; 3], lists(&offered)), &compiler());
+            assert!(why.contains("Debian's rustc-web is missing"), "{why}");
+        }
+    }
+
+    #[test]
+    fn lists_that_could_not_be_refreshed_serve_if_what_they_have_is_new_enough() {
+        let stale = |offered: Option<Version>| Debian::Lists {
+            offered: vec![offered; 3],
+            refreshed: false,
+        };
+        let decision = decide(&found(&[None; 3], stale(NEW)), &compiler());
+        assert_eq!(decision, Decision::Install);
+        let why = refusal(&found(&[None; 3], stale(OLD)), &compiler());
+        assert!(
+            why.contains("by lists that could not be refreshed"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn a_person_who_may_not_install_reads_both_remedies_in_one_sentence() {
+        for debian in [Debian::NotOurs, Debian::Absent] {
+            let why = refusal(&found(&[OLD; 3], debian), &compiler());
+            assert_eq!(
+                why,
+                "compiler for thumbv7m-none-eabi: \
+                 rustc-web 1.85.0 is too old (1.91 or later is needed) and \
+                 rust-web-src 1.85.0 is too old (1.91 or later is needed) and \
+                 libstd-rust-web-dev 1.85.0 is too old (1.91 or later is needed); \
+                 run `rustup target add thumbv7m-none-eabi`, or on Debian, as root, \
+                 `apt-get update && apt-get install --no-install-recommends \
+                 rustc-web rust-web-src libstd-rust-web-dev`"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_is_installed_twice() {
+        for succeeded in [true, false] {
+            let why = refusal(&found(&[OLD; 3], Debian::Tried { succeeded }), &compiler());
+            assert!(why.contains("even after `apt-get update"), "{why}");
+            assert_eq!(why.contains("which failed"), !succeeded, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_compiler_and_a_source_of_two_versions_do_not_serve() {
+        let newer = Some(Version(1, 97, 0));
+        let parts = [newer, NEW, newer];
+        let decision = decide(&found(&parts, lists(&[newer; 3])), &compiler());
+        assert_eq!(decision, Decision::Install);
+        let why = refusal(&found(&parts, Debian::NotOurs), &compiler());
+        assert!(why.contains("are not of one version"), "{why}");
+    }
+
+    #[test]
+    fn a_browser_and_its_driver_need_one_major_version() {
+        let browser_of = |major| Some(Version(major, 0, 8078));
+        let driver_of = |major| Some(Version(major, 0, 1));
+        let one = found(&[browser_of(156), driver_of(156)], Debian::NotOurs);
+        assert_eq!(decide(&one, &browser()), Decision::Use);
+        let two = [browser_of(156), driver_of(155)];
+        let why = refusal(&found(&two, Debian::NotOurs), &browser());
+        let fault = "chromium 156.0.8078 and chromium-driver 155.0.1 are not of one version";
+        assert!(why.contains(fault), "{why}");
+        let old_lists = found(&two, Debian::OldLists);
+        assert_eq!(decide(&old_lists, &browser()), Decision::Refresh);
+        let equal = found(&two, lists(&[browser_of(156), browser_of(156)]));
+        assert_eq!(decide(&equal, &browser()), Decision::Install);
+        // As while the new driver has not reached Debian yet.
+        let why = refusal(&found(&[None, None], lists(&two)), &browser());
+        assert!(why.contains("Debian's chromium 156.0.8078 and"), "{why}");
+    }
+
+    #[test]
+    fn parts_without_agreement_may_be_of_any_two_versions() {
+        let need = Need {
+            agreement: Agreement::Nothing,
+            ..browser()
+        };
+        let parts = [Some(Version(156, 0, 0)), Some(Version(151, 0, 0))];
+        assert_eq!(
+            decide(&found(&parts, Debian::NotOurs), &need),
+            Decision::Use
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! What steps need, in which versions. The oldest version named is the oldest that was tried,
+//! unless a reason is given.
+
+use super::decide::{Agreement, Asked, Need, Part};
+use super::version::{AtLeast, Version};
+
+pub(crate) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+pub(crate) const CHROMIUM: &str = "/usr/bin/chromium";
+pub(crate) const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
+
+/// Debian's compiler, and the source and the host's build of the standard library. The three serve
+/// in one version: a compiler reads no other's libraries.
+pub(super) fn debian_compiler(missing: &[String]) -> Need {
+    let at_least = AtLeast(Version::of_workspace().into_iter().collect());
+    let part = |asked, package| Part {
+        asked,
+        package,
+        at_least: at_least.clone(),
+    };
+    let (purpose, elsewhere) = if missing.is_empty() {
+        // All are there, of a compiler that is too old.
+        (
+            "compiler for other targets".into(),
+            "run `rustup update`".into(),
+        )
+    } else {
+        let targets = missing.join(" ");
+        (
+            format!("compiler for {targets}"),
+            format!("run `rustup target add {targets}`"),
+        )
+    };
+    Need {
+        purpose,
+        parts: vec![
+            part(Asked::Program(DEBIAN_RUSTC), "rustc-web"),
+            part(Asked::PackageManager, "rust-web-src"),
+            part(Asked::PackageManager, "libstd-rust-web-dev"),
+        ],
+        agreement: Agreement::Everything,
+        elsewhere,
+    }
+}
+
+pub(super) fn emulator() -> Need {
+    one(
+        "emulator of the boards",
+        Asked::Program("qemu-system-arm"),
+        "qemu-system-arm",
+        &[Version(7, 2, 0)],
+        "install QEMU 7.2 or later with its Arm machines",
+    )
+}
+
+pub(super) fn browser() -> Need {
+    let part = |program, package| Part {
+        asked: Asked::Program(program),
+        package,
+        at_least: AtLeast(vec![Version(150, 0, 0)]),
+    };
+    Need {
+        purpose: "browser".into(),
+        parts: vec![
+            part(CHROMIUM, "chromium"),
+            part(CHROMEDRIVER, "chromium-driver"),
+        ],
+        agreement: Agreement::Major,
+        elsewhere: format!(
+            "install Chromium 150 or later as {CHROMIUM}, and its driver of the same version as \
+             {CHROMEDRIVER}"
+        ),
+    }
+}
+
+pub(super) fn node() -> Need {
+    one(
+        "Node.js",
+        Asked::Program("node"),
+        "nodejs",
+        &[Version(18, 20, 0)],
+        "install Node.js 20 or later (https://nodejs.org)",
+    )
+}
+
+/// Vite names these versions.
+pub(super) fn node_for_tests() -> Need {
+    one(
+        "Node.js",
+        Asked::Program("node"),
+        "nodejs",
+        &[Version(20, 19, 0), Version(22, 12, 0)],
+        "install Node.js 20.19 or 22.12 or later (https://nodejs.org)",
+    )
+}
+
+/// It comes with Node.js, but not with Debian's.
+pub(super) fn npm() -> Need {
+    one(
+        "npm",
+        Asked::Program("npm"),
+        "npm",
+        &[Version(9, 2, 0)],
+        "install Node.js 20 or later with its npm (https://nodejs.org)",
+    )
+}
+
+fn one(
+    purpose: &str,
+    asked: Asked,
+    package: &'static str,
+    at_least: &[Version],
+    elsewhere: &str,
+) -> Need {
+    Need {
+        purpose: purpose.into(),
+        parts: vec![Part {
+            asked,
+            package,
+            at_least: AtLeast(at_least.to_vec()),
+        }],
+        agreement: Agreement::Nothing,
+        elsewhere: elsewhere.into(),
+    }
+}
