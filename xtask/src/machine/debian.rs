@@ -68,16 +68,21 @@ pub(super) fn refresh() {
 /// Installs packages, or upgrades them. Nothing else is removed for them: what stands in the way
 /// may be another's compiler.
 pub(super) fn install(packages: &[&str]) -> Result<()> {
-    // An installation that was interrupted refuses every other until this is done.
-    process::run(Command::new("dpkg").args(["--configure", "-a"]))?;
-    let mut install = apt_get();
-    install.args([
-        "install",
-        "--no-install-recommends",
-        "--no-remove",
-        "--fix-broken",
-    ]);
-    process::run(install.args(packages))
+    let install = || {
+        let mut install = apt_get();
+        install.args([
+            "install",
+            "--no-install-recommends",
+            "--no-remove",
+            "--fix-broken",
+        ]);
+        process::run(install.args(packages))
+    };
+    install().or_else(|_| {
+        // After an installation that was interrupted, every other is refused until this is done.
+        process::run(Command::new("dpkg").args(["--configure", "-a"]))?;
+        install()
+    })
 }
 
 fn apt_get() -> Command {

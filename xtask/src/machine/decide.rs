@@ -8,6 +8,8 @@ pub(crate) struct Need {
     /// What they are for.
     pub(crate) purpose: String,
     pub(crate) parts: Vec<Part>,
+    /// Versions of which each part must be one.
+    pub(crate) at_least: AtLeast,
     pub(crate) agreement: Agreement,
     /// What to do where Debian's packages cannot be had.
     pub(crate) elsewhere: String,
@@ -19,7 +21,6 @@ pub(crate) struct Part {
     pub(crate) asked: Asked,
     /// Debian's package of it.
     pub(crate) package: &'static str,
-    pub(crate) at_least: AtLeast,
 }
 
 /// Who is asked for a part's version.
@@ -86,7 +87,7 @@ pub(crate) fn decide(found: &Found, need: &Need) -> Decision {
     let Some(fault) = need.fault(&found.parts) else {
         return Decision::Use;
     };
-    let what = format!("{}: {fault}", need.purpose);
+    let what = format!("{}: found {fault}", need.purpose);
     let elsewhere = &need.elsewhere;
     match &found.debian {
         Debian::Absent | Debian::NotOurs => Decision::Refuse(format!(
@@ -96,14 +97,14 @@ pub(crate) fn decide(found: &Found, need: &Need) -> Decision {
         Debian::OldLists => Decision::Refresh,
         Debian::Lists { offered, refreshed } => match need.fault(offered) {
             None => Decision::Install,
-            Some(no_better) => {
+            Some(fault) => {
                 let lists = if *refreshed {
                     ""
                 } else {
-                    " by lists that could not be refreshed"
+                    ", by lists that could not be refreshed"
                 };
                 Decision::Refuse(format!(
-                    "{what}; {elsewhere}, for Debian's {no_better}{lists}"
+                    "{what}; {elsewhere} (Debian offers {fault}{lists})"
                 ))
             }
         },
@@ -121,36 +122,39 @@ impl Need {
         self.fault(versions).is_none()
     }
 
-    /// Says why `versions` do not serve, if they do not.
+    /// What is wrong with `versions`, if they do not serve.
     fn fault(&self, versions: &[Option<Version>]) -> Option<String> {
         // What a list is too short for is missing.
         let versions = versions.iter().copied().chain(std::iter::repeat(None));
-        let pairs: Vec<_> = self.parts.iter().zip(versions).collect();
-        let faults: Vec<_> = pairs
+        let packages = self.packages();
+        let (there, missing): (Vec<_>, Vec<_>) = packages
             .iter()
-            .filter_map(|(part, version)| part.fault(*version))
+            .zip(versions)
+            .partition(|(_, version)| version.is_some());
+        let there: Vec<(&str, Version)> = there
+            .into_iter()
+            .filter_map(|(package, version)| Some((*package, version?)))
             .collect();
-        if !faults.is_empty() {
-            return Some(faults.join(" and "));
-        }
-        let agrees = |a: Version, b: Version| match self.agreement {
-            Agreement::Nothing => true,
-            Agreement::Major => a.0 == b.0,
-            Agreement::Everything => a == b,
+        let show = |parts: &[(&str, Version)]| {
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|(name, it)| format!("{name} {it}"))
+                .collect();
+            parts.join(", ")
         };
-        let all: Vec<Version> = pairs.iter().filter_map(|(_, version)| *version).collect();
-        if all
+
+        let mut faults: Vec<String> = missing
             .iter()
-            .zip(all.iter().skip(1))
-            .all(|(a, b)| agrees(*a, *b))
-        {
-            return None;
-        }
-        let named: Vec<_> = pairs
-            .iter()
-            .filter_map(|(part, version)| Some(format!("{} {}", part.package, (*version)?)))
+            .map(|(package, _)| format!("no {package}"))
             .collect();
-        Some(format!("{} are not of one version", named.join(" and ")))
+        let too_old = |(_, version): &&(&str, Version)| !self.at_least.serves(*version);
+        let old: Vec<_> = there.iter().filter(too_old).copied().collect();
+        if !old.is_empty() {
+            faults.push(format!("{}, where {} is needed", show(&old), self.at_least));
+        } else if !self.agreement.holds(&there) {
+            faults.push(format!("{}, which are not of one version", show(&there)));
+        }
+        (!faults.is_empty()).then(|| faults.join(", "))
     }
 
     pub(crate) fn packages(&self) -> Vec<&'static str> {
@@ -163,18 +167,15 @@ impl Need {
     }
 }
 
-impl Part {
-    fn fault(&self, version: Option<Version>) -> Option<String> {
-        let Self {
-            package, at_least, ..
-        } = self;
-        match version {
-            None => Some(format!("{package} is missing")),
-            Some(version) if !at_least.serves(version) => Some(format!(
-                "{package} {version} is too old ({at_least} is needed)"
-            )),
-            Some(_) => None,
-        }
+impl Agreement {
+    fn holds(self, parts: &[(&str, Version)]) -> bool {
+        let agree = |a: Version, b: Version| match self {
+            Self::Nothing => true,
+            Self::Major => a.0 == b.0,
+            Self::Everything => a == b,
+        };
+        let mut pairs = parts.iter().zip(parts.iter().skip(1));
+        pairs.all(|((_, a), (_, b))| agree(*a, *b))
     }
 }
 
@@ -185,31 +186,30 @@ mod tests {
     const OLD: Option<Version> = Some(Version(1, 85, 0));
     const NEW: Option<Version> = Some(Version(1, 96, 0));
 
-    fn part(package: &'static str, at_least: &[Version]) -> Part {
+    fn part(package: &'static str) -> Part {
         Part {
             asked: Asked::PackageManager,
             package,
-            at_least: AtLeast(at_least.to_vec()),
         }
     }
 
     fn compiler() -> Need {
-        let needed = [Version(1, 91, 0)];
         Need {
             purpose: "compiler for thumbv7m-none-eabi".into(),
             parts: ["rustc-web", "rust-web-src", "libstd-rust-web-dev"]
-                .map(|package| part(package, &needed))
+                .map(part)
                 .into(),
+            at_least: AtLeast(vec![Version(1, 91, 0)]),
             agreement: Agreement::Everything,
             elsewhere: "run `rustup target add thumbv7m-none-eabi`".into(),
         }
     }
 
     fn browser() -> Need {
-        let needed = [Version(150, 0, 0)];
         Need {
             purpose: "browser".into(),
-            parts: vec![part("chromium", &needed), part("chromium-driver", &needed)],
+            parts: ["chromium", "chromium-driver"].map(part).into(),
+            at_least: AtLeast(vec![Version(150, 0, 0)]),
             agreement: Agreement::Major,
             elsewhere: "install Chromium".into(),
         }
@@ -272,12 +272,13 @@ mod tests {
     #[test]
     fn what_is_too_old_in_new_lists_is_not_installed() {
         let why = refusal(&found(&[None; 3], lists(&[OLD; 3])), &compiler());
-        assert!(why.contains("rustc-web is missing"), "{why}");
+        assert!(why.contains("found no rustc-web, no rust-web-src"), "{why}");
         assert!(
             why.contains("run `rustup target add thumbv7m-none-eabi`"),
             "{why}"
         );
-        let offer = "Debian's rustc-web 1.85.0 is too old (1.91 or later is needed)";
+        let offer = "(Debian offers rustc-web 1.85.0, rust-web-src 1.85.0, \
+                     libstd-rust-web-dev 1.85.0, where 1.91 or later is needed)";
         assert!(why.contains(offer), "{why}");
         assert!(!why.contains("refreshed"), "{why}");
     }
@@ -286,7 +287,7 @@ mod tests {
     fn a_package_that_no_list_has_is_not_installed() {
         for offered in [vec![None; 3], Vec::new()] {
             let why = refusal(&found(&[OLD; 3], lists(&offered)), &compiler());
-            assert!(why.contains("Debian's rustc-web is missing"), "{why}");
+            assert!(why.contains("Debian offers no rustc-web"), "{why}");
         }
     }
 
@@ -312,9 +313,8 @@ mod tests {
             assert_eq!(
                 why,
                 "compiler for thumbv7m-none-eabi: \
-                 rustc-web 1.85.0 is too old (1.91 or later is needed) and \
-                 rust-web-src 1.85.0 is too old (1.91 or later is needed) and \
-                 libstd-rust-web-dev 1.85.0 is too old (1.91 or later is needed); \
+                 found rustc-web 1.85.0, rust-web-src 1.85.0, libstd-rust-web-dev 1.85.0, \
+                 where 1.91 or later is needed; \
                  run `rustup target add thumbv7m-none-eabi`, or on Debian, as root, \
                  `apt-get update && apt-get install --no-install-recommends \
                  rustc-web rust-web-src libstd-rust-web-dev`"
@@ -332,13 +332,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_and_what_is_too_old_are_both_named() {
+        let why = refusal(&found(&[NEW, None, OLD], Debian::NotOurs), &compiler());
+        let fault = "found no rust-web-src, libstd-rust-web-dev 1.85.0, where 1.91 or later";
+        assert!(why.contains(fault), "{why}");
+    }
+
+    #[test]
     fn a_compiler_and_a_source_of_two_versions_do_not_serve() {
         let newer = Some(Version(1, 97, 0));
         let parts = [newer, NEW, newer];
         let decision = decide(&found(&parts, lists(&[newer; 3])), &compiler());
         assert_eq!(decision, Decision::Install);
         let why = refusal(&found(&parts, Debian::NotOurs), &compiler());
-        assert!(why.contains("are not of one version"), "{why}");
+        assert!(why.contains("which are not of one version"), "{why}");
     }
 
     #[test]
@@ -349,7 +356,7 @@ mod tests {
         assert_eq!(decide(&one, &browser()), Decision::Use);
         let two = [browser_of(156), driver_of(155)];
         let why = refusal(&found(&two, Debian::NotOurs), &browser());
-        let fault = "chromium 156.0.8078 and chromium-driver 155.0.1 are not of one version";
+        let fault = "chromium 156.0.8078, chromium-driver 155.0.1, which are not of one version";
         assert!(why.contains(fault), "{why}");
         let old_lists = found(&two, Debian::OldLists);
         assert_eq!(decide(&old_lists, &browser()), Decision::Refresh);
@@ -357,7 +364,10 @@ mod tests {
         assert_eq!(decide(&equal, &browser()), Decision::Install);
         // As while the new driver has not reached Debian yet.
         let why = refusal(&found(&[None, None], lists(&two)), &browser());
-        assert!(why.contains("Debian's chromium 156.0.8078 and"), "{why}");
+        assert!(
+            why.contains("Debian offers chromium 156.0.8078, chromium-driver 155"),
+            "{why}"
+        );
     }
 
     #[test]

@@ -12,11 +12,7 @@ pub(crate) const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 /// in one version: a compiler reads no other's libraries.
 pub(super) fn debian_compiler(missing: &[String]) -> Need {
     let at_least = AtLeast(Version::of_workspace().into_iter().collect());
-    let part = |asked, package| Part {
-        asked,
-        package,
-        at_least: at_least.clone(),
-    };
+    let part = |asked, package| Part { asked, package };
     let (purpose, elsewhere) = if missing.is_empty() {
         // All are there, of a compiler that is too old.
         (
@@ -37,6 +33,7 @@ pub(super) fn debian_compiler(missing: &[String]) -> Need {
             part(Asked::PackageManager, "rust-web-src"),
             part(Asked::PackageManager, "libstd-rust-web-dev"),
         ],
+        at_least,
         agreement: Agreement::Everything,
         elsewhere,
     }
@@ -56,7 +53,6 @@ pub(super) fn browser() -> Need {
     let part = |program, package| Part {
         asked: Asked::Program(program),
         package,
-        at_least: AtLeast(vec![Version(150, 0, 0)]),
     };
     Need {
         purpose: "browser".into(),
@@ -64,6 +60,7 @@ pub(super) fn browser() -> Need {
             part(CHROMIUM, "chromium"),
             part(CHROMEDRIVER, "chromium-driver"),
         ],
+        at_least: AtLeast(vec![Version(150, 0, 0)]),
         agreement: Agreement::Major,
         elsewhere: format!(
             "install Chromium 150 or later as {CHROMIUM}, and its driver of the same version as \
@@ -113,11 +110,8 @@ fn one(
 ) -> Need {
     Need {
         purpose: purpose.into(),
-        parts: vec![Part {
-            asked,
-            package,
-            at_least: AtLeast(at_least.to_vec()),
-        }],
+        parts: vec![Part { asked, package }],
+        at_least: AtLeast(at_least.to_vec()),
         agreement: Agreement::Nothing,
         elsewhere: elsewhere.into(),
     }
