@@ -97,16 +97,14 @@ pub(crate) fn decide(found: &Found, need: &Need) -> Decision {
         Debian::OldLists => Decision::Refresh,
         Debian::Lists { offered, refreshed } => match need.fault(offered) {
             None => Decision::Install,
-            Some(fault) => {
-                let lists = if *refreshed {
-                    ""
-                } else {
-                    ", by lists that could not be refreshed"
-                };
-                Decision::Refuse(format!(
-                    "{what}; {elsewhere} (Debian offers {fault}{lists})"
-                ))
+            Some(fault) if *refreshed => {
+                Decision::Refuse(format!("{what}; {elsewhere} (Debian offers {fault})"))
             }
+            Some(fault) => Decision::Refuse(format!(
+                "{what}; {elsewhere}, or `{}` once the package lists can be refreshed (now they \
+                 offer {fault})",
+                need.apt_line()
+            )),
         },
         Debian::Tried { succeeded } => {
             let failed = if *succeeded { "" } else { ", which failed" };
@@ -300,10 +298,10 @@ mod tests {
         let decision = decide(&found(&[None; 3], stale(NEW)), &compiler());
         assert_eq!(decision, Decision::Install);
         let why = refusal(&found(&[None; 3], stale(OLD)), &compiler());
-        assert!(
-            why.contains("by lists that could not be refreshed"),
-            "{why}"
-        );
+        let apt = "run `rustup target add thumbv7m-none-eabi`, or `apt-get update &&";
+        assert!(why.contains(apt), "{why}");
+        let stale = "once the package lists can be refreshed (now they offer rustc-web 1.85.0,";
+        assert!(why.contains(stale), "{why}");
     }
 
     #[test]
