@@ -60,10 +60,10 @@ pub(super) fn browser() -> Need {
             part(CHROMIUM, "chromium"),
             part(CHROMEDRIVER, "chromium-driver"),
         ],
-        at_least: AtLeast(vec![Version(150, 0, 0)]),
+        at_least: AtLeast(vec![Version(156, 0, 0)]),
         agreement: Agreement::Major,
         elsewhere: format!(
-            "install Chromium 150 or later as {CHROMIUM}, and its driver of the same version as \
+            "install Chromium 156 or later as {CHROMIUM}, and its driver of the same version as \
              {CHROMEDRIVER}"
         ),
     }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use super::folder;
 use crate::cargo_tools::CargoTool;
 use crate::machine::{self, CHROMEDRIVER, CHROMIUM};
-use crate::process::run;
+use crate::process::{capture, run};
 use crate::workspace::root;
 
 /// Runs tests of wasm modules in a browser. Of exactly the library's version: the two speak a
@@ -53,17 +53,27 @@ pub(super) fn npm(program: &str) -> Result<Command> {
 fn ensure_npm_packages() -> Result<()> {
     // What is installed already needs it too.
     machine::ensure_node()?;
-    let lock = std::fs::read(folder().join("package-lock.json"))?;
-    let stamp = folder().join("node_modules/.installed-lock.json");
-    if std::fs::read(&stamp).is_ok_and(|installed| installed == lock) {
+    let lock = std::fs::read_to_string(folder().join("package-lock.json"))?;
+    let wanted = wanted(&capture(Command::new("node").args(["-p", NODE]))?, &lock);
+    let stamp = folder().join("node_modules/.installed");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
     machine::ensure_npm()?;
     let mut install = Command::new("npm");
     install.current_dir(folder());
     run(install.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
-    std::fs::write(stamp, lock)?;
+    std::fs::write(stamp, wanted)?;
     Ok(())
+}
+
+/// What npm chooses packages by.
+const NODE: &str = "[process.version, process.platform, process.arch].join(' ')";
+
+/// What the packages are installed for. Under a Node.js too old for them, npm leaves out the parts
+/// that are of its platform, and says nothing; a newer one does not find them then.
+fn wanted(node: &str, lock: &str) -> String {
+    format!("{}\n{lock}", node.trim())
 }
 
 /// What tells tests where the browser is.
@@ -72,4 +82,17 @@ pub(super) fn browser_variables() -> [(&'static str, OsString); 2] {
         ("CHROMEDRIVER", CHROMEDRIVER.into()),
         ("CHROMIUM", CHROMIUM.into()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_installed_anew_for_another_node_or_another_lock_file() {
+        let installed = wanted("v18.20.4 linux x64\n", "{}");
+        assert_eq!(wanted("v18.20.4 linux x64", "{}"), installed);
+        assert_ne!(wanted("v20.20.2 linux x64", "{}"), installed);
+        assert_ne!(wanted("v18.20.4 linux x64", "{\"a\": 1}"), installed);
+    }
 }
