@@ -1,30 +1,34 @@
-// The package itself: without a browser, and through a bundler.
+// The package itself, without a browser: its manifest, its types, Node. Bundlers have a file of
+// their own.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
-import { build } from 'vite';
-
-import { World } from './commands.mjs';
-import { launch, Site } from './site.mjs';
+import current from 'enhanced-resolve';
+import before516 from 'enhanced-resolve-5.15';
+import before517 from 'enhanced-resolve-5.16';
 
 const PACKAGE = process.env.NETCODE_PACKAGE;
 
-let world;
+/** Does `work` in a folder that has the package installed. */
+async function withPackageInstalled(work) {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'netcode-package-')));
+  try {
+    await cp(PACKAGE, join(folder, 'node_modules/netcode-wasm'), { recursive: true });
+    await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
 
-before(async () => {
-  world = await World.create();
-});
-
-after(() => world?.end());
-
-describe('the package', () => {
+describe('the manifest', () => {
   test('its manifest names files that are there, and nothing runs by being imported', async () => {
     const manifest = JSON.parse(await readFile(join(PACKAGE, 'package.json'), 'utf8'));
     assert.equal(manifest.sideEffects, false);
@@ -37,6 +41,44 @@ describe('the package', () => {
     await import(pathToFileURL(join(PACKAGE, 'dist/index.js')).href);
   });
 
+  test('conditions stand in the order in which resolvers try them', async () => {
+    const manifest = JSON.parse(await readFile(join(PACKAGE, 'package.json'), 'utf8'));
+    for (const conditions of Object.values(manifest.exports)) {
+      if (typeof conditions === 'object') {
+        const names = Object.keys(conditions);
+        assert.equal(names[0], 'types');
+        assert.equal(names.at(-1), 'default');
+      }
+    }
+  });
+
+  for (const [version, { ResolverFactory }] of [
+    ['5.15.0', before516],
+    ['5.16.1', before517],
+    ['5.27.0', current],
+  ]) {
+    test(`enhanced-resolve ${version}, as webpack has it, finds every export`, () => {
+      return withPackageInstalled(async (folder) => {
+        const resolver = ResolverFactory.createResolver({
+          fileSystem: await import('node:fs'),
+          conditionNames: ['webpack', 'production', 'browser', 'import', 'module'],
+          extensions: ['.js'],
+        });
+        const resolve = promisify(resolver.resolve.bind(resolver, {}, folder));
+        const installed = join(folder, 'node_modules/netcode-wasm');
+        for (const [request, file] of [
+          ['netcode-wasm', 'dist/index.js'],
+          ['netcode-wasm/netcode_wasm_bg.wasm', 'wasm/netcode_wasm_bg.wasm'],
+          ['netcode-wasm/package.json', 'package.json'],
+        ]) {
+          assert.equal(await resolve(request, {}), join(installed, file));
+        }
+      });
+    });
+  }
+});
+
+describe('the package', () => {
   test('source maps carry their sources', async () => {
     for (const file of await readdir(join(PACKAGE, 'dist'))) {
       if (file.endsWith('.map')) {
@@ -77,54 +119,5 @@ describe('the package', () => {
   test('nothing of the machine that built it is in the module', async () => {
     const module = await readFile(join(PACKAGE, 'wasm/netcode_wasm_bg.wasm'), 'latin1');
     assert.doesNotMatch(module, /\/(root|home)\/|\.cargo|registry/);
-  });
-});
-
-describe('a bundler', () => {
-  let folder;
-  let server;
-  let bridge;
-
-  before(async () => {
-    server = await world.server();
-    bridge = await world.bridge([server]);
-    folder = await mkdtemp(join(tmpdir(), 'netcode-vite-'));
-    await mkdir(join(folder, 'node_modules'));
-    await cp(PACKAGE, join(folder, 'node_modules/netcode-wasm'), { recursive: true });
-    await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-    await writeFile(join(folder, 'index.html'), '<script type="module" src="/main.js"></script>');
-    await writeFile(
-      join(folder, 'main.js'),
-      `import { NetcodeClient } from 'netcode-wasm';
-       globalThis.connect = async (token, options) => {
-         const bytes = Uint8Array.from(atob(token), (letter) => letter.charCodeAt(0));
-         const client = await NetcodeClient.connect(bytes, options);
-         client.close();
-         return client.transport;
-       };`,
-    );
-  });
-
-  after(() => rm(folder, { recursive: true }));
-
-  test('Vite builds a page that connects', async () => {
-    await build({ root: folder, logLevel: 'warn' });
-    const site = await Site.open(join(folder, 'dist'));
-    const browser = await launch();
-    try {
-      const page = await browser.newPage();
-      await page.goto(site.origin);
-      await page.waitForFunction(() => globalThis.connect);
-      const token = await world.token([server]);
-      const options = bridge.options('webtransport');
-      const transport = await page.evaluate(([token, options]) => connect(token, options), [
-        token,
-        options,
-      ]);
-      assert.equal(transport, 'webtransport');
-    } finally {
-      await browser.close();
-      site.close();
-    }
   });
 });

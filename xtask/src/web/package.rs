@@ -1,6 +1,6 @@
-//! The npm package: `target/web/package`, ready for `npm pack`.
+//! The npm package: `target/web/package`, and packed beside it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -18,6 +18,7 @@ const MAX_GZIPPED_BYTES: u64 = 30 * 1024;
 pub(crate) fn package() -> Result<Outcome> {
     build()?;
     print_sizes()?;
+    println!("packed for `npm install`: {}", pack()?.display());
     Ok(Outcome::Passed)
 }
 
@@ -46,15 +47,35 @@ pub(super) fn build() -> Result<()> {
     Ok(())
 }
 
-/// The package's manifest, with the crate's version.
+/// Packs the package. A folder, npm would only link, and Vite's development server serves nothing
+/// that lies outside of its project.
+fn pack() -> Result<PathBuf> {
+    let package = package_folder();
+    let folder = package.parent().context("the package lies in no folder")?;
+    let mut pack = Command::new("npm");
+    pack.current_dir(&package).args(["pack", "--silent"]);
+    let name = process::capture(pack.arg("--pack-destination").arg(folder))?;
+    Ok(folder.join(name.trim()))
+}
+
+/// Writes the package's manifest.
 fn write_manifest(package: &Path) -> Result<()> {
     let text = std::fs::read_to_string(folder().join("js/package.json"))?;
-    let mut manifest: Value = serde_json::from_str(&text)?;
-    let version = manifest.get_mut("version").context("no version")?;
-    *version = env!("CARGO_PKG_VERSION").into();
-    let text = serde_json::to_string_pretty(&manifest)?;
-    std::fs::write(package.join("package.json"), text + "\n")?;
+    let manifest = with_version(&text, env!("CARGO_PKG_VERSION"))?;
+    std::fs::write(package.join("package.json"), manifest)?;
     Ok(())
+}
+
+/// Version of the sources' manifest, which has none of its own.
+const NO_VERSION: &str = "\"version\": \"0.0.0\"";
+
+/// The manifest with a version. Every other byte stays: resolvers try the conditions of an export
+/// in the order in which they stand, and refuse a `default` that is not the last.
+fn with_version(manifest: &str, version: &str) -> Result<String> {
+    let (before, after) = manifest.split_once(NO_VERSION).context("no version")?;
+    let text = format!("{before}\"version\": \"{version}\"{after}");
+    serde_json::from_str::<Value>(&text).context("the manifest is no JSON")?;
+    Ok(text)
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
@@ -87,4 +108,18 @@ fn print_sizes() -> Result<()> {
         bail!("the module may have {MAX_MODULE_BYTES} bytes, {MAX_GZIPPED_BYTES} gzipped");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_gets_a_version_and_keeps_its_order() {
+        let manifest = r#"{ "version": "0.0.0", "exports": { "types": 1, "default": 2 } }"#;
+        let versioned = with_version(manifest, "1.2.3").unwrap();
+        let expected = r#"{ "version": "1.2.3", "exports": { "types": 1, "default": 2 } }"#;
+        assert_eq!(versioned, expected);
+        assert!(with_version("{}", "1.2.3").is_err());
+    }
 }
