@@ -18,8 +18,7 @@ const PACKAGE = process.env.NETCODE_PACKAGE;
 
 const CONNECT = `
   globalThis.connect = async (token, options) => {
-    const bytes = Uint8Array.from(atob(token), (letter) => letter.charCodeAt(0));
-    const client = await NetcodeClient.connect(bytes, options);
+    const client = await NetcodeClient.connect(token, options);
     client.close();
     return client.transport;
   };`;

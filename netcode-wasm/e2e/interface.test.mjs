@@ -1,4 +1,4 @@
-// The interface: wrong arguments, abort signals, and what is counted.
+// The interface: arguments, abort signals, what is thrown, and what is counted.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -44,6 +44,48 @@ describe('wrong arguments', () => {
     }
   });
 
+  test('an option of a wrong type is named, too', async () => {
+    const codes = await stage.page.evaluate(
+      async ([token, options]) => {
+        const wrongs = [{ certificateHashes: 5 }, { certificateHashes: [32] }, { signal: 'abort' }];
+        const refusals = wrongs.map(async (wrong) => {
+          try {
+            await netcode.NetcodeClient.connect(token, { ...options, ...wrong });
+            return null;
+          } catch (error) {
+            return [error instanceof netcode.NetcodeError, error.code, error.message.split(':')[0]];
+          }
+        });
+        return Promise.all(refusals);
+      },
+      [await stage.world.token([server]), bridge.options('auto')],
+    );
+    const named = (name) => [true, 'invalid-option', name];
+    assert.deepEqual(codes, [named('certificateHashes'), named('certificateHashes'), named('signal')]);
+  });
+
+  test('what is neither bytes nor base64 is no token, and is said to be what it is', async () => {
+    const refusals = await stage.page.evaluate(async (options) => {
+      const moved = new ArrayBuffer(2048);
+      structuredClone(moved, { transfer: [moved] });
+      const wrongs = [null, undefined, 2048, 'no base64!', {}, new Blob([]), moved];
+      const refusals = wrongs.map(async (wrong) => {
+        const connecting = netcode.NetcodeClient.connect(wrong, options);
+        const { name, code, message } = await connecting.catch((error) => error);
+        return { name, code, given: message.split(', not ')[1] };
+      });
+      return Promise.all(refusals);
+    }, bridge.options('auto'));
+    for (const { name, code } of refusals) {
+      assert.deepEqual({ name, code }, { name: 'StateError', code: 'invalid-connect-token' });
+    }
+    const given = ['null', 'undefined', 'a number', 'another text', 'Object', 'Blob'];
+    assert.deepEqual(
+      refusals.map(({ given }) => given),
+      [...given, 'a buffer that was transferred'],
+    );
+  });
+
   test('a payload of the wrong length, or too late, is refused', async () => {
     const token = await stage.world.token([server]);
     await call(stage.page, 'connect', 'sender', token, bridge.options('auto'));
@@ -52,6 +94,179 @@ describe('wrong arguments', () => {
     assert.equal(await call(stage.page, 'refusal', 'sender', 1200), null);
     await call(stage.page, 'close', 'sender');
     assert.equal(await call(stage.page, 'refusal', 'sender', 1200), 'not-connected');
+  });
+});
+
+describe('bytes', () => {
+  test('a token may be any buffer, any view of one, or base64', async () => {
+    const tokens = [];
+    for (let left = 4; left > 0; left -= 1) {
+      tokens.push(await stage.world.token([server]));
+    }
+    const states = await stage.page.evaluate(
+      async ([tokens, options]) => {
+        const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        const padded = new Uint8Array(3000);
+        padded.set(bytes(tokens[2]), 500);
+        const forms = [
+          tokens[0],
+          bytes(tokens[1]).buffer,
+          new DataView(padded.buffer, 500, 2048),
+          new Float64Array(bytes(tokens[3]).buffer),
+        ];
+        const connecting = forms.map(async (token) => {
+          const client = await netcode.NetcodeClient.connect(token, options);
+          const { state } = client;
+          client.close();
+          return state;
+        });
+        return Promise.all(connecting);
+      },
+      [tokens, bridge.options('auto')],
+    );
+    assert.deepEqual(states, ['connected', 'connected', 'connected', 'connected']);
+  });
+
+  test('every buffer and every view of one is sent as the bytes that it shows', async () => {
+    const token = await stage.world.token([server]);
+    const echoed = await stage.page.evaluate(sendViews, [token, bridge.options('auto')]);
+    const expected = {
+      Uint8Array: [3, 4],
+      Uint8ClampedArray: [3, 4],
+      Int8Array: [3, 4],
+      Uint16Array: [3, 4, 5, 6],
+      Float32Array: [5, 6, 7, 8, 9, 10, 11, 12],
+      BigInt64Array: [9, 10, 11, 12, 13, 14, 15, 16],
+      DataView: [4, 5, 6],
+      ArrayBuffer: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+      'Uint8Array, shared': [3, 4],
+    };
+    assert.deepEqual(echoed, expected);
+  });
+
+  test('what is no buffer is refused with an error that says what to do', async () => {
+    const token = await stage.world.token([server]);
+    const refusals = await stage.page.evaluate(
+      async ([token, options]) => {
+        const client = await netcode.NetcodeClient.connect(token, options);
+        const moved = new DataView(new ArrayBuffer(8));
+        structuredClone(moved.buffer, { transfer: [moved.buffer] });
+        const wrongs = ['text', 7, null, undefined, [1, 2], { length: 2 }, new Blob(['x']), moved];
+        const refusals = wrongs.map((wrong) => {
+          try {
+            client.send(wrong);
+            return null;
+          } catch (error) {
+            const { name, code, message } = error;
+            return { name, code, message, typed: error instanceof netcode.NetcodeError };
+          }
+        });
+        client.close();
+        return refusals;
+      },
+      [token, bridge.options('auto')],
+    );
+    for (const { name, code, message, typed } of refusals) {
+      assert.deepEqual({ name, code, typed }, { name: 'SendError', code: 'payload-type', typed: true });
+      assert.match(message, /ArrayBuffer or a view of one .*TextEncoder/);
+    }
+    assert.match(refusals[0].message, /not a string$/);
+    assert.match(refusals[2].message, /not null$/);
+  });
+
+  test('who changes a payload changes nobody else\'s', async () => {
+    const token = await stage.world.token([server]);
+    const seen = await stage.page.evaluate(
+      async ([token, options]) => {
+        const client = await netcode.NetcodeClient.connect(token, options);
+        client.addEventListener('payload', ({ data }) => data.fill(255));
+        const readers = [client[Symbol.asyncIterator](), client[Symbol.asyncIterator]()];
+        const reads = Promise.all(readers.map((reader) => reader.next()));
+        for (let read = false; !read; ) {
+          client.send(new Uint8Array([1, 2, 3]));
+          const pause = new Promise((resolve) => setTimeout(resolve, 100, false));
+          read = await Promise.race([reads.then(() => true), pause]);
+        }
+        const [first, second] = (await reads).map(({ value }) => value);
+        first.fill(9);
+        client.close();
+        return [...second];
+      },
+      [token, bridge.options('auto')],
+    );
+    assert.deepEqual(seen, [1, 2, 3]);
+  });
+});
+
+/** Sends views of all kinds to a server that echoes; tells the bytes that came back of each. */
+async function sendViews([token, options]) {
+  const client = await netcode.NetcodeClient.connect(token, options);
+  const numbers = Uint8Array.from({ length: 16 }, (_, at) => at + 1);
+  const { buffer } = numbers;
+  const shared = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer;
+  new Uint8Array(shared).set([1, 2, 3, 4]);
+  const small = new Uint8Array(shared, 2, 2);
+  const views = {
+    Uint8Array: new Uint8Array(buffer, 2, 2),
+    Uint8ClampedArray: new Uint8ClampedArray(buffer, 2, 2),
+    Int8Array: new Int8Array(buffer, 2, 2),
+    Uint16Array: new Uint16Array(buffer, 2, 2),
+    Float32Array: new Float32Array(buffer, 4, 2),
+    BigInt64Array: new BigInt64Array(buffer, 8, 1),
+    DataView: new DataView(buffer, 3, 3),
+    ArrayBuffer: buffer,
+    'Uint8Array, shared': small,
+  };
+  const echoed = {};
+  const payloads = client[Symbol.asyncIterator]();
+  let reading = payloads.next();
+  const echo = async (view) => {
+    for (;;) {
+      client.send(view);
+      const pause = new Promise((resolve) => setTimeout(resolve, 200));
+      const read = await Promise.race([reading, pause]);
+      if (read) {
+        reading = payloads.next();
+        return [...read.value];
+      }
+    }
+  };
+  for (const [name, view] of Object.entries(views)) {
+    echoed[name] = await echo(view);
+  }
+  client.close();
+  return echoed;
+}
+
+describe('around the end', () => {
+  /** Connects, and closes before anything else can happen. */
+  const endAtOnce = async () => {
+    const token = await stage.world.token([server]);
+    return stage.page.evaluate(
+      async ([token, options]) => {
+        const client = await netcode.NetcodeClient.connect(token, options);
+        client.close();
+        const { state } = client;
+        let thrown = null;
+        try {
+          client.send(new Uint8Array(1));
+        } catch (error) {
+          thrown = [error instanceof netcode.NetcodeError, error.code];
+        }
+        const closed = new Promise((resolve) => client.addEventListener('close', resolve));
+        const { reason } = await closed;
+        return { state, thrown, reason, then: client.state };
+      },
+      [token, bridge.options('auto')],
+    );
+  };
+
+  test('a client closed as soon as it is connected says so, and sends nothing', async () => {
+    const { state, thrown, reason, then } = await endAtOnce();
+    assert.equal(state, 'disconnected');
+    assert.deepEqual(thrown, [true, 'not-connected']);
+    assert.equal(reason, 'client');
+    assert.equal(then, 'disconnected');
   });
 });
 

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -14,7 +14,43 @@ import current from 'enhanced-resolve';
 import before516 from 'enhanced-resolve-5.15';
 import before517 from 'enhanced-resolve-5.16';
 
+import { World } from './commands.mjs';
+
 const PACKAGE = process.env.NETCODE_PACKAGE;
+const TSC = join(import.meta.dirname, '../node_modules/.bin/tsc');
+
+const TYPED_PROGRAM = `
+  import { load, NetcodeClient, NetcodeError, type ErrorCode } from 'netcode-wasm';
+  export async function play(token: Uint8Array, signal: AbortSignal): Promise<ErrorCode | null> {
+    try {
+      await load(new ArrayBuffer(0));
+      const client = await NetcodeClient.connect(token, { bridge: 'https://b.example', signal });
+      client.addEventListener('payload', (event) => event.data.byteLength + event.sequence);
+      client.addEventListener('close', ({ reason }) => reason === 'server');
+      for await (const payload of client) {
+        client.send(payload);
+        client.send(payload.buffer);
+        client.send(new Float32Array(2));
+        client.send(new DataView(new SharedArrayBuffer(8), 2));
+      }
+      return client.fallback?.code ?? null;
+    } catch (error) {
+      return error instanceof NetcodeError && error.cause === undefined ? error.code : null;
+    }
+  }`;
+
+const NODE_PROGRAM = `
+  import { readFile } from 'node:fs/promises';
+  import { load, NetcodeClient } from 'netcode-wasm';
+  const errors = [await load().catch(({ name, code, message }) => ({ name, code, message }))];
+  const file = import.meta.resolve('netcode-wasm/netcode_wasm_bg.wasm');
+  await load(await readFile(new URL(file)));
+  try {
+    await NetcodeClient.connect(process.argv[2], { bridge: 'https://127.0.0.1:1' });
+  } catch ({ name, code, message }) {
+    errors.push({ name, code, message });
+  }
+  console.log(JSON.stringify(errors));`;
 
 /** Does `work` in a folder that has the package installed. */
 async function withPackageInstalled(work) {
@@ -88,36 +124,41 @@ describe('the package', () => {
     }
   });
 
-  test('its types compile in a strict program that has no more than a browser', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'netcode-types-'));
-    await mkdir(join(folder, 'node_modules'));
-    await cp(PACKAGE, join(folder, 'node_modules/netcode-wasm'), { recursive: true });
-    await writeFile(
-      join(folder, 'main.ts'),
-      `import { NetcodeClient, NetcodeError, type ErrorCode } from 'netcode-wasm';
-       export async function play(token: Uint8Array, signal: AbortSignal): Promise<ErrorCode | null> {
-         try {
-           const client = await NetcodeClient.connect(token, { bridge: 'https://b.example', signal });
-           client.addEventListener('payload', (event) => event.data.byteLength + event.sequence);
-           client.addEventListener('close', ({ reason }) => reason === 'server');
-           for await (const payload of client) {
-             client.send(payload);
-           }
-           return client.fallback?.code ?? null;
-         } catch (error) {
-           return error instanceof NetcodeError ? error.code : null;
-         }
-       }`,
-    );
-    const tsc = join(import.meta.dirname, '../node_modules/.bin/tsc');
-    const words = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext'];
-    const libraries = ['--lib', 'es2022,dom,dom.iterable', '--types', '', 'main.ts'];
-    await promisify(execFile)(tsc, [...words, ...libraries], { cwd: folder });
-    await rm(folder, { recursive: true });
-  });
+  for (const [language, libraries] of [
+    ['es2020', 'es2020,dom'],
+    ['es2022', 'es2022,dom,dom.iterable'],
+  ]) {
+    test(`its types compile in a strict program of ${language} that has no more than a browser`, () => {
+      return withPackageInstalled(async (folder) => {
+        await writeFile(join(folder, 'main.ts'), TYPED_PROGRAM);
+        const words = ['--noEmit', '--strict', '--target', language, '--module', 'nodenext'];
+        const types = ['--lib', libraries, '--types', '', 'main.ts'];
+        await promisify(execFile)(TSC, [...words, ...types], { cwd: folder });
+      });
+    });
+  }
 
   test('nothing of the machine that built it is in the module', async () => {
     const module = await readFile(join(PACKAGE, 'wasm/netcode_wasm_bg.wasm'), 'latin1');
     assert.doesNotMatch(module, /\/(root|home)\/|\.cargo|registry/);
+  });
+
+  test('Node loads it from the bytes of its file, and is told so', async () => {
+    const world = await World.create();
+    try {
+      const token = await world.token(['127.0.0.1:40000']);
+      const [unloaded, unconnected] = await withPackageInstalled(async (folder) => {
+        await writeFile(join(folder, 'main.js'), NODE_PROGRAM);
+        const node = promisify(execFile)(process.execPath, ['main.js', token], { cwd: folder });
+        return JSON.parse((await node).stdout);
+      });
+      assert.equal(unloaded.code, 'internal');
+      assert.match(unloaded.message, /the bytes of netcode-wasm\/netcode_wasm_bg\.wasm/);
+      // The module runs; what Node lacks is a way to a bridge.
+      assert.equal(unconnected.name, 'TransportError');
+      assert.match(unconnected.code, /-missing$/);
+    } finally {
+      await world.end();
+    }
   });
 });

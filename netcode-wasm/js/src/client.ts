@@ -1,4 +1,5 @@
 import { Connection } from '../wasm/netcode_wasm.js';
+import { bytesOf, kindOf, type Bytes } from './bytes.js';
 import { readStats } from './counts.js';
 import {
   SendError,
@@ -6,16 +7,18 @@ import {
   TransportError,
   transportError,
   type BridgeError,
+  type Cause,
   type InternalError,
   type NetcodeError,
   type StateErrorCode,
 } from './errors.js';
 import { CloseEvent, PayloadEvent, StateChangeEvent, type CloseReason } from './events.js';
-import { forget, load, onCrash, reportCrash } from './module.js';
+import { forget, isBroken, load, onCrash, reportCrash } from './module.js';
 import { readRoute, type ConnectOptions, type Route } from './options.js';
 import { PayloadQueue } from './payloads.js';
 import { numberOf, stateOf, transportOf, type ClientState, type TransportName } from './states.js';
 import type { ClientStats } from './stats.js';
+import { readToken } from './token.js';
 
 export type { CloseReason };
 
@@ -27,6 +30,9 @@ export interface NetcodeClientEventMap {
 }
 
 const MAX_PAYLOAD_BYTES = 1200;
+
+const WHAT_A_PAYLOAD_IS =
+  'a payload is an ArrayBuffer or a view of one (for text: new TextEncoder().encode(text))';
 
 /** What `take_event` gives for a transport that failed; states are below. */
 const TRANSPORT_FAILED = 100;
@@ -64,12 +70,13 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
   #untaken = 0;
 
   /**
-   * Connects with a token of 2048 bytes, which your backend gave you over HTTPS. A token opens one
-   * session, once: to connect again, get another.
+   * Connects with a token of 2048 bytes, or their base64 text, which your backend gave you over
+   * HTTPS. A token opens one session, once: to connect again, get another.
    *
    * Rejects with a `NetcodeError`, whose `code` says what happened, or with the signal's reason.
    */
-  static async connect(token: Uint8Array, options: ConnectOptions): Promise<NetcodeClient> {
+  static async connect(token: Bytes | string, options: ConnectOptions): Promise<NetcodeClient> {
+    const bytes = readToken(token);
     const route = readRoute(options);
     const { signal } = options;
     signal?.throwIfAborted();
@@ -79,7 +86,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     const connected = new Promise<void>((resolve, reject) => {
       attempt = { resolve, reject };
     });
-    const client = new NetcodeClient(token, route, signal, attempt);
+    const client = new NetcodeClient(bytes, route, signal, attempt);
     await connected;
     return client;
   }
@@ -105,9 +112,10 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     this.#turn();
   }
 
-  /** Where the client stands. */
+  /** Where the client stands, as its events have told. */
   get state(): ClientState {
-    return this.#state;
+    const isClosing = this.#closedHere && this.#state === 'connected';
+    return isClosing ? 'disconnected' : this.#state;
   }
 
   /** The way to the bridge that is in use. */
@@ -125,12 +133,12 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
    * over WebRTC. Longer ones, up to 1200, travel in two and are lost if either is. 0 once closed.
    */
   get maxPayload(): number {
-    return this.#connection?.max_payload() ?? 0;
+    return this.#running?.max_payload() ?? 0;
   }
 
   /** What the connection has counted; when it has ended, by its end. */
   get stats(): ClientStats {
-    const stats = this.#connection ? readStats(this.#connection) : this.#stats;
+    const stats = this.#running ? readStats(this.#running) : this.#stats;
     let payloadsUntaken = this.#untaken;
     for (const queue of this.#queues) {
       payloadsUntaken += queue.dropped;
@@ -139,27 +147,31 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
   }
 
   /**
-   * Sends a payload of 1 to 1200 bytes. It may be lost, as on any network, and comes in any order.
-   * Throws a `SendError` if there is no connection, or if the length is wrong; a `TypeError` for
-   * anything but bytes.
+   * Sends a payload of 1 to 1200 bytes: those of a buffer, or those that a view shows of one, as
+   * they lie in memory. It may be lost, as on any network, and comes in any order.
+   *
+   * Throws a `SendError` if `state` is not `connected`, for anything but bytes, or if the length is
+   * wrong. Nothing is thrown for what the network did: between a connection's end and the event
+   * that tells of it a payload is lost.
    */
-  send(payload: Uint8Array): void {
-    if (this.#state !== 'connected') {
+  send(payload: Bytes): void {
+    const bytes = bytesOf(payload);
+    if (!bytes) {
+      throw new SendError('payload-type', `${WHAT_A_PAYLOAD_IS}, not ${kindOf(payload)}`);
+    }
+    if (this.state !== 'connected') {
       throw new SendError('not-connected', 'the client is not connected');
     }
-    if (!ArrayBuffer.isView(payload)) {
-      throw new TypeError('a payload is a Uint8Array');
-    }
-    const { length } = payload;
+    const { length } = bytes;
     if (length < 1 || length > MAX_PAYLOAD_BYTES) {
       throw new SendError('payload-length', `a payload is 1 to 1200 bytes, not ${length}`);
     }
-    this.#call((connection) => connection.send(payload));
+    this.#call((connection) => connection.send(bytes));
   }
 
   /** Ends the connection and tells the server. Nothing happens if it has ended. */
   close(): void {
-    if (this.#connection && !this.#closedHere) {
+    if (this.#running && !this.#closedHere) {
       this.#closedHere = true;
       this.#call((connection) => connection.close());
     }
@@ -179,16 +191,22 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     return queue;
   }
 
+  /** The connection, unless the module has stopped: it is not called any more then. */
+  get #running(): Connection | undefined {
+    return isBroken() ? undefined : this.#connection;
+  }
+
   /** Calls the module. What it has to tell is taken after it has returned. */
   #call(work: (connection: Connection) => void): void {
-    if (!this.#connection) {
+    const connection = this.#running;
+    if (!connection) {
       return;
     }
     this.#calling = true;
     try {
-      work(this.#connection);
+      work(connection);
     } catch (error) {
-      throw error instanceof WebAssembly.RuntimeError ? reportCrash(error.message) : error;
+      throw reportCrash(String(error));
     } finally {
       this.#calling = false;
     }
@@ -216,7 +234,8 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
       return false;
     }
     for (const queue of this.#queues) {
-      queue.put(payload);
+      // A copy for each: whoever changes a payload changes nobody else's.
+      queue.put(payload.slice());
     }
     this.dispatchEvent(new PayloadEvent(payload, this.#connection.sequence()));
     return true;
@@ -269,7 +288,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
   }
 
   /** What went wrong before, as the cause of what goes wrong now. */
-  #cause(): ErrorOptions | undefined {
+  #cause(): Cause | undefined {
     return this.#failure && { cause: this.#failure };
   }
 
@@ -349,15 +368,15 @@ export interface NetcodeClient {
   ): void;
 }
 
-/** Makes a connection. Anything but a fault of the module's means: that was no token. */
+/** Makes a connection. The module's own texts say what is wrong with the token. */
 function begin(make: () => Connection): Connection {
   try {
     return make();
   } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError) {
-      throw reportCrash(error.message);
+    if (typeof error === 'string') {
+      throw new StateError('invalid-connect-token', error);
     }
-    throw new StateError('invalid-connect-token', String(error));
+    throw reportCrash(String(error));
   }
 }
 

@@ -41,13 +41,25 @@ export type ErrorCode =
   | BridgeErrorCode
   | 'not-connected'
   | 'payload-length'
+  | 'payload-type'
   | 'invalid-option'
   | 'internal';
+
+/** The language's `ErrorOptions`, which the types of before 2022 do not have. */
+export interface Cause {
+  cause?: unknown;
+}
 
 /** What all errors of this package are. */
 export abstract class NetcodeError extends Error {
   /** What happened, for programs. */
   abstract readonly code: ErrorCode;
+  /** What went wrong before. */
+  declare cause?: unknown;
+
+  constructor(message: string, options?: Cause) {
+    super(message, options);
+  }
 
   static {
     this.prototype.name = 'NetcodeError';
@@ -69,7 +81,7 @@ export class StateError extends NetcodeError {
   /** The standard's number of the state, -6 to -1. */
   readonly state: number;
 
-  constructor(code: StateErrorCode, message: string = STATE_TEXTS[code], options?: ErrorOptions) {
+  constructor(code: StateErrorCode, message: string = STATE_TEXTS[code], options?: Cause) {
     super(message, options);
     this.code = code;
     this.state = numberOf(code);
@@ -90,7 +102,7 @@ export class TransportError extends NetcodeError {
     code: TransportErrorCode,
     transport: TransportName,
     message: string,
-    options?: ErrorOptions,
+    options?: Cause,
   ) {
     super(message, options);
     this.code = code;
@@ -114,7 +126,7 @@ export class BridgeError extends NetcodeError {
     closeCode: number,
     transport: TransportName,
     message: string,
-    options?: ErrorOptions,
+    options?: Cause,
   ) {
     super(message, options);
     this.code = (BRIDGE_CODES as Record<number, BridgeErrorCode>)[closeCode] ?? 'bridge-closed';
@@ -127,11 +139,14 @@ export class BridgeError extends NetcodeError {
   }
 }
 
+/** Why a payload cannot be sent. */
+export type SendErrorCode = 'not-connected' | 'payload-length' | 'payload-type';
+
 /** A payload cannot be sent: the client is not connected, or the payload is not 1 to 1200 bytes. */
 export class SendError extends NetcodeError {
-  readonly code: 'not-connected' | 'payload-length';
+  readonly code: SendErrorCode;
 
-  constructor(code: 'not-connected' | 'payload-length', message: string) {
+  constructor(code: SendErrorCode, message: string) {
     super(message);
     this.code = code;
   }
@@ -167,7 +182,7 @@ export function transportError(
   cause: number | undefined,
   closeCode: number | undefined,
   message: string,
-  options?: ErrorOptions,
+  options?: Cause,
 ): TransportError | BridgeError {
   if (cause === CLOSED) {
     return new BridgeError(closeCode ?? 0, transport, message, options);

@@ -3,7 +3,7 @@ import type { ClientState } from './states.js';
 
 /** A payload arrived. */
 export class PayloadEvent extends Event {
-  /** The bytes, 1 to 1200; yours to keep. */
+  /** The bytes, 1 to 1200. Iterators get copies; the listeners of one event share it. */
   readonly data: Uint8Array<ArrayBuffer>;
   /** Payloads arrive in any order; this tells which is newer. */
   readonly sequence: number;

@@ -1,4 +1,5 @@
 export { NetcodeClient, type CloseReason, type NetcodeClientEventMap } from './client.js';
+export type { Bytes } from './bytes.js';
 export {
   BridgeError,
   InternalError,
@@ -8,7 +9,9 @@ export {
   StateError,
   TransportError,
   type BridgeErrorCode,
+  type Cause,
   type ErrorCode,
+  type SendErrorCode,
   type StateErrorCode,
   type TransportErrorCode,
 } from './errors.js';

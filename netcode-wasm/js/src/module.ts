@@ -1,8 +1,11 @@
 import init, { on_panic } from '../wasm/netcode_wasm.js';
 import { InternalError } from './errors.js';
 
-/** Where the wasm module comes from, if not from the file beside this one. */
+/** Where the wasm module comes from, if not from the file beside this one: its URL or its bytes. */
 export type ModuleSource = URL | string | Request | Response | BufferSource | WebAssembly.Module;
+
+const NOT_LOADED = 'the wasm module could not be loaded';
+const NO_FILES = `${NOT_LOADED}: outside of browsers give load() the bytes of netcode-wasm/netcode_wasm_bg.wasm`;
 
 let loading: Promise<void> | undefined;
 let broken: InternalError | undefined;
@@ -18,7 +21,8 @@ export async function load(source?: ModuleSource | Promise<Response>): Promise<v
     await loading;
   } catch (cause) {
     loading = undefined;
-    throw new InternalError('the wasm module could not be loaded', { cause });
+    const isElsewhere = source === undefined && typeof location === 'undefined';
+    throw new InternalError(isElsewhere ? NO_FILES : NOT_LOADED, { cause });
   }
   if (broken) {
     throw broken;
@@ -37,6 +41,11 @@ export function onCrash(callback: (error: InternalError) => void): void {
 
 export function forget(callback: (error: InternalError) => void): void {
   crashed.delete(callback);
+}
+
+/** Whether the module has stopped. */
+export function isBroken(): boolean {
+  return broken !== undefined;
 }
 
 /** The module has stopped, by a fault of its own: nothing may be called in it any more. */

@@ -1,3 +1,4 @@
+import { bytesOf, bytesOfBase64, kindOf, type Bytes } from './bytes.js';
 import { OptionError } from './errors.js';
 import type { TransportName } from './states.js';
 
@@ -22,7 +23,7 @@ export interface ConnectOptions {
    * or text in base64, as `netcode bridge` prints it, or in hexadecimal digits, colons allowed. For
    * development: browsers ask for ECDSA and for at most 14 days of validity.
    */
-  certificateHashes?: readonly (string | BufferSource)[];
+  certificateHashes?: readonly (string | Bytes)[];
   /**
    * Aborts the attempt, which then rejects with the signal's reason, or closes the connection that
    * has come of it.
@@ -39,13 +40,19 @@ export interface Route {
 
 /** Reads options; an `OptionError` tells what is wrong with them. */
 export function readRoute(options: ConnectOptions): Route {
-  const { bridge, transport = 'auto', certificateHashes = [] } = options ?? {};
+  const { bridge, transport = 'auto', certificateHashes = [], signal } = options ?? {};
   const urls = typeof bridge === 'string' ? { webtransport: bridge, webrtc: bridge } : bridge;
   if (typeof urls !== 'object' || urls === null) {
     throw new OptionError('bridge: give a URL, or an object of two');
   }
   if (!['auto', 'webtransport', 'webrtc'].includes(transport)) {
     throw new OptionError(`transport: ${String(transport)} is not auto, webtransport or webrtc`);
+  }
+  if (!Array.isArray(certificateHashes)) {
+    throw new OptionError(`certificateHashes: give an array, not ${kindOf(certificateHashes)}`);
+  }
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new OptionError(`signal: give an AbortSignal, not ${kindOf(signal)}`);
   }
   const route = {
     webtransport: transport === 'webrtc' ? undefined : readUrl(urls.webtransport),
@@ -65,16 +72,16 @@ function readUrl(url: string | undefined): string | undefined {
   try {
     return new URL(url).href;
   } catch (cause) {
-    throw new OptionError(`bridge: ${url} is no URL`, { cause });
+    throw new OptionError(`bridge: ${String(url)} is no URL`, { cause });
   }
 }
 
 const HASH_BYTES = 32;
 
-function readHashes(hashes: readonly (string | BufferSource)[]): Uint8Array {
+function readHashes(hashes: readonly (string | Bytes)[]): Uint8Array {
   const bytes = new Uint8Array(hashes.length * HASH_BYTES);
   hashes.forEach((hash, index) => {
-    const value = typeof hash === 'string' ? readText(hash) : readBytes(hash);
+    const value = typeof hash === 'string' ? readText(hash) : bytesOf(hash);
     if (value?.length !== HASH_BYTES) {
       throw new OptionError('certificateHashes: a SHA-256 is 32 bytes, 44 letters or 64 digits');
     }
@@ -89,15 +96,5 @@ function readText(text: string): Uint8Array | undefined {
     const pairs = digits.match(/../g) ?? [];
     return Uint8Array.from(pairs, (pair) => parseInt(pair, 16));
   }
-  try {
-    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  } catch {
-    return undefined;
-  }
-}
-
-function readBytes(source: BufferSource): Uint8Array {
-  return ArrayBuffer.isView(source)
-    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
-    : new Uint8Array(source);
+  return bytesOfBase64(text);
 }
