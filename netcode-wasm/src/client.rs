@@ -96,7 +96,7 @@ impl Shared {
 
 impl Listener for Shared {
     fn opened(&self) {
-        self.turn(|engine, _| engine.opened());
+        self.turn(Engine::opened);
     }
 
     fn received(&self, message: &Uint8Array) {
@@ -108,7 +108,7 @@ impl Listener for Shared {
     }
 
     fn woken(&self) {
-        self.turn(|engine, _| engine.woken());
+        self.turn(Engine::woken);
     }
 }
 
@@ -121,12 +121,12 @@ impl Client {
     pub fn connect(token: &[u8], options: &Options) -> Result<Self, ConnectError> {
         let kind = options.first().ok_or(ConnectError::NoTransport)?;
         let mut core = core::Client::new();
-        core.connect(clock::now(), token)
-            .map_err(ConnectError::Token)?;
+        let now = clock::now();
+        core.connect(now, token).map_err(ConnectError::Token)?;
         let shared = Rc::new_cyclic(|shared| {
             let callbacks = Callbacks::new(shared);
             Shared {
-                engine: RefCell::new(Engine::new(core, kind, options.clone(), callbacks)),
+                engine: RefCell::new(Engine::new(now, core, kind, options.clone(), callbacks)),
                 notify: options.notify.clone(),
             }
         });

@@ -11,6 +11,7 @@ use netcode_core::{ConnectionStats, DropCounts, Instant, SendError};
 
 use crate::client::{Event, LinkStats};
 use crate::clock::Timer;
+use crate::event_loop::EventLoop;
 use crate::failure::{FailureCause, TransportFailure, TransportKind};
 use crate::inbox::{Inbox, Payload};
 use crate::link::Link;
@@ -25,6 +26,7 @@ pub(crate) struct Engine {
     options: Options,
     callbacks: Callbacks,
     timer: Timer,
+    event_loop: EventLoop,
     /// The way in use. One that failed is not tried again for the next server.
     kind: TransportKind,
     link: Option<Link>,
@@ -41,6 +43,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(
+        now: Instant,
         core: Client,
         kind: TransportKind,
         options: Options,
@@ -51,6 +54,7 @@ impl Engine {
             options,
             callbacks,
             timer: Timer::default(),
+            event_loop: EventLoop::new(now),
             kind,
             link: None,
             out: [0; MAX_DATAGRAM_BYTES],
@@ -64,7 +68,8 @@ impl Engine {
     }
 
     /// The session has opened.
-    pub(crate) fn opened(&mut self) {
+    pub(crate) fn opened(&mut self, now: Instant) {
+        self.event_loop.delivered(now);
         if let Some(link) = &mut self.link
             && !link.opened()
         {
@@ -74,6 +79,7 @@ impl Engine {
 
     /// Takes in a message of the session.
     pub(crate) fn received(&mut self, now: Instant, message: &Uint8Array) {
+        self.event_loop.delivered(now);
         let Some(link) = &mut self.link else { return };
         let server = link.server;
         let len = usize::try_from(message.length()).unwrap_or(usize::MAX);
@@ -97,8 +103,11 @@ impl Engine {
             None => return self.drop_message(),
         };
         // A refusal is counted by the core, and nobody else's business.
-        let received = self.core.handle_datagram(now, server, datagram);
-        if let Ok(Received::Payload { sequence, payload }) = received {
+        let Ok(received) = self.core.handle_datagram(now, server, datagram) else {
+            return;
+        };
+        self.event_loop.heard(now);
+        if let Received::Payload { sequence, payload } = received {
             self.inbox.put(sequence, payload);
             self.news = true;
         }
@@ -145,6 +154,30 @@ impl Engine {
 
     /// Sends what is due, and sets the timer for what will be. Ends every turn.
     pub(crate) fn transmit(&mut self, now: Instant) {
+        // Timeouts are judged where time passes, so it does not before everything was read.
+        let waits = self.core.state().is_active() && !self.event_loop.is_current(now);
+        if !waits {
+            self.pass_time(now);
+        }
+        while let Some(ClientEvent::StateChanged(state)) = self.core.poll_event() {
+            self.tell(Event::StateChanged(state));
+        }
+        let due = if waits {
+            Some(self.event_loop.next_turn(now))
+        } else {
+            self.core.next_deadline()
+        };
+        match due {
+            Some(due) => self.timer.arm(now, due, self.callbacks.woken()),
+            None => {
+                self.timer.disarm();
+                self.link = None;
+            }
+        }
+    }
+
+    /// Finds timeouts, and sends what is due.
+    fn pass_time(&mut self, now: Instant) {
         self.give_up_slow_opening(now);
         while let Some(transmit) = self.core.poll_transmit(now, &mut self.out) {
             if self.link.as_ref().map(|link| link.server) != Some(transmit.to) {
@@ -157,16 +190,6 @@ impl Engine {
                 && !link.send(transmit.datagram)
             {
                 self.stats.unsent = self.stats.unsent.saturating_add(1);
-            }
-        }
-        while let Some(ClientEvent::StateChanged(state)) = self.core.poll_event() {
-            self.tell(Event::StateChanged(state));
-        }
-        match self.core.next_deadline() {
-            Some(due) => self.timer.arm(now, due, self.callbacks.woken()),
-            None => {
-                self.timer.disarm();
-                self.link = None;
             }
         }
     }
@@ -186,8 +209,9 @@ impl Engine {
     }
 
     /// The timer went off.
-    pub(crate) fn woken(&mut self) {
+    pub(crate) fn woken(&mut self, now: Instant) {
         self.timer.fired();
+        self.event_loop.woken(now);
     }
 
     pub(crate) fn send(&mut self, now: Instant, payload: &[u8]) -> Result<(), SendError> {

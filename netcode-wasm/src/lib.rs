@@ -50,7 +50,8 @@
 //!
 //! The client drives itself: by a timer, and by each datagram that arrives. A hidden page's timers
 //! are slowed down to one a second or one a minute; what arrives is not, and a server sends ten
-//! times a second, so a hidden page stays connected.
+//! times a second, so a hidden page stays connected. After a standstill, when the page computed for
+//! long or was suspended, what arrived meanwhile is read before any timeout is judged.
 //!
 //! WebTransport is tried first. Where it is missing, or does not open within three seconds, WebRTC
 //! is tried, and an [`Event::TransportFailed`] tells why. What a bridge refuses by one way it is
@@ -76,6 +77,7 @@
 mod client;
 mod clock;
 mod engine;
+mod event_loop;
 mod failure;
 mod inbox;
 #[cfg(feature = "javascript")]

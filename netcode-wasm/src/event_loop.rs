@@ -1,0 +1,131 @@
+//! Detection of an event loop that stood still.
+//!
+//! What arrives while a page is suspended, or computes for long, waits to be delivered; timers that
+//! became due wait beside it, and may come first. Silence counts only once everything that had
+//! arrived was read.
+
+use std::time::Duration;
+
+use netcode_core::Instant;
+
+/// Gap between two turns of the loop that is no delay yet. An active client has a turn every 100
+/// milliseconds, if only its timer's.
+const GAP: Duration = Duration::from_millis(200);
+
+/// Time that a loop gets to deliver what arrived while it stood still.
+const DELIVERY: Duration = Duration::from_millis(50);
+
+/// The turns that a browser's event loop gave to a client.
+#[derive(Debug)]
+pub(crate) struct EventLoop {
+    last_turn: Instant,
+    /// End of the pause in which it delivers what arrived while it stood still.
+    delivering_until: Option<Instant>,
+}
+
+impl EventLoop {
+    /// A loop that runs.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            last_turn: now,
+            delivering_until: None,
+        }
+    }
+
+    /// The loop delivered something: from here on it runs again, though more may wait.
+    pub(crate) fn delivered(&mut self, now: Instant) {
+        if self.delivering_until.is_none() {
+            if self.is_current(now) {
+                self.last_turn = now;
+            } else {
+                self.delivering_until = Some(now.saturating_add(DELIVERY));
+            }
+        }
+    }
+
+    /// The server was heard: no silence can be wrong now.
+    pub(crate) fn heard(&mut self, now: Instant) {
+        *self = Self::new(now);
+    }
+
+    /// The timer went off.
+    pub(crate) fn woken(&mut self, now: Instant) {
+        match self.delivering_until {
+            Some(until) if until <= now => *self = Self::new(now),
+            _ => self.delivered(now),
+        }
+    }
+
+    /// Whether what had arrived by now was delivered.
+    pub(crate) fn is_current(&self, now: Instant) -> bool {
+        self.delivering_until.is_none() && now.saturating_since(self.last_turn) <= GAP
+    }
+
+    /// When a timer has to go off for a loop that is not current to become so.
+    pub(crate) fn next_turn(&self, now: Instant) -> Instant {
+        self.delivering_until.unwrap_or(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: u64) -> Instant {
+        Instant::from_millis(millis)
+    }
+
+    #[test]
+    fn a_loop_with_regular_turns_is_current() {
+        let mut turns = EventLoop::new(at(0));
+        for now in (0..1_000).step_by(100).map(at) {
+            turns.woken(now);
+            assert!(turns.is_current(now));
+        }
+        turns.delivered(at(1_000));
+        assert!(turns.is_current(at(1_200)));
+        assert!(!turns.is_current(at(1_201)));
+    }
+
+    #[test]
+    fn after_a_standstill_the_timer_goes_off_twice_before_the_loop_is_current() {
+        let mut turns = EventLoop::new(at(0));
+        assert_eq!(turns.next_turn(at(3_000)), at(3_000));
+        turns.woken(at(3_000));
+        assert!(!turns.is_current(at(3_000)));
+        assert_eq!(turns.next_turn(at(3_000)), at(3_050));
+        turns.woken(at(3_049));
+        assert!(!turns.is_current(at(3_049)));
+        turns.woken(at(3_050));
+        assert!(turns.is_current(at(3_050)));
+    }
+
+    #[test]
+    fn what_is_delivered_after_a_standstill_is_no_sign_that_nothing_waits() {
+        let mut turns = EventLoop::new(at(0));
+        turns.delivered(at(3_000));
+        turns.delivered(at(3_060));
+        assert!(!turns.is_current(at(3_060)));
+        turns.woken(at(3_060));
+        assert!(turns.is_current(at(3_060)));
+    }
+
+    #[test]
+    fn a_server_that_was_heard_ends_the_wait() {
+        let mut turns = EventLoop::new(at(0));
+        turns.delivered(at(3_000));
+        turns.heard(at(3_001));
+        assert!(turns.is_current(at(3_001)));
+    }
+
+    #[test]
+    fn a_loop_that_is_always_late_is_current_every_other_turn() {
+        let mut turns = EventLoop::new(at(0));
+        let current = (1_u64..=4).map(|turn| {
+            let now = at(turn * 1_000);
+            turns.woken(now);
+            turns.is_current(now)
+        });
+        assert_eq!(current.collect::<Vec<_>>(), [false, true, false, true]);
+    }
+}
