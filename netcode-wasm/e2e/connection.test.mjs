@@ -1,6 +1,8 @@
 // What a connection is there for, over each transport.
 
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 
 import { call, setStage, TRANSPORTS } from './stage.mjs';
@@ -48,3 +50,28 @@ for (const transport of TRANSPORTS) {
     });
   });
 }
+
+test('a data channel takes messages out of memory that threads share', { timeout: 30_000 }, async () => {
+  const server = await stage.world.server();
+  const bridge = await stage.world.bridge([server]);
+  const snippets = 'wasm/snippets';
+  const [folder] = await readdir(join(process.env.NETCODE_PACKAGE, snippets));
+  const taken = await stage.page.evaluate(
+    async ([glue, url]) => {
+      const { WebRtcSession } = await import(glue);
+      const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+      let session;
+      await new Promise((opened, failed) => {
+        session = new WebRtcSession(url, 'netcode', opened, () => {}, (...why) => failed(new Error(why)));
+      });
+      const taken = session.send(new Uint8Array(memory.buffer, 8, 100));
+      session.close();
+      return taken;
+    },
+    [
+      `/package/${snippets}/${folder}/glue/webrtc.js`,
+      `${bridge.options('webrtc').bridge.webrtc}/netcode/${server.address}`,
+    ],
+  );
+  assert.equal(taken, true);
+});

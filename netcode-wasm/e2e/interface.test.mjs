@@ -239,13 +239,17 @@ async function sendViews([token, options]) {
 }
 
 describe('around the end', () => {
-  /** Connects, and closes before anything else can happen. */
-  const endAtOnce = async () => {
+  /** Connects, and before anything else can happen ends the connection this way. */
+  const endAtOnce = async (way) => {
     const token = await stage.world.token([server]);
     return stage.page.evaluate(
-      async ([token, options]) => {
+      async ([token, options, way]) => {
         const client = await netcode.NetcodeClient.connect(token, options);
-        client.close();
+        if (way === 'close') {
+          client.close();
+        } else {
+          dispatchEvent(new PageTransitionEvent('pagehide'));
+        }
         const { state } = client;
         let thrown = null;
         try {
@@ -257,15 +261,23 @@ describe('around the end', () => {
         const { reason } = await closed;
         return { state, thrown, reason, then: client.state };
       },
-      [token, bridge.options('auto')],
+      [token, bridge.options('auto'), way],
     );
   };
 
   test('a client closed as soon as it is connected says so, and sends nothing', async () => {
-    const { state, thrown, reason, then } = await endAtOnce();
+    const { state, thrown, reason, then } = await endAtOnce('close');
     assert.equal(state, 'disconnected');
     assert.deepEqual(thrown, [true, 'not-connected']);
     assert.equal(reason, 'client');
+    assert.equal(then, 'disconnected');
+  });
+
+  test('as long as no event has told of the end, state is connected and send does not throw', { timeout: 30_000 }, async () => {
+    const { state, thrown, reason, then } = await endAtOnce('page');
+    assert.equal(state, 'connected');
+    assert.equal(thrown, null);
+    assert.equal(reason, 'page-left');
     assert.equal(then, 'disconnected');
   });
 });

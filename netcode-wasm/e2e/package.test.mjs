@@ -26,7 +26,7 @@ const TYPED_PROGRAM = `
       await load(new ArrayBuffer(0));
       const client = await NetcodeClient.connect(token, { bridge: 'https://b.example', signal });
       client.addEventListener('payload', (event) => event.data.byteLength + event.sequence);
-      client.addEventListener('close', ({ reason }) => reason === 'server');
+      client.addEventListener('close', ({ reason }) => reason === 'page-left');
       for await (const payload of client) {
         client.send(payload);
         client.send(payload.buffer);

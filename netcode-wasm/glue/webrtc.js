@@ -53,7 +53,7 @@ export class WebRtcSession {
   }
 
   /**
-   * @param {Uint8Array<ArrayBuffer>} message a view of memory that is used again
+   * @param {Uint8Array} message a view of memory that is used again
    * @returns {boolean} whether there was room for it
    */
   send(message) {
@@ -62,7 +62,8 @@ export class WebRtcSession {
       return false;
     }
     try {
-      channel.send(message);
+      // A copy, because channels take no view of memory that threads share.
+      channel.send(message.slice());
     } catch {
       return false;
     }

@@ -12,6 +12,18 @@ const CLOSED = 4;
  */
 const ROOM = 128;
 
+/**
+ * Datagrams that are handed to the browser before it has taken the first of them. A goodbye is ten,
+ * and a page that is left has no time to hand over one after the other.
+ */
+const AT_ONCE = 16;
+
+/**
+ * How long a page that is left is held back, milliseconds. The browser's network process hears of a
+ * page's end by another way than that of its datagrams, and drops those that it has not read by then.
+ */
+const LEAVING = 10;
+
 export class WebTransportSession {
   /** @type {WebTransport | undefined} */
   #transport;
@@ -24,6 +36,7 @@ export class WebTransportSession {
   #callbacks;
   #pending = 0;
   #closing = false;
+  #leaving = false;
 
   /**
    * @param {string} url
@@ -74,6 +87,11 @@ export class WebTransportSession {
     return true;
   }
 
+  /** What is sent from now on is sent by a page that ends with this turn. */
+  leave() {
+    this.#leaving = true;
+  }
+
   close() {
     this.#callbacks = undefined;
     this.#closing = true;
@@ -90,6 +108,8 @@ export class WebTransportSession {
   };
 
   #end() {
+    const until = performance.now() + (this.#leaving ? LEAVING : 0);
+    while (performance.now() < until);
     try {
       this.#transport?.close();
     } catch {
@@ -110,6 +130,7 @@ export class WebTransportSession {
       return;
     }
     if (this.#callbacks) {
+      transport.datagrams.outgoingHighWaterMark = AT_ONCE;
       this.#writer = writableOf(transport.datagrams).getWriter();
       this.#callbacks.opened();
       await this.#read(transport.datagrams.readable.getReader());

@@ -65,7 +65,7 @@ pub struct LinkStats {
 ///
 /// It drives itself by the browser's timers and by what arrives, also while its page is hidden.
 /// Each frame: drain [`receive`](Self::receive) and [`poll_event`](Self::poll_event), and
-/// [`send`](Self::send). Dropping it disconnects.
+/// [`send`](Self::send). Dropping it disconnects, and so does leaving its page.
 pub struct Client {
     shared: Rc<Shared>,
 }
@@ -109,6 +109,10 @@ impl Listener for Shared {
 
     fn woken(&self) {
         self.turn(Engine::woken);
+    }
+
+    fn page_left(&self) {
+        self.turn(Engine::leave_page);
     }
 }
 
@@ -189,6 +193,12 @@ impl Client {
     /// Why it ended, if its session with the bridge failed.
     pub fn failure(&self) -> Option<TransportFailure> {
         self.shared.engine.borrow().failure().cloned()
+    }
+
+    /// Whether its page was left, which disconnected it. A page can come back from the browser's
+    /// back/forward cache; its client cannot.
+    pub fn left_page(&self) -> bool {
+        self.shared.engine.borrow().left_page()
     }
 
     /// The longest payload that travels in one piece now, bytes, at most 1200; zero while no

@@ -36,6 +36,7 @@ pub(crate) struct Engine {
     events: VecDeque<Event>,
     /// What ended it, if it was not the server or the application.
     failure: Option<TransportFailure>,
+    left_page: bool,
     stats: LinkStats,
     /// Whether something came that the application has not been told of.
     news: bool,
@@ -62,6 +63,7 @@ impl Engine {
             inbox: Inbox::default(),
             events: VecDeque::new(),
             failure: None,
+            left_page: false,
             stats: LinkStats::default(),
             news: false,
         }
@@ -226,6 +228,19 @@ impl Engine {
 
     pub(crate) fn disconnect(&mut self, now: Instant) {
         self.core.disconnect(now);
+    }
+
+    /// The page is left: tells the server while that can be done.
+    pub(crate) fn leave_page(&mut self, now: Instant) {
+        self.left_page |= self.core.state().is_active();
+        if let Some(link) = &self.link {
+            link.leave_page();
+        }
+        self.core.disconnect(now);
+    }
+
+    pub(crate) fn left_page(&self) -> bool {
+        self.left_page
     }
 
     pub(crate) fn take_payload(&mut self) -> Option<Payload> {

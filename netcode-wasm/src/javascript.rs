@@ -120,6 +120,11 @@ impl Connection {
         self.client.failure().is_some()
     }
 
+    /// Whether the page was left, which ended the client.
+    pub fn left_page(&self) -> bool {
+        self.client.left_page()
+    }
+
     /// The next payload.
     pub fn take_payload(&mut self) -> Option<Box<[u8]>> {
         let payload = self.client.receive()?;

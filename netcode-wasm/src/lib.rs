@@ -53,6 +53,9 @@
 //! times a second, so a hidden page stays connected. After a standstill, when the page computed for
 //! long or was suspended, what arrived meanwhile is read before any timeout is judged.
 //!
+//! A page that is left disconnects, so that its server need not wait for the timeout; also one that
+//! the browser keeps for the way back, since nobody would answer for it.
+//!
 //! WebTransport is tried first. Where it is missing, or does not open within three seconds, WebRTC
 //! is tried, and an [`Event::TransportFailed`] tells why. What a bridge refuses by one way it is
 //! not asked for by the other.

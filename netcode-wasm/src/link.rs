@@ -99,6 +99,11 @@ impl Link {
         self.joiner.take_in(now, piece)
     }
 
+    /// The page is left: the goodbye has to leave at once.
+    pub(crate) fn leave_page(&self) {
+        self.transport.leave_page();
+    }
+
     /// The longest message it carries now, bytes.
     pub(crate) fn limit(&self) -> usize {
         self.transport.limit()

@@ -2,6 +2,7 @@ import { Connection } from '../wasm/netcode_wasm.js';
 import { bytesOf, kindOf, type Bytes } from './bytes.js';
 import { readStats } from './counts.js';
 import {
+  PageLeftError,
   SendError,
   StateError,
   TransportError,
@@ -61,6 +62,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
   #fallback: TransportError | null = null;
   #stats: ClientStats;
   #closedHere = false;
+  #leftPage = false;
   /** Calls of ours that the module has not returned from: it must not be called again meanwhile. */
   #calling = false;
   #turning = false;
@@ -283,6 +285,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     } else if (numberOf(state) < 0) {
       this.#end(new StateError(state as StateErrorCode, undefined, this.#cause()));
     } else {
+      this.#leftPage = connection.left_page();
       this.#end(null);
     }
   }
@@ -318,11 +321,17 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     for (const queue of this.#queues) {
       queue.end(error);
     }
-    this.#attempt?.reject(error);
+    this.#attempt?.reject(error ?? new PageLeftError('the page was left'));
     this.#attempt = undefined;
     this.dispatchEvent(new StateChangeEvent(this.#state));
-    const reason = error ? 'error' : this.#closedHere ? 'client' : 'server';
-    this.dispatchEvent(new CloseEvent(reason, error));
+    this.dispatchEvent(new CloseEvent(error ? 'error' : this.#whoEnded(), error));
+  }
+
+  #whoEnded(): CloseReason {
+    if (this.#closedHere) {
+      return 'client';
+    }
+    return this.#leftPage ? 'page-left' : 'server';
   }
 
   #leave(): void {

@@ -42,6 +42,7 @@ export type ErrorCode =
   | 'not-connected'
   | 'payload-length'
   | 'payload-type'
+  | 'page-left'
   | 'invalid-option'
   | 'internal';
 
@@ -162,6 +163,15 @@ export class OptionError extends NetcodeError {
 
   static {
     this.prototype.name = 'OptionError';
+  }
+}
+
+/** The page was left while the client was connecting. */
+export class PageLeftError extends NetcodeError {
+  readonly code = 'page-left';
+
+  static {
+    this.prototype.name = 'PageLeftError';
   }
 }
 

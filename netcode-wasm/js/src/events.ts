@@ -25,8 +25,11 @@ export class StateChangeEvent extends Event {
   }
 }
 
-/** Who ended a connection. */
-export type CloseReason = 'client' | 'server' | 'error';
+/**
+ * Who ended a connection. `page-left`: the page was left, for good or for the browser's back/forward
+ * cache; a page that comes back can connect with a new token.
+ */
+export type CloseReason = 'client' | 'server' | 'page-left' | 'error';
 
 /** The connection has ended. The last event of a client. */
 export class CloseEvent extends Event {

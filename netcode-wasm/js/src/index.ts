@@ -5,6 +5,7 @@ export {
   InternalError,
   NetcodeError,
   OptionError,
+  PageLeftError,
   SendError,
   StateError,
   TransportError,

@@ -1,4 +1,4 @@
-//! What a session calls when something happens.
+//! What a session, the timer and the page call when something happens.
 
 use std::rc::Weak;
 
@@ -18,7 +18,19 @@ pub(crate) trait Listener {
     fn failed(&self, cause: FailureCause, detail: String);
     /// The time asked for has come.
     fn woken(&self);
+    /// The page is left, for good or for the browser's back/forward cache.
+    fn page_left(&self);
 }
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_name = addEventListener)]
+    fn add_event_listener(kind: &str, listener: &Function) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch, js_name = removeEventListener)]
+    fn remove_event_listener(kind: &str, listener: &Function) -> Result<(), JsValue>;
+}
+
+const PAGE_LEFT: &str = "pagehide";
 
 /// The functions by which JavaScript calls a listener, for as long as it lives. They are made once
 /// for a client, and freed with it.
@@ -27,13 +39,14 @@ pub(crate) struct Callbacks {
     received: Closure<dyn FnMut(Uint8Array)>,
     failed: Closure<dyn FnMut(u32, u32, String)>,
     woken: Closure<dyn FnMut()>,
+    page_left: Closure<dyn FnMut()>,
 }
 
 impl Callbacks {
     pub(crate) fn new<L: Listener + 'static>(listener: &Weak<L>) -> Self {
         let weak = || listener.clone();
-        let (opened, received, failed, woken) = (weak(), weak(), weak(), weak());
-        Self {
+        let (opened, received, failed, woken, left) = (weak(), weak(), weak(), weak(), weak());
+        let callbacks = Self {
             opened: Closure::new(move || {
                 if let Some(listener) = opened.upgrade() {
                     listener.opened();
@@ -54,7 +67,15 @@ impl Callbacks {
                     listener.woken();
                 }
             }),
-        }
+            page_left: Closure::new(move || {
+                if let Some(listener) = left.upgrade() {
+                    listener.page_left();
+                }
+            }),
+        };
+        // Where nothing has events, there is no page to leave either.
+        let _ = add_event_listener(PAGE_LEFT, callbacks.page_left());
+        callbacks
     }
 
     pub(super) fn opened(&self) -> &Function {
@@ -69,9 +90,19 @@ impl Callbacks {
         self.failed.as_ref().unchecked_ref()
     }
 
+    fn page_left(&self) -> &Function {
+        self.page_left.as_ref().unchecked_ref()
+    }
+
     /// For the timer.
     pub(crate) fn woken(&self) -> &Function {
         self.woken.as_ref().unchecked_ref()
+    }
+}
+
+impl Drop for Callbacks {
+    fn drop(&mut self) {
+        let _ = remove_event_listener(PAGE_LEFT, self.page_left());
     }
 }
 

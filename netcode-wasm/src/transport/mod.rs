@@ -7,7 +7,7 @@
 //! | file | what lives there |
 //! | --- | --- |
 //! | `webtransport`, `webrtc` | the two ways |
-//! | `callbacks` | what a session calls when something happens |
+//! | `callbacks` | what a session, the timer and the page call when something happens |
 
 mod callbacks;
 mod webrtc;
@@ -32,6 +32,9 @@ pub(crate) trait Transport {
     /// Sends a message, no longer than the limit, on its way; whether there was room for it. A
     /// message without room is lost, as any may be.
     fn send(&self, message: &[u8]) -> bool;
+
+    /// The page is left: what is sent from now on has this turn to leave, and no other.
+    fn leave_page(&self) {}
 }
 
 /// Begins to open a session for `server`. What becomes of it is told to `callbacks`, later.

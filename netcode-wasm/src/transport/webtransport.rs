@@ -25,6 +25,9 @@ extern "C" {
     fn send(this: &WebTransportSession, message: &[u8]) -> bool;
 
     #[wasm_bindgen(method)]
+    fn leave(this: &WebTransportSession);
+
+    #[wasm_bindgen(method)]
     fn close(this: &WebTransportSession);
 }
 
@@ -49,6 +52,10 @@ impl Transport for WebTransport {
 
     fn send(&self, message: &[u8]) -> bool {
         self.0.send(message)
+    }
+
+    fn leave_page(&self) {
+        self.0.leave();
     }
 }
 
