@@ -97,7 +97,10 @@ export class World {
   /** A server; `address` is where it listens. */
   async server(...words) {
     const common = ['--key', this.keyFile, '--protocol-id', this.#protocolId, '--json'];
-    const server = this.start('netcode', ['server', ...common, '--bind', '127.0.0.1:0', ...words]);
+    // The key is as new as the server; and all browsers come from the bridge's address.
+    const rules = ['--max-token-lifetime', 'off', '--shared-address'];
+    const all = ['server', ...common, ...rules, '--bind', '127.0.0.1:0', ...words];
+    const server = this.start('netcode', all);
     server.address = (await server.event('listening')).addresses[0];
     return server;
   }

@@ -62,9 +62,10 @@ class Sensor {
   /** Seals a token to it, as its backend does, and hands it over. */
   async provision(token) {
     const [, device] = await this.says(/device key ([0-9a-f]{64})/);
+    const [, nonce] = await this.says(/asks for a token: ([0-9a-f]{32})/);
     const [key, sealed] = ['backend.key', 'sealed'].map((name) => join(this.#folder, name));
     await writeFile(key, BACKEND_KEY);
-    const context = ['--protocol-id', PROTOCOL_ID, '--device-id', '7'];
+    const context = ['--protocol-id', PROTOCOL_ID, '--device-id', '7', '--nonce', nonce];
     const words = ['token', 'seal', token, '--sealer-key', key, '--device', device, ...context];
     const netcode = join(process.env.NETCODE_BINARIES, 'netcode');
     await promisify(execFile)(netcode, [...words, '--out', sealed]);
