@@ -175,6 +175,7 @@ impl BridgeProcess {
             .args(["--datagrams-per-second", "1000000"])
             .args(["--bytes-per-second", "2000000000"])
             .args(["--max-sessions-per-address", "100000"])
+            .args(["--arrivals-per-second-per-address", "100000"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -143,3 +143,56 @@ fn what_cannot_work_is_refused_in_words() {
     let refused = fail(&folder, &words, 1);
     assert!(refused.contains("https://game.example"), "{refused}");
 }
+
+/// Runs the command's bridge under a limit of the shell until it has started or given up; gives
+/// what the system says of its descriptors, and what it complains of.
+#[cfg(target_os = "linux")]
+fn bridge_under(limit: &str, words: &str) -> (String, String) {
+    let folder = folder(&format!("bridge{}", limit.replace(' ', "-")));
+    let netcode = env!("CARGO_BIN_EXE_netcode");
+    let script = format!(
+        "ulimit {limit} || exit; \
+         {netcode} bridge --allow 127.0.0.1:1 --json {ON_LOOPBACK} {words} > out & pid=$!; \
+         until test -s out || ! kill -0 $pid 2> /dev/null; do :; done; \
+         grep 'Max open files' /proc/$pid/limits 2> /dev/null; \
+         kill -s TERM $pid 2> /dev/null; wait $pid"
+    );
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.args(["-c", &script]).current_dir(folder).output();
+    let output = output.unwrap();
+    let [told, complaint] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+    (told, complaint)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_bridge_has_the_descriptors_that_its_limits_need_or_does_not_start() {
+    // The soft limit is raised.
+    let few = "--max-sessions 100 --max-connections 100";
+    let (told, complaint) = bridge_under("-Sn 64", few);
+    assert!(told.contains(" 328 "), "{told}{complaint}");
+    // The hard limit is the system's word.
+    let (told, complaint) = bridge_under("-n 256", "");
+    assert_eq!(told, "");
+    for part in ["4736 descriptors", "256", "ulimit"] {
+        assert!(complaint.contains(part), "{complaint}");
+    }
+}
+
+#[test]
+fn every_limit_is_an_option() {
+    let folder = folder("bridge-options");
+    let words = "--trusted-proxy 10.0.0.0/8 --trusted-proxy ::1 --proxy-header forwarded \
+                 --max-offers 1 --max-offers-per-address 1 --offer-timeout 1 \
+                 --max-quic-handshakes 1 --max-quic-handshakes-per-address 1 \
+                 --quic-handshake-timeout 1 --max-connections 1 --max-connections-per-address 1 \
+                 --request-timeout 1 --arrivals-per-second 1 --arrivals-per-second-per-address 1";
+    let words = format!("bridge --allow 127.0.0.1:1 {words} --drain 1 {ON_LOOPBACK}");
+    let mut bridge = Service::start(&folder, &words);
+    bridge.signal("TERM");
+    assert_eq!(bridge.event()["event"], "draining");
+    let stopped = bridge.event();
+    assert_eq!(stopped["limited"]["OffersPerAddress"], 0, "{stopped}");
+    let refused = fail(&folder, "bridge --allow 127.0.0.1:1 --trusted-proxy any", 2);
+    assert!(refused.contains("10.0.0.0/8"), "{refused}");
+}

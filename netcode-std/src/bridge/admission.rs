@@ -1,16 +1,77 @@
-//! How many sessions there are, in total and from each address.
+//! Places: how many of each resource are held at a time, in total and from each address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use netcode_core::bridge::CloseCode;
+use std::time::Instant;
 
 use super::config::Limits;
+use super::rate::Arrivals;
 
-/// Counts sessions, and lets no more in than the limits allow.
+/// What a bridge has to give away, and who holds it.
+pub(super) struct Admission {
+    /// Sessions, each with a UDP socket of its own.
+    pub(super) sessions: Places,
+    /// Offers for WebRTC that have an answer and no data channel yet.
+    pub(super) offers: Places,
+    /// Handshakes of QUIC and HTTP/3.
+    pub(super) quic_handshakes: Places,
+    /// TCP connections.
+    pub(super) connections: Places,
+    /// New TCP connections a second.
+    pub(super) tcp_arrivals: Arrivals,
+    /// New QUIC connections a second, from addresses that have shown that they receive.
+    pub(super) quic_arrivals: Arrivals,
+    /// New QUIC connections a second, from addresses that have not.
+    pub(super) quic_strangers: Arrivals,
+    closed: AtomicBool,
+}
+
+impl Admission {
+    pub(super) fn new(limits: &Limits, now: Instant) -> Self {
+        let arrivals = || {
+            Arrivals::new(
+                limits.arrivals_per_second,
+                limits.arrivals_per_second_per_address,
+                now,
+            )
+        };
+        Self {
+            sessions: Places::new(limits.sessions, limits.sessions_per_address),
+            offers: Places::new(limits.offers, limits.offers_per_address),
+            quic_handshakes: Places::new(
+                limits.quic_handshakes,
+                limits.quic_handshakes_per_address,
+            ),
+            connections: Places::new(limits.connections, limits.connections_per_address),
+            tcp_arrivals: arrivals(),
+            quic_arrivals: arrivals(),
+            quic_strangers: arrivals(),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Lets nobody in from now on.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+}
+
+/// The part of a limit that is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exhausted {
+    Total,
+    PerAddress,
+}
+
+/// Places for holders of one resource.
 #[derive(Clone, Debug)]
-pub(super) struct Admission(Arc<Mutex<Held>>);
+pub(super) struct Places(Arc<Mutex<Held>>);
 
 #[derive(Debug)]
 struct Held {
@@ -18,79 +79,108 @@ struct Held {
     by_source: HashMap<IpAddr, usize>,
     most: usize,
     most_by_source: usize,
-    closed: bool,
 }
 
-/// A session's place; it is free again when this is dropped.
+/// One place; it is free again when this is dropped.
 #[derive(Debug)]
-pub(super) struct Permit {
-    admission: Admission,
-    source: IpAddr,
+pub(super) struct Place {
+    places: Places,
+    /// Who it counts for. None for a holder that stands for many.
+    source: Option<IpAddr>,
 }
 
-impl Admission {
-    pub(super) fn new(limits: &Limits) -> Self {
+impl Places {
+    pub(super) fn new(most: usize, most_by_source: usize) -> Self {
         Self(Arc::new(Mutex::new(Held {
             total: 0,
             by_source: HashMap::new(),
-            most: limits.sessions,
-            most_by_source: limits.sessions_per_address,
-            closed: false,
+            most,
+            most_by_source,
         })))
+    }
+
+    /// A place for `address`.
+    pub(super) fn take(&self, address: IpAddr) -> Result<Place, Exhausted> {
+        let source = source(address);
+        let mut held = self.held();
+        held.room(source)?;
+        *held.by_source.entry(source).or_default() += 1;
+        held.total += 1;
+        Ok(self.place(Some(source)))
+    }
+
+    /// A place that counts in the total alone, for a holder that stands for many addresses.
+    pub(super) fn take_for_many(&self) -> Result<Place, Exhausted> {
+        let mut held = self.held();
+        if held.total >= held.most {
+            return Err(Exhausted::Total);
+        }
+        held.total += 1;
+        Ok(self.place(None))
+    }
+
+    /// Whether `address` would get a place now.
+    pub(super) fn room(&self, address: IpAddr) -> Result<(), Exhausted> {
+        self.held().room(source(address))
+    }
+
+    /// Whether half of the places are taken: of all, or of this address's share.
+    pub(super) fn is_crowded(&self, address: IpAddr) -> bool {
+        let held = self.held();
+        held.total >= held.most.div_ceil(2)
+            || held.by(source(address)) >= held.most_by_source.div_ceil(2)
+    }
+
+    pub(super) fn taken(&self) -> usize {
+        self.held().total
+    }
+
+    fn place(&self, source: Option<IpAddr>) -> Place {
+        Place {
+            places: self.clone(),
+            source,
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
         // Nothing in here panics half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// A place for a session from `address`.
-    pub(super) fn admit(&self, address: IpAddr) -> Result<Permit, CloseCode> {
-        let source = source(address);
-        let mut held = self.held();
-        if held.closed {
-            return Err(CloseCode::Draining);
-        }
-        if held.total >= held.most {
-            return Err(CloseCode::Full);
-        }
-        let from_here = held.by_source.get(&source).copied().unwrap_or(0);
-        if from_here >= held.most_by_source {
-            return Err(CloseCode::TooManyFromAddress);
-        }
-        held.by_source.insert(source, from_here + 1);
-        held.total += 1;
-        Ok(Permit {
-            admission: self.clone(),
-            source,
-        })
+impl Held {
+    fn by(&self, source: IpAddr) -> usize {
+        self.by_source.get(&source).copied().unwrap_or(0)
     }
 
-    /// Lets nobody in from now on.
-    pub(super) fn close(&self) {
-        self.held().closed = true;
-    }
-
-    pub(super) fn total(&self) -> usize {
-        self.held().total
+    fn room(&self, source: IpAddr) -> Result<(), Exhausted> {
+        if self.total >= self.most {
+            return Err(Exhausted::Total);
+        }
+        if self.by(source) >= self.most_by_source {
+            return Err(Exhausted::PerAddress);
+        }
+        Ok(())
     }
 }
 
-impl Drop for Permit {
+impl Drop for Place {
     fn drop(&mut self) {
-        let mut held = self.admission.held();
+        let mut held = self.places.held();
         held.total = held.total.saturating_sub(1);
-        if let Some(from_here) = held.by_source.get_mut(&self.source) {
+        let Some(source) = self.source else { return };
+        if let Some(from_here) = held.by_source.get_mut(&source) {
             *from_here = from_here.saturating_sub(1);
             if *from_here == 0 {
-                held.by_source.remove(&self.source);
+                held.by_source.remove(&source);
             }
         }
     }
 }
 
-/// Who has many addresses has a whole IPv6 network of 64 bits: it counts as one.
-fn source(address: IpAddr) -> IpAddr {
+/// What limits per address count by. Who has an IPv6 address has its whole network of 64 bits,
+/// which counts as one.
+pub(super) fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {
@@ -104,72 +194,69 @@ fn source(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn limits() -> Limits {
-        Limits {
-            sessions: 3,
-            sessions_per_address: 2,
-            ..Limits::default()
-        }
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn exhausted(places: &Places, from: &str) -> Option<Exhausted> {
+        places.take(address(from)).err()
     }
 
     #[test]
     fn an_address_has_its_share_and_gets_it_back() {
-        let admission = Admission::new(&limits());
-        let here: IpAddr = "192.0.2.1".parse().unwrap();
-        let first = admission.admit(here).unwrap();
-        let _second = admission.admit(here).unwrap();
-        assert_eq!(
-            admission.admit(here).unwrap_err(),
-            CloseCode::TooManyFromAddress
-        );
+        let places = Places::new(3, 2);
+        let first = places.take(address("192.0.2.1")).unwrap();
+        let _second = places.take(address("192.0.2.1")).unwrap();
+        assert_eq!(exhausted(&places, "192.0.2.1"), Some(Exhausted::PerAddress));
         drop(first);
-        admission.admit(here).unwrap();
+        assert_eq!(exhausted(&places, "192.0.2.1"), None);
     }
 
     #[test]
     fn the_total_is_limited_whoever_asks() {
-        let admission = Admission::new(&limits());
-        let _held: Vec<_> = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
-            .map(|address| admission.admit(address.parse().unwrap()).unwrap())
-            .into();
-        let next = "192.0.2.4".parse().unwrap();
-        assert_eq!(admission.admit(next).unwrap_err(), CloseCode::Full);
+        let places = Places::new(3, 2);
+        let held = ["192.0.2.1", "192.0.2.2"].map(|from| places.take(address(from)).unwrap());
+        let for_many = places.take_for_many().unwrap();
+        assert_eq!(exhausted(&places, "192.0.2.4"), Some(Exhausted::Total));
+        assert_eq!(places.take_for_many().err(), Some(Exhausted::Total));
+        drop((held, for_many));
+        assert_eq!(places.taken(), 0);
     }
 
     #[test]
     fn an_ipv6_network_counts_as_one_address() {
-        let admission = Admission::new(&limits());
-        let _held: Vec<_> = ["2001:db8::1", "2001:db8::2"]
-            .map(|address| admission.admit(address.parse().unwrap()).unwrap())
-            .into();
-        let same_network = "2001:db8::ffff".parse().unwrap();
-        let another = "2001:db8:0:1::1".parse().unwrap();
+        let places = Places::new(9, 2);
+        let _held = ["2001:db8::1", "2001:db8::2"].map(|it| places.take(address(it)).unwrap());
         assert_eq!(
-            admission.admit(same_network).unwrap_err(),
-            CloseCode::TooManyFromAddress
+            exhausted(&places, "2001:db8::ffff"),
+            Some(Exhausted::PerAddress)
         );
-        admission.admit(another).unwrap();
+        assert_eq!(exhausted(&places, "2001:db8:0:1::1"), None);
+        // IPv4 addresses in IPv6 form share no network.
+        let _held = ["::ffff:192.0.2.1", "192.0.2.1"].map(|it| places.take(address(it)).unwrap());
+        assert_eq!(exhausted(&places, "192.0.2.1"), Some(Exhausted::PerAddress));
+        assert_eq!(exhausted(&places, "192.0.2.2"), None);
     }
 
     #[test]
     fn an_address_that_asks_in_vain_leaves_nothing_behind() {
-        let admission = Admission::new(&Limits {
-            sessions_per_address: 0,
-            ..limits()
-        });
+        let places = Places::new(3, 0);
         for last in 0..=u8::MAX {
-            admission
-                .admit(IpAddr::from([192, 0, 2, last]))
-                .unwrap_err();
+            places.take(IpAddr::from([192, 0, 2, last])).unwrap_err();
         }
-        assert!(admission.held().by_source.is_empty());
+        assert!(places.held().by_source.is_empty());
     }
 
     #[test]
-    fn nobody_gets_into_a_bridge_that_goes_away() {
-        let admission = Admission::new(&limits());
-        admission.close();
-        let here = "192.0.2.1".parse().unwrap();
-        assert_eq!(admission.admit(here).unwrap_err(), CloseCode::Draining);
+    fn a_crowd_is_half_of_all_or_half_of_an_address_s_share() {
+        let places = Places::new(8, 4);
+        let mut held = vec![places.take(address("192.0.2.1")).unwrap()];
+        assert!(!places.is_crowded(address("192.0.2.1")));
+        held.push(places.take(address("192.0.2.1")).unwrap());
+        assert!(places.is_crowded(address("192.0.2.1")));
+        assert!(!places.is_crowded(address("192.0.2.2")));
+        held.push(places.take(address("192.0.2.2")).unwrap());
+        held.push(places.take(address("192.0.2.3")).unwrap());
+        assert!(places.is_crowded(address("192.0.2.4")));
     }
 }

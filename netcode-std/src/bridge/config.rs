@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::allow::AllowList;
 use super::certificate::Certificate;
+use super::http::{ProxyHeader, ProxyNetwork};
 
 /// Where a bridge listens, whom it serves, which servers it may reach.
 #[derive(Clone, Debug)]
@@ -23,6 +24,11 @@ pub struct BridgeConfig {
     /// Whether offers are taken over plain HTTP: behind a proxy that does TLS, or in development.
     /// A page served over HTTPS can post only to HTTPS, or to this machine itself.
     pub plain_http: bool,
+    /// Proxies in front of the offers' port, whose word on where a browser is counts. Empty
+    /// believes nobody: limits per address then count the address a connection comes from.
+    pub trusted_proxies: Vec<ProxyNetwork>,
+    /// The header in which those proxies name the browser's address.
+    pub proxy_header: ProxyHeader,
     /// Where Prometheus finds the counters, at `/metrics`. Over plain HTTP, for anybody who can
     /// connect: keep it on a loopback address.
     pub metrics: Option<SocketAddr>,
@@ -53,6 +59,8 @@ impl BridgeConfig {
             rtc_public: Vec::new(),
             plain_http: certificate.is_for_development(),
             certificate,
+            trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::default(),
             metrics: None,
             allow,
             origins: Vec::new(),
@@ -73,11 +81,14 @@ impl BridgeConfig {
 }
 
 /// How much a bridge lets happen.
+///
+/// *Per address* means one IPv4 address, or one IPv6 network of 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Sessions at a time.
+    /// Sessions at a time. Each takes a descriptor: [`Bridge::start`](super::Bridge::start) checks
+    /// that the system gives so many.
     pub sessions: usize,
-    /// Sessions at a time from one IPv4 address, or from one IPv6 network of 64 bits.
+    /// Sessions at a time per address.
     pub sessions_per_address: usize,
     /// Datagrams a second, in each direction of a session; for a moment, twice as many.
     pub datagrams_per_second: u32,
@@ -90,15 +101,50 @@ pub struct Limits {
     /// Bytes that wait for a browser, per session; what does not fit is dropped. At least
     /// [`MIN_BUFFER_BYTES`].
     pub buffer_bytes: usize,
+    /// Offers for WebRTC at a time that were answered and have no data channel yet. They hold no
+    /// session's place.
+    pub offers: usize,
+    /// Those per address.
+    pub offers_per_address: usize,
+    /// An offer is forgotten if its data channel is not open by then.
+    pub offer_timeout: Duration,
+    /// Handshakes of QUIC and HTTP/3 at a time. While half of them are under way, a newcomer must
+    /// show that it receives at its address (QUIC's Retry) before it costs more than a reply.
+    pub quic_handshakes: usize,
+    /// Those per address. While half of them are under way, the same goes for the address.
+    pub quic_handshakes_per_address: usize,
+    /// A QUIC connection is closed if it has not asked for a session by then.
+    pub quic_handshake_timeout: Duration,
+    /// TCP connections at a time. Each carries one request.
+    pub connections: usize,
+    /// Those per address.
+    pub connections_per_address: usize,
+    /// A TCP connection is closed by then: handshake of TLS, request and response included.
+    pub request_timeout: Duration,
+    /// New TCP connections a second, and as many of QUIC; for a moment, twice as many.
+    pub arrivals_per_second: u32,
+    /// Those per address.
+    pub arrivals_per_second_per_address: u32,
 }
 
 /// The least that [`Limits::buffer_bytes`] may be: WebRTC needs room for a datagram on its way and
 /// for the next.
 pub const MIN_BUFFER_BYTES: usize = 4096;
 
+/// The longest origin that is taken, bytes: no host name is longer. A session keeps it.
+pub const MAX_ORIGIN_BYTES: usize = 255;
+
+/// Addresses one WebRTC peer may be reached at: its interfaces, of which it settles on one.
+pub const MAX_PEER_ADDRESSES: usize = 8;
+
+/// Data channels one WebRTC peer may have open, of which one is the session's.
+pub const MAX_DATA_CHANNELS: usize = 4;
+
 impl Default for Limits {
     /// 4,096 sessions, 64 from an address; 1,000 datagrams and 1 MB a second; 30 seconds of
-    /// silence, 10 for the handshake; 64 KiB of buffer.
+    /// silence, 10 for the connection request; 64 KiB of buffer. 512 offers, 32 from an address,
+    /// for 8 seconds; the same of QUIC handshakes for 4 seconds; 512 TCP connections, 64 from an
+    /// address, for 10 seconds; 2,000 new connections a second, 200 from an address.
     fn default() -> Self {
         Self {
             sessions: 4096,
@@ -108,6 +154,17 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(30),
             handshake_timeout: Duration::from_secs(10),
             buffer_bytes: 64 * 1024,
+            offers: 512,
+            offers_per_address: 32,
+            offer_timeout: Duration::from_secs(8),
+            quic_handshakes: 512,
+            quic_handshakes_per_address: 32,
+            quic_handshake_timeout: Duration::from_secs(4),
+            connections: 512,
+            connections_per_address: 64,
+            request_timeout: Duration::from_secs(10),
+            arrivals_per_second: 2000,
+            arrivals_per_second_per_address: 200,
         }
     }
 }

@@ -9,7 +9,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::admission::Admission;
 use super::event::{EndCause, Transport};
+use super::limit::Limit;
 
 /// Why a bridge dropped a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +76,16 @@ struct ByTransportAndCause {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByResource {
+    resource: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByLimit {
+    limit: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByDirectionAndCause {
     direction: Name,
     cause: Name,
@@ -126,6 +138,11 @@ pub(super) struct Counters {
     refused: Family<ByTransportAndCause, Counter>,
     pub(super) to_server: Flow,
     pub(super) to_browser: Flow,
+    /// What strangers hold that is no session: read when it is shown.
+    held: Family<ByResource, Gauge<i64, AtomicI64>>,
+    limited: [Counter; Limit::ALL.len()],
+    /// Retries asked of QUIC newcomers.
+    pub(super) quic_retries: Counter,
     /// Events that nobody took in time.
     pub(super) events_lost: Counter,
 }
@@ -146,6 +163,9 @@ impl Counters {
         let bytes = Family::<ByDirection, Counter>::default();
         let dropped = Family::<ByDirectionAndCause, Counter>::default();
         let events_lost = Counter::default();
+        let held = Family::default();
+        let limited = Family::<ByLimit, Counter>::default();
+        let quic_retries = Counter::default();
         let about = &mut registry;
         about.register("sessions", "Sessions at present", sessions.clone());
         about.register("sessions_opened", "Sessions opened", opened.clone());
@@ -154,6 +174,21 @@ impl Counters {
         about.register("datagrams", "Datagrams forwarded", datagrams.clone());
         about.register("bytes", "Bytes forwarded", bytes.clone());
         about.register("dropped", "Messages dropped", dropped.clone());
+        about.register(
+            "held",
+            "Connections, handshakes and offers at present",
+            held.clone(),
+        );
+        about.register(
+            "limited",
+            "Times that a limit turned somebody away, or cut somebody off",
+            limited.clone(),
+        );
+        about.register(
+            "quic_retries",
+            "QUIC newcomers asked to show their address",
+            quic_retries.clone(),
+        );
         about.register("events_lost", "Events nobody took", events_lost.clone());
         let flow = |direction: Direction| {
             let direction = direction.name();
@@ -169,6 +204,12 @@ impl Counters {
         Self {
             to_server: flow(Direction::ToServer),
             to_browser: flow(Direction::ToBrowser),
+            limited: Limit::ALL.map(|limit| {
+                let limit = Name(limit.name());
+                limited.get_or_create_owned(&ByLimit { limit })
+            }),
+            held,
+            quic_retries,
             registry,
             sessions,
             opened,
@@ -195,18 +236,37 @@ impl Counters {
         self.refused.get_or_create(&by).inc();
     }
 
+    pub(super) fn limited(&self, limit: Limit) {
+        if let Some(counter) = self.limited.get(limit as usize) {
+            counter.inc();
+        }
+    }
+
     /// All counters in Prometheus' text format.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, admission: &Admission) -> String {
+        for (resource, places) in [
+            (Name("connections"), &admission.connections),
+            (Name("quic_handshakes"), &admission.quic_handshakes),
+            (Name("offers"), &admission.offers),
+        ] {
+            let taken = i64::try_from(places.taken()).unwrap_or(i64::MAX);
+            self.held.get_or_create(&ByResource { resource }).set(taken);
+        }
         let mut text = String::new();
         // Writing into a string does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
     }
 
-    pub(super) fn stats(&self, sessions: usize) -> BridgeStats {
+    pub(super) fn stats(&self, admission: &Admission) -> BridgeStats {
+        let limited = |limit: Limit| self.limited.get(limit as usize).map_or(0, Counter::get);
         let both = Transport::ALL.map(by_transport);
         BridgeStats {
-            sessions,
+            sessions: admission.sessions.taken(),
+            offers: admission.offers.taken(),
+            quic_handshakes: admission.quic_handshakes.taken(),
+            connections: admission.connections.taken(),
+            limited: Limit::ALL.map(|limit| (limit, limited(limit))),
             opened: both
                 .iter()
                 .map(|by| self.opened.get_or_create(by).get())
@@ -238,11 +298,27 @@ const fn by_cause(transport: Transport, cause: &'static str) -> ByTransportAndCa
     }
 }
 
+impl BridgeStats {
+    /// How often this limit turned somebody away, or cut somebody off.
+    pub fn limited(&self, limit: Limit) -> u64 {
+        let of = self.limited.iter().find(|(it, _)| *it == limit);
+        of.map_or(0, |(_, count)| *count)
+    }
+}
+
 /// What a bridge has counted since it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BridgeStats {
     /// Sessions at present.
     pub sessions: usize,
+    /// Offers for WebRTC at present that have no data channel yet.
+    pub offers: usize,
+    /// Handshakes of QUIC and HTTP/3 under way at present.
+    pub quic_handshakes: usize,
+    /// TCP connections at present.
+    pub connections: usize,
+    /// How often each limit turned somebody away, or cut somebody off.
+    pub limited: [(Limit, u64); Limit::ALL.len()],
     /// Sessions opened.
     pub opened: u64,
     /// Sessions refused.

@@ -19,6 +19,14 @@ pub enum BridgeError {
     Certificate(String),
     /// The configuration cannot work; the text says what to change.
     Config(&'static str),
+    /// The system gives this process fewer descriptors than the configured sessions and
+    /// connections may need.
+    Descriptors {
+        /// How many they may need.
+        needed: u64,
+        /// How many there can be: the hard limit of `RLIMIT_NOFILE`.
+        allowed: u64,
+    },
     /// The system gives no threads.
     Threads(io::Error),
 }
@@ -29,6 +37,12 @@ impl fmt::Display for BridgeError {
             Self::Listen { address, error } => write!(f, "cannot listen at {address}: {error}"),
             Self::Certificate(text) => write!(f, "cannot use the certificate: {text}"),
             Self::Config(text) => f.write_str(text),
+            Self::Descriptors { needed, allowed } => write!(
+                f,
+                "so many sessions and connections may need {needed} descriptors, and the system \
+                 allows {allowed}: raise that (ulimit -Hn, or LimitNOFILE= of systemd), or lower \
+                 the limits of sessions and connections"
+            ),
             Self::Threads(error) => write!(f, "cannot start threads: {error}"),
         }
     }

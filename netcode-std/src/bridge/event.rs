@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use netcode_core::bridge::CloseCode;
 
+use super::limit::Limit;
+
 /// How a browser reaches the bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
@@ -39,7 +41,7 @@ pub struct SessionInfo {
     pub id: u64,
     /// How the browser reaches the bridge.
     pub transport: Transport,
-    /// Where the browser is.
+    /// Where the browser is: the address that the session's datagrams come from.
     pub client: SocketAddr,
     /// The server it talks to.
     pub server: SocketAddr,
@@ -101,9 +103,11 @@ pub enum BridgeEvent {
     Refused {
         /// How the browser came.
         transport: Transport,
-        /// Where it is.
+        /// Where it is; port 0 if a proxy told no port.
         client: SocketAddr,
-        /// Why.
+        /// Why, as the browser was told.
         code: CloseCode,
+        /// The limit of the bridge's behind that, if it is one.
+        limit: Option<Limit>,
     },
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use rustls::ServerConfig;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use web_transport_quinn::quinn::Endpoint;
 
 use super::certificate::Loaded;
@@ -17,7 +17,7 @@ use super::counters::BridgeStats;
 use super::error::BridgeError;
 use super::event::{BridgeEvent, SessionInfo};
 use super::webrtc::{Demux, Offers};
-use super::{http, webtransport};
+use super::{descriptors, http, webtransport};
 
 /// Events that wait to be taken; more are lost, and counted.
 const WAITING_EVENTS: usize = 4096;
@@ -30,9 +30,8 @@ pub struct Bridge {
     context: Arc<Context>,
     events: Receiver<BridgeEvent>,
     endpoints: Vec<Endpoint>,
-    tls: Option<RustlsConfig>,
+    tls: Option<watch::Sender<Arc<ServerConfig>>>,
     addresses: BridgeAddresses,
-    http: Handle<SocketAddr>,
     /// Taken when it is dropped.
     runtime: Option<Runtime>,
 }
@@ -55,10 +54,14 @@ pub struct BridgeAddresses {
 impl Bridge {
     /// Starts a bridge.
     ///
+    /// If the process may not yet open as many descriptors as the configured sessions and
+    /// connections may need, its soft limit (`RLIMIT_NOFILE`) is raised.
+    ///
     /// # Errors
     /// See [`BridgeError`].
     pub fn start(config: BridgeConfig) -> Result<Self, BridgeError> {
         check(&config)?;
+        descriptors::provide_for(&config)?;
         let certificate = config.certificate.load()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -75,7 +78,6 @@ impl Bridge {
                 certificate_hash: certificate.hash(),
                 ..BridgeAddresses::default()
             },
-            http: Handle::new(),
             runtime: Some(runtime),
         };
         bridge.listen(&certificate)?;
@@ -96,7 +98,8 @@ impl Bridge {
             let (listener, bound) = http::listen(address)?;
             self.addresses.metrics = Some(bound);
             let routes = http::metrics(Arc::clone(&self.context));
-            runtime.spawn(http::serve(listener, routes, None, self.http.clone()));
+            let door = http::Door::for_metrics(Arc::clone(&self.context));
+            runtime.spawn(http::serve(listener, routes, None, door));
         }
         if self.context.servers.has_names() {
             runtime.spawn(look_up_names(Arc::clone(&self.context)));
@@ -131,15 +134,16 @@ impl Bridge {
             demuxes.push(demux);
         }
         if !config.plain_http {
-            self.tls = Some(RustlsConfig::from_config(http::tls_config(certificate)?));
+            self.tls = Some(watch::Sender::new(http::tls_config(certificate)?));
         }
         let offers = Arc::new(Offers::new(Arc::clone(&self.context), demuxes)?);
         for &address in &config.listen {
             let (listener, bound) = http::listen(address)?;
             self.addresses.http.push(bound);
             let routes = http::offers(Arc::clone(&offers));
-            let (tls, handle) = (self.tls.clone(), self.http.clone());
-            tokio::spawn(http::serve(listener, routes, tls, handle));
+            let tls = self.tls.as_ref().map(watch::Sender::subscribe);
+            let door = http::Door::for_offers(Arc::clone(&self.context));
+            tokio::spawn(http::serve(listener, routes, tls, door));
         }
         Ok(())
     }
@@ -163,7 +167,7 @@ impl Bridge {
             endpoint.set_server_config(Some(quic.clone()));
         }
         if let Some(current) = &self.tls {
-            current.reload_from_config(tls);
+            current.send_replace(tls);
         }
         self.addresses.certificate_hash = certificate.hash();
         Ok(self.addresses.certificate_hash)
@@ -182,12 +186,12 @@ impl Bridge {
     /// What it has counted.
     pub fn stats(&self) -> BridgeStats {
         let context = &self.context;
-        context.counters.stats(context.admission.total())
+        context.counters.stats(&context.admission)
     }
 
     /// The counters in Prometheus' text format.
     pub fn metrics(&self) -> String {
-        self.context.counters.text()
+        self.context.counters.text(&self.context.admission)
     }
 
     /// Every session at present, by age.
@@ -203,14 +207,12 @@ impl Bridge {
     /// Ends every session, and tells the browsers why
     /// ([`CloseCode::Draining`](netcode_core::bridge::CloseCode)). Lets nobody in from now on.
     pub fn end_sessions(&self) {
-        self.drain();
-        self.context.ending.send_replace(true);
+        self.context.end();
     }
 }
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        self.http.shutdown();
         if let Some(runtime) = self.runtime.take() {
             // Also where blocking is forbidden; what is still open is cut off.
             runtime.shutdown_background();

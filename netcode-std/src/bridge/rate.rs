@@ -1,6 +1,11 @@
 //! How much may pass in a second.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+
+use super::admission::{Exhausted, source};
 
 /// A bucket that fills by `per_second` each second and holds what two seconds bring.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +45,76 @@ impl Rate {
         self.level >= in_millionths(amount)
     }
 
+    /// Whether the bucket tells no more than a new one.
+    fn is_full(&mut self, now: Instant) -> bool {
+        self.has(now, 0);
+        self.level >= Self::room(self.per_second)
+    }
+
     /// Takes `amount` out.
     pub(super) fn take(&mut self, amount: usize) {
         self.level = self.level.saturating_sub(in_millionths(amount));
+    }
+}
+
+/// Newcomers a second, in total and from each address; for a moment, twice as many.
+#[derive(Clone)]
+pub(super) struct Arrivals(Arc<Mutex<Buckets>>);
+
+struct Buckets {
+    total: Rate,
+    by_source: HashMap<IpAddr, Rate>,
+    per_source: u32,
+}
+
+/// Buckets that are full again tell nothing, and are looked for above this number.
+const BUCKETS: usize = 4096;
+
+impl Arrivals {
+    pub(super) fn new(per_second: u32, per_second_per_address: u32, now: Instant) -> Self {
+        Self(Arc::new(Mutex::new(Buckets {
+            total: Rate::new(per_second, now),
+            by_source: HashMap::new(),
+            per_source: per_second_per_address,
+        })))
+    }
+
+    /// Counts a newcomer from `address`, if the rates let it in. Who is above its own share takes
+    /// nothing from the others.
+    pub(super) fn take(&self, now: Instant, address: IpAddr) -> Result<(), Exhausted> {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Buckets {
+            total,
+            by_source,
+            per_source,
+        } = &mut *buckets;
+        let source = source(address);
+        let known = by_source.get(&source).copied();
+        let mut rate = known.unwrap_or_else(|| Rate::new(*per_source, now));
+        if !rate.has(now, 1) {
+            return Err(Exhausted::PerAddress);
+        }
+        if !total.has(now, 1) {
+            return Err(Exhausted::Total);
+        }
+        total.take(1);
+        if by_source.len() >= BUCKETS {
+            // The total bounds how many are not full: two seconds' worth.
+            by_source.retain(|_, rate| !rate.is_full(now));
+        }
+        rate.take(1);
+        by_source.insert(source, rate);
+        Ok(())
+    }
+
+    /// Counts a newcomer that stands for many addresses: in the total alone.
+    pub(super) fn take_for_many(&self, now: Instant) -> Result<(), Exhausted> {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !buckets.total.has(now, 1) {
+            return Err(Exhausted::Total);
+        }
+        buckets.total.take(1);
+        Ok(())
     }
 }
 
@@ -84,5 +156,36 @@ mod tests {
         assert!(!take(&mut rate, start - Duration::from_secs(5), 1));
         assert!(!take(&mut rate, start, 1));
         assert!(take(&mut rate, start + Duration::from_secs(1), 1));
+    }
+
+    #[test]
+    fn who_arrives_too_often_is_refused_and_takes_nothing_from_others() {
+        let now = Instant::now();
+        let arrivals = Arrivals::new(10, 2, now);
+        let [here, there] = ["192.0.2.1", "192.0.2.2"].map(|it| it.parse().unwrap());
+        let passed = |from| {
+            (0..100)
+                .filter(|_| arrivals.take(now, from).is_ok())
+                .count()
+        };
+        assert_eq!((passed(here), passed(there)), (4, 4));
+        assert_eq!(arrivals.take(now, here), Err(Exhausted::PerAddress));
+        let others = (0..100u8).map(|last| IpAddr::from([198, 51, 100, last]));
+        let passed = others.filter(|from| arrivals.take(now, *from).is_ok());
+        assert_eq!(passed.count(), 12);
+        assert_eq!(arrivals.take_for_many(now), Err(Exhausted::Total));
+    }
+
+    #[test]
+    fn addresses_that_came_long_ago_are_forgotten() {
+        let mut now = Instant::now();
+        let arrivals = Arrivals::new(1_000_000, 1, now);
+        for number in 0..3 * u32::try_from(BUCKETS).unwrap() {
+            now += Duration::from_millis(1);
+            arrivals
+                .take(now, IpAddr::from(number.to_be_bytes()))
+                .unwrap();
+        }
+        assert!(arrivals.0.lock().unwrap().by_source.len() <= BUCKETS);
     }
 }

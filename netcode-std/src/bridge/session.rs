@@ -8,7 +8,7 @@ use std::time::Instant;
 use netcode_core::bridge::CloseCode;
 use tokio::net::UdpSocket;
 
-use super::admission::Permit;
+use super::admission::Place;
 use super::config::{Backpressure, Limits};
 use super::context::Context;
 use super::counters::DropCause;
@@ -65,7 +65,7 @@ pub(super) struct Session {
     relay: Relay,
     upstream: UdpSocket,
     /// Its place, until it ends.
-    permit: Option<Permit>,
+    place: Option<Place>,
 }
 
 impl Session {
@@ -73,7 +73,7 @@ impl Session {
         context: Arc<Context>,
         info: SessionInfo,
         traffic: Arc<Traffic>,
-        permit: Permit,
+        place: Place,
         upstream: UdpSocket,
     ) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Session {
             traffic,
             end: EndCause::Lost,
             upstream,
-            permit: Some(permit),
+            place: Some(place),
         }
     }
 
@@ -165,11 +165,7 @@ impl Session {
 
     /// Waits until every session is to end.
     pub(super) fn bridge_ends(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut ending = self.context.ending.subscribe();
-        async move {
-            // The sender lives as long as the context.
-            let _ = ending.wait_for(|ending| *ending).await;
-        }
+        self.context.ends()
     }
 
     /// Ends the session for this cause.
@@ -181,7 +177,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         // Whoever is told of the end finds the place free.
-        self.permit = None;
+        self.place = None;
         self.context.ended(&self.info, self.end);
     }
 }

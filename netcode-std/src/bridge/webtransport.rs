@@ -2,29 +2,30 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use netcode_core::bridge::CloseCode;
-use tokio::sync::Semaphore;
 use tokio::time::{sleep_until, timeout};
+use web_transport_quinn::http::HeaderValue;
 use web_transport_quinn::quinn::crypto::rustls::QuicServerConfig;
 use web_transport_quinn::quinn::{
     Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 use web_transport_quinn::{ALPN, Request, SessionError, WebTransportError};
 
+use super::admission::{Admission, Place};
 use super::certificate::Loaded;
 use super::config::{Backpressure, Limits};
 use super::context::{Context, Visitor};
 use super::error::BridgeError;
 use super::event::{EndCause, Transport};
+use super::limit::{Limit, Resource};
 use super::session::Session;
 use crate::socket::SocketOptions;
 
-/// Handshakes of QUIC and HTTP/3 under way at a time. Above half of them, an address must show
-/// that it receives before it costs more than a reply.
-const HANDSHAKES: usize = 256;
+/// How long a browser has to hear why its session ends.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 /// With QUIC's own overhead a full netcode datagram (1225 bytes) fits, from the first on.
 const INITIAL_MTU: u16 = 1280;
@@ -81,28 +82,70 @@ pub(super) fn listen(
 
 /// Accepts connections until the endpoint is closed.
 pub(super) async fn accept(endpoint: Endpoint, context: Arc<Context>) {
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
     while let Some(incoming) = endpoint.accept().await {
-        let crowded = handshakes.available_permits() <= HANDSHAKES / 2;
-        if crowded && !incoming.remote_address_validated() && incoming.may_retry() {
-            // What could not be sent is asked for again.
-            let _ = incoming.retry();
-            continue;
-        }
-        let Ok(permit) = Arc::clone(&handshakes).try_acquire_owned() else {
-            // Whoever means it asks again in a moment.
-            incoming.ignore();
-            continue;
-        };
-        let context = Arc::clone(&context);
-        tokio::spawn(async move {
-            let limit = context.config.limits.handshake_timeout;
-            let request = timeout(limit, handshake(incoming)).await;
-            drop(permit);
-            if let Ok(Some(request)) = request {
-                serve(request, &context).await;
+        match admit(&incoming, &context) {
+            Admitted::Place(place) => {
+                tokio::spawn(connect(incoming, place, Arc::clone(&context)));
             }
-        });
+            Admitted::Retry => {
+                context.counters.quic_retries.inc();
+                // What could not be sent is asked for again.
+                let _ = incoming.retry();
+            }
+            Admitted::No(limit) => {
+                context.counters.limited(limit);
+                // Whoever means it asks again in a moment.
+                incoming.ignore();
+            }
+        }
+    }
+}
+
+/// What becomes of a newcomer.
+enum Admitted {
+    /// It has a place for its handshake.
+    Place(Place),
+    /// It has to show that it receives at its address.
+    Retry,
+    No(Limit),
+}
+
+/// Whoever has not shown its address may be anybody: it gets a place only while there are plenty,
+/// so that forged addresses use up neither the places nor anybody's share of them.
+fn admit(incoming: &Incoming, context: &Context) -> Admitted {
+    let address = incoming.remote_address().ip();
+    let Admission {
+        quic_handshakes,
+        quic_arrivals,
+        quic_strangers,
+        ..
+    } = &context.admission;
+    let now = Instant::now();
+    if incoming.remote_address_validated() || !incoming.may_retry() {
+        if let Err(exhausted) = quic_arrivals.take(now, address) {
+            return Admitted::No(Resource::Arrivals.limit(exhausted));
+        }
+    } else if quic_handshakes.is_crowded(address) || quic_strangers.take(now, address).is_err() {
+        return Admitted::Retry;
+    }
+    match quic_handshakes.take(address) {
+        Ok(place) => Admitted::Place(place),
+        Err(exhausted) => Admitted::No(Resource::QuicHandshakes.limit(exhausted)),
+    }
+}
+
+/// One connection, to its end. `place` is its own until it has a session's.
+async fn connect(incoming: Incoming, place: Place, context: Arc<Context>) {
+    let limit = context.config.limits.quic_handshake_timeout;
+    match timeout(limit, handshake(incoming)).await {
+        Ok(Some(request)) => {
+            let connection = request.conn().clone();
+            serve(request, place, &context).await;
+            // Whatever became of it, nothing of it stays.
+            connection.close(VarInt::from_u32(0), b"");
+        }
+        Ok(None) => {}
+        Err(_) => context.counters.limited(Limit::QuicHandshakeTimeout),
     }
 }
 
@@ -112,28 +155,33 @@ async fn handshake(incoming: Incoming) -> Option<Request> {
 }
 
 /// One session, from the request to its end.
-async fn serve(request: Request, context: &Arc<Context>) {
+async fn serve(request: Request, place: Place, context: &Arc<Context>) {
     let origin = request.headers.get("origin");
     let visitor = Visitor {
         transport: Transport::WebTransport,
         client: request.conn().remote_address(),
-        origin: origin.and_then(|origin| origin.to_str().ok()),
+        origin: origin.map(HeaderValue::as_bytes),
         path: request.url.path(),
     };
-    let opened = context.open(&visitor).await;
+    let opened = match context.invite(&visitor) {
+        Ok(guest) => context.open(guest).await,
+        Err(code) => Err(code),
+    };
     // A refused session is accepted and closed: of a refusal by status a page learns nothing.
-    let limit = context.config.limits.handshake_timeout;
+    let limit = context.config.limits.quic_handshake_timeout;
     let Ok(Ok(browser)) = timeout(limit, request.ok()).await else {
         return;
     };
     match opened {
         Ok(mut session) => {
+            drop(place);
             let cause = carry(&browser, &mut session).await;
-            session.finish(cause);
             if let EndCause::Bridge(code) = cause {
                 close(&browser, code).await;
             }
+            session.finish(cause);
         }
+        // It keeps the handshake's place until it is gone.
         Err(code) => close(&browser, code).await,
     }
 }
@@ -161,7 +209,7 @@ async fn carry(browser: &web_transport_quinn::Session, session: &mut Session) ->
             // The deadline moves on with every message; the alarm follows when it rings.
             () = &mut alarm => {
                 let (due, code) = session.deadline();
-                if due <= std::time::Instant::now() {
+                if due <= Instant::now() {
                     return EndCause::Bridge(code);
                 }
                 alarm.as_mut().reset(due.into());
@@ -197,12 +245,12 @@ fn end_of(error: &SessionError) -> EndCause {
     }
 }
 
-/// Tells the browser why, and waits until it knows or is gone.
+/// Tells the browser why, and waits until it knows or is gone, but not for ever.
 async fn close(browser: &web_transport_quinn::Session, code: CloseCode) {
     // The close code is given up with the connection if a busy browser does not answer it soon;
     // so it goes ahead as a message, too.
     let message = code.to_message();
     let _ = browser.send_datagram(Bytes::copy_from_slice(&message));
     browser.close(code.number(), code.as_str().as_bytes());
-    browser.closed().await;
+    let _ = timeout(FAREWELL, browser.closed()).await;
 }

@@ -33,6 +33,10 @@ pub(crate) struct Visit {
     pub(crate) bridge: BridgeAddresses,
     pub(crate) path: String,
     pub(crate) origin: Option<String>,
+    /// Over WebRTC: data channels besides the session's.
+    pub(crate) extra_channels: usize,
+    /// Over WebRTC: somebody forges alerts of DTLS in this browser's name.
+    pub(crate) forged_alerts: bool,
 }
 
 impl Visit {
@@ -42,6 +46,8 @@ impl Visit {
             bridge: bridge.clone(),
             path: format!("/netcode/{server}"),
             origin: None,
+            extra_channels: 0,
+            forged_alerts: false,
         }
     }
 }
@@ -56,7 +62,11 @@ pub(super) struct Ends {
     /// How long messages to the bridge may be, once that is known.
     pub(super) most: Arc<OnceLock<usize>>,
     pub(super) ended: Ended,
+    /// Over WebRTC: the offer and its answer.
+    pub(super) descriptions: Descriptions,
 }
+
+pub(super) type Descriptions = Arc<OnceLock<[String; 2]>>;
 
 /// A session. Messages sent before it is open wait. Dropping it closes it.
 pub(crate) struct Browser {
@@ -64,6 +74,7 @@ pub(crate) struct Browser {
     received: Receiver<Vec<u8>>,
     most: Arc<OnceLock<usize>>,
     ended: Ended,
+    descriptions: Descriptions,
 }
 
 impl Browser {
@@ -77,11 +88,13 @@ impl Browser {
         let (outgoing, to_send) = tokio::sync::mpsc::unbounded_channel();
         let (on_received, received) = channel();
         let (most, ended) = (Arc::default(), Ended::default());
+        let descriptions = Descriptions::default();
         let ends = Ends {
             outgoing: to_send,
             received: on_received,
             most: Arc::clone(&most),
             ended: Arc::clone(&ended),
+            descriptions: Arc::clone(&descriptions),
         };
         match visit.transport {
             Transport::WebTransport => runtime.spawn(webtransport::run(visit, ends)),
@@ -92,6 +105,7 @@ impl Browser {
             received,
             most,
             ended,
+            descriptions,
         }
     }
 
@@ -116,6 +130,11 @@ impl Browser {
             }
         }
         *self.ended.get().expect("it ended")
+    }
+
+    /// Over WebRTC: the offer and its answer, once the session is open.
+    pub(crate) fn descriptions(&self) -> &[String; 2] {
+        self.descriptions.get().unwrap()
     }
 
     /// How long messages to the bridge may be: known once the session is open.

@@ -2,6 +2,8 @@
 
 mod browser;
 mod link;
+pub(crate) mod silent;
+pub(crate) mod stranger;
 mod webrtc;
 mod webtransport;
 

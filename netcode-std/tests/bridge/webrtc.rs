@@ -12,14 +12,19 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
 use super::browser::{Ends, Visit};
+use super::stranger::is_stun;
 
 const CHROMIUM: usize = 1225;
 
 pub(super) async fn run(visit: Visit, mut ends: Ends) {
-    let mut peer = Peer::new().await;
-    let (offer, pending) = peer.offer();
+    let mut peer = Peer::new(&visit).await;
+    let (offer, pending) = peer.offer(visit.extra_channels);
     let code = match post(&visit, &offer).await {
-        Ok(answer) => peer.connect_and_carry(&answer, pending, &mut ends).await,
+        Ok(answer) => {
+            let descriptions = [offer, answer.clone()];
+            ends.descriptions.set(descriptions).expect("once");
+            peer.connect_and_carry(&answer, pending, &mut ends).await
+        }
         Err(code) => Some(code),
     };
     ends.ended.set(code).expect("a session ends once");
@@ -56,10 +61,15 @@ struct Peer {
     open: bool,
     code: Option<CloseCode>,
     over: bool,
+    /// Whether somebody forges alerts in this one's name.
+    forged_alerts: bool,
 }
 
+/// A fatal alert of DTLS (`handshake_failure`), as anybody can write it.
+const ALERT: [u8; 15] = [21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 2, 40];
+
 impl Peer {
-    async fn new() -> Self {
+    async fn new(visit: &Visit) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let mut rtc = RtcConfig::new()
@@ -76,10 +86,11 @@ impl Peer {
             open: false,
             code: None,
             over: false,
+            forged_alerts: visit.forged_alerts,
         }
     }
 
-    fn offer(&mut self) -> (String, SdpPendingOffer) {
+    fn offer(&mut self, extra_channels: usize) -> (String, SdpPendingOffer) {
         let mut change = self.rtc.sdp_api();
         self.channel = Some(change.add_channel_with_config(ChannelConfig {
             label: CHANNEL_LABEL.to_owned(),
@@ -87,6 +98,9 @@ impl Peer {
             reliability: Reliability::MaxRetransmits { retransmits: 0 },
             ..ChannelConfig::default()
         }));
+        for _ in 0..extra_channels {
+            change.add_channel("extra".to_owned());
+        }
         let (offer, pending) = change.apply().unwrap();
         (offer.to_sdp_string(), pending)
     }
@@ -143,6 +157,9 @@ impl Peer {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(due)) => return due,
                 Ok(Output::Transmit(transmit)) => {
+                    if self.forged_alerts && !is_stun(&transmit.contents) {
+                        let _ = self.socket.try_send_to(&ALERT, transmit.destination);
+                    }
                     let _ = self
                         .socket
                         .try_send_to(&transmit.contents, transmit.destination);
@@ -159,7 +176,7 @@ impl Peer {
 
     fn handle(&mut self, event: Event, ends: &Ends) {
         match event {
-            Event::ChannelOpen(..) => {
+            Event::ChannelOpen(id, _) if self.channel == Some(id) => {
                 self.open = true;
                 ends.most.set(CHROMIUM).expect("a channel opens once");
             }
@@ -169,7 +186,8 @@ impl Peer {
                     let _ = ends.received.send(message.data);
                 }
             },
-            Event::ChannelClose(_) | Event::Closed => self.over = true,
+            Event::ChannelClose(id) if self.channel == Some(id) => self.over = true,
+            Event::Closed => self.over = true,
             _ => {}
         }
     }

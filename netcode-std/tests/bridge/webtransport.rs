@@ -19,7 +19,7 @@ pub(super) async fn run(visit: Visit, mut ends: Ends) {
     ends.ended.set(code).expect("a session ends once");
 }
 
-async fn connect(visit: &Visit) -> Option<Session> {
+pub(super) async fn connect(visit: &Visit) -> Option<Session> {
     let hash = visit.bridge.certificate_hash.to_vec();
     let client = ClientBuilder::new()
         .with_server_certificate_hashes(vec![hash])

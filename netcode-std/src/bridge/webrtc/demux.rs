@@ -1,6 +1,7 @@
 //! The socket of all peer connections of one family, and whose a datagram is.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,14 +10,13 @@ use str0m::ice::StunMessage;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
+use super::paths::is_stun;
+use crate::bridge::config::MAX_PEER_ADDRESSES;
 use crate::bridge::error::BridgeError;
 use crate::socket::SocketOptions;
 
 /// The longest datagram that WebRTC sends over UDP fits; longer ones are cut and fail to parse.
 const MAX_PACKET_BYTES: usize = 2048;
-
-/// Addresses one peer may be reached at: its interfaces, of which it settles on one.
-const ADDRESSES_PER_PEER: usize = 8;
 
 /// A datagram from a browser.
 pub(super) struct Packet {
@@ -115,15 +115,15 @@ impl Demux {
     }
 
     /// Whose a datagram is. Connectivity checks name their peer; everything else comes from an
-    /// address that a check came from before.
+    /// address that the peer has [learned](Route::learn).
     fn find(&self, from: SocketAddr, bytes: &[u8]) -> Option<mpsc::Sender<Packet>> {
-        // The first two bits of STUN are zero, those of DTLS are not (RFC 7983).
-        if bytes.first().is_some_and(|first| *first < 4)
+        if is_stun(bytes)
             && let Ok(message) = StunMessage::parse(bytes)
             && message.is_binding_request()
         {
             let (name, _) = message.username()?.split_once(':')?;
-            return self.routes().find_by_name(name, from);
+            let routes = self.routes();
+            return routes.by_name.get(name).map(|peer| peer.packets.clone());
         }
         self.routes().by_address.get(&from).cloned()
     }
@@ -146,21 +146,28 @@ impl Demux {
     }
 }
 
-impl Routes {
-    fn find_by_name(&mut self, name: &str, from: SocketAddr) -> Option<mpsc::Sender<Packet>> {
-        let peer = self.by_name.get_mut(name)?;
-        // An address keeps its peer: another peer cannot take it by forging its own checks.
-        if !self.by_address.contains_key(&from) && peer.addresses.len() < ADDRESSES_PER_PEER {
-            peer.addresses.push(from);
-            self.by_address.insert(from, peer.packets.clone());
-        }
-        Some(peer.packets.clone())
-    }
-}
-
 impl Route {
     pub(super) fn demux(&self) -> &Demux {
         &self.demux
+    }
+
+    /// A check with the peer's password came from here: everything from here is the peer's.
+    pub(super) fn learn(&self, from: SocketAddr) {
+        let mut routes = self.demux.routes();
+        let Routes {
+            by_name,
+            by_address,
+        } = &mut *routes;
+        let Some(peer) = by_name.get_mut(&self.name) else {
+            return;
+        };
+        // An address keeps its peer: another peer cannot take it by forging its own checks.
+        if let Entry::Vacant(place) = by_address.entry(from)
+            && peer.addresses.len() < MAX_PEER_ADDRESSES
+        {
+            place.insert(peer.packets.clone());
+            peer.addresses.push(from);
+        }
     }
 }
 

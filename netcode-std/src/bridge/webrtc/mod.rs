@@ -7,12 +7,20 @@
 //! | --- | --- |
 //! | `demux` | the socket, and whose a datagram is |
 //! | `offer` | from an offer to an answer and a peer |
-//! | `peer` | one peer connection, from the answer to its end |
+//! | `credentials` | names and passwords in ICE |
+//! | `peer` | one browser, from the answer to its session's end |
+//! | `connection` | its peer connection: datagrams, and the data channel |
+//! | `paths` | which addresses get a stream: those that have answered |
+//! | `alerts` | alerts that anybody could have sent |
 //! | `outbox` | what waits for a browser |
 
+mod alerts;
+mod connection;
+mod credentials;
 mod demux;
 mod offer;
 mod outbox;
+mod paths;
 mod peer;
 
 pub(super) use demux::Demux;

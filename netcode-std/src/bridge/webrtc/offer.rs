@@ -6,13 +6,16 @@ use std::time::Instant;
 use netcode_core::bridge::CloseCode;
 use str0m::change::SdpOffer;
 use str0m::config::{CryptoProvider, DtlsCert};
-use str0m::ice::IceCreds;
 use str0m::{Candidate, RtcConfig};
 use tokio::sync::mpsc;
 
+use super::connection::Connection;
+use super::credentials::{credentials, offered};
 use super::demux::Demux;
 use super::outbox::on_its_way;
-use super::peer::Peer;
+use super::paths::Paths;
+use super::peer;
+use crate::bridge::config::BridgeConfig;
 use crate::bridge::context::{Context, Visitor};
 use crate::bridge::error::BridgeError;
 
@@ -61,21 +64,28 @@ impl Offers {
         })
     }
 
-    /// Opens a session, answers its offer, and starts the task that carries it.
-    pub(in crate::bridge) async fn answer(
+    pub(in crate::bridge) fn config(&self) -> &BridgeConfig {
+        &self.context.config
+    }
+
+    /// Answers an offer, and starts the task that makes a session of it once its data channel is
+    /// open. Until then the offer holds an offer's place and no session's.
+    pub(in crate::bridge) fn answer(
         &self,
         visitor: &Visitor<'_>,
-        offer: &str,
+        text: &str,
     ) -> Result<String, Unanswered> {
-        let offer = SdpOffer::from_sdp_string(offer).map_err(|_| Unanswered::BadOffer)?;
-        let opened = self.context.open(visitor).await;
-        let session = opened.map_err(Unanswered::Refused)?;
-        let name = IceCreds::new();
+        let offer = SdpOffer::from_sdp_string(text).map_err(|_| Unanswered::BadOffer)?;
+        let remote = offered(text).ok_or(Unanswered::BadOffer)?;
+        let local = credentials().ok_or(Unanswered::Refused(CloseCode::Unavailable))?;
+        let guest = self.context.invite(visitor);
+        let accepted = guest.and_then(|guest| self.context.offer(guest));
+        let accepted = accepted.map_err(Unanswered::Refused)?;
         let buffer_bytes = self.context.config.limits.buffer_bytes;
         let config = RtcConfig::new()
             .set_crypto_provider(Arc::clone(&self.crypto))
             .set_dtls_cert(self.certificate.clone())
-            .set_local_ice_credentials(name.clone())
+            .set_local_ice_credentials(local.clone())
             .set_ice_lite(true)
             .set_mtu(MTU..=usize::MAX)
             .set_sctp_max_message_size(MAX_MESSAGE_BYTES)
@@ -93,9 +103,12 @@ impl Offers {
             .map_err(|_| Unanswered::BadOffer)?
             .to_sdp_string();
         let (packets, received) = mpsc::channel(WAITING_PACKETS);
-        let route = |demux| Demux::route(demux, &name.ufrag, packets.clone());
+        let route = |demux| Demux::route(demux, &local.ufrag, packets.clone());
         let routes = self.demuxes.iter().map(route).collect();
-        tokio::spawn(Peer::new(rtc, routes, received, session).run());
+        let paths = Paths::new(Arc::clone(&self.crypto), &local, &remote);
+        let context = Arc::clone(&self.context);
+        let connection = Connection::new(rtc, context, routes, received, paths);
+        tokio::spawn(peer::run(connection, accepted));
         Ok(answer)
     }
 }

@@ -1,5 +1,6 @@
 //! `netcode bridge`: browsers reach UDP servers over WebTransport and WebRTC.
 
+mod limits;
 mod options;
 mod report;
 

@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
-use netcode_std::bridge::{AllowList, Backpressure, BridgeConfig, Certificate, Limits};
+use netcode_std::bridge::{
+    AllowList, Backpressure, BridgeConfig, Certificate, ProxyHeader, ProxyNetwork,
+};
 
-use crate::text::seconds;
+use super::limits::LimitArgs;
 
 /// How browsers are served.
 #[derive(clap::Args)]
@@ -33,33 +34,40 @@ pub(crate) struct BrowserArgs {
     /// Take offers for WebRTC over HTTP, not HTTPS: behind a proxy that does TLS
     #[arg(long)]
     plain_http: bool,
+    /// A proxy in front of the offers' port, ADDRESS or NETWORK: it says where browsers are;
+    /// without any, nobody is believed, and all that come through a proxy count as one address
+    #[arg(long = "trusted-proxy", value_name = "NET")]
+    trusted_proxies: Vec<ProxyNetwork>,
+    /// The header in which it says so
+    #[arg(long, value_name = "HEADER", value_enum, default_value_t = Header::XForwardedFor)]
+    proxy_header: Header,
     /// A page's origin that is served, such as `https://game.example`; without any, all are
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<String>,
     /// Where Prometheus finds the counters, at /metrics: an address on loopback
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
-    /// Sessions at a time
-    #[arg(long, value_name = "N", default_value_t = Limits::default().sessions)]
-    max_sessions: usize,
-    /// Sessions at a time from one address (IPv6: one network of 64 bits)
-    #[arg(long, value_name = "N", default_value_t = Limits::default().sessions_per_address)]
-    max_sessions_per_address: usize,
-    /// Datagrams a second, in each direction of a session
-    #[arg(long, value_name = "N", default_value_t = Limits::default().datagrams_per_second)]
-    datagrams_per_second: u32,
-    /// Bytes a second, in each direction of a session
-    #[arg(long, value_name = "N", default_value_t = Limits::default().bytes_per_second)]
-    bytes_per_second: u32,
-    /// End a session after so long without a word from the browser
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    idle_timeout: Duration,
-    /// End a session that has not sent its connection request by then
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
-    handshake_timeout: Duration,
     /// Drop what has waited longest, not what is newest, when a browser is slow
     #[arg(long)]
     drop_oldest: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+/// See [`ProxyHeader`].
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Header {
+    XForwardedFor,
+    Forwarded,
+}
+
+impl From<Header> for ProxyHeader {
+    fn from(header: Header) -> Self {
+        match header {
+            Header::XForwardedFor => Self::XForwardedFor,
+            Header::Forwarded => Self::Forwarded,
+        }
+    }
 }
 
 impl BrowserArgs {
@@ -83,15 +91,9 @@ impl BrowserArgs {
         config.plain_http |= self.plain_http;
         config.metrics = self.metrics;
         config.origins.clone_from(&self.origins);
-        config.limits = Limits {
-            sessions: self.max_sessions,
-            sessions_per_address: self.max_sessions_per_address,
-            datagrams_per_second: self.datagrams_per_second,
-            bytes_per_second: self.bytes_per_second,
-            idle_timeout: self.idle_timeout,
-            handshake_timeout: self.handshake_timeout,
-            ..Limits::default()
-        };
+        config.trusted_proxies.clone_from(&self.trusted_proxies);
+        config.proxy_header = self.proxy_header.into();
+        config.limits = self.limits.limits();
         if self.drop_oldest {
             config.backpressure = Backpressure::DropOldest;
         }

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use netcode_std::bridge::{Bridge, BridgeError, BridgeEvent, BridgeStats, FlowStats, SessionInfo};
+use netcode_std::bridge::{
+    Bridge, BridgeError, BridgeEvent, BridgeStats, FlowStats, Limit, SessionInfo,
+};
 use serde_json::{Value, json};
 
 use crate::live::Live;
@@ -84,15 +86,18 @@ impl Report {
                 transport,
                 client,
                 code,
+                limit,
             } => {
                 if self.json {
                     return print_json(&json!({
                         "event": "session_refused", "transport": transport.name(),
                         "client": client.to_string(), "cause": code.name(),
+                        "limit": limit.map(Limit::name),
                     }));
                 }
+                let reason = limit.map_or(code.as_str(), Limit::as_str);
                 self.live
-                    .line(&format!("{client} over {transport} refused: {code}"))
+                    .line(&format!("{client} over {transport} refused: {reason}"))
             }
             _ => Ok(()),
         }
@@ -186,8 +191,13 @@ fn stats_json(stats: &BridgeStats) -> Value {
             .collect();
         json!({ "datagrams": flow.datagrams, "bytes": flow.bytes, "dropped": dropped })
     };
+    let limited: serde_json::Map<_, _> = stats
+        .limited
+        .iter()
+        .map(|(limit, count)| (limit.name().to_owned(), (*count).into()))
+        .collect();
     json!({
-        "opened": stats.opened, "refused": stats.refused,
+        "opened": stats.opened, "refused": stats.refused, "limited": limited,
         "to_server": flow(&stats.to_server), "to_browser": flow(&stats.to_browser),
     })
 }

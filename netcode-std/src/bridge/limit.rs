@@ -1,0 +1,134 @@
+//! The limits a bridge sets strangers, by name.
+
+use std::fmt;
+
+use netcode_core::bridge::CloseCode;
+
+use super::admission::Exhausted;
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
+        /// A limit that turned somebody away, or cut somebody off.
+        ///
+        /// Counted in [`BridgeStats::limited`](super::BridgeStats::limited) and, for Prometheus, in
+        /// `netcode_bridge_limited_total`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Limit {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Limit {
+            /// Every limit.
+            pub const ALL: [Self; [$(Self::$name),*].len()] = [$(Self::$name),*];
+
+            /// A sentence's worth of text, without a full stop.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// A stable name for metrics and JSON: the variant's.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+        }
+    };
+}
+
+limits! {
+    /// [`Limits::sessions`](super::Limits::sessions).
+    Sessions => "too many sessions",
+    /// [`Limits::sessions_per_address`](super::Limits::sessions_per_address).
+    SessionsPerAddress => "too many sessions from this address",
+    /// [`Limits::offers`](super::Limits::offers).
+    Offers => "too many offers without a data channel",
+    /// [`Limits::offers_per_address`](super::Limits::offers_per_address).
+    OffersPerAddress => "too many offers without a data channel from this address",
+    /// [`Limits::offer_timeout`](super::Limits::offer_timeout).
+    OfferTimeout => "no data channel in time",
+    /// [`Limits::quic_handshakes`](super::Limits::quic_handshakes).
+    QuicHandshakes => "too many QUIC handshakes",
+    /// [`Limits::quic_handshakes_per_address`](super::Limits::quic_handshakes_per_address).
+    QuicHandshakesPerAddress => "too many QUIC handshakes from this address",
+    /// [`Limits::quic_handshake_timeout`](super::Limits::quic_handshake_timeout).
+    QuicHandshakeTimeout => "no WebTransport session in time",
+    /// [`Limits::connections`](super::Limits::connections).
+    Connections => "too many TCP connections",
+    /// [`Limits::connections_per_address`](super::Limits::connections_per_address).
+    ConnectionsPerAddress => "too many TCP connections from this address",
+    /// [`Limits::request_timeout`](super::Limits::request_timeout).
+    RequestTimeout => "an HTTP request took too long",
+    /// [`Limits::arrivals_per_second`](super::Limits::arrivals_per_second).
+    Arrivals => "too many new connections a second",
+    /// [`Limits::arrivals_per_second_per_address`](super::Limits::arrivals_per_second_per_address).
+    ArrivalsPerAddress => "too many new connections a second from this address",
+    /// [`MAX_ORIGIN_BYTES`](super::MAX_ORIGIN_BYTES).
+    OriginBytes => "the page's origin is too long",
+    /// [`MAX_PEER_ADDRESSES`](super::MAX_PEER_ADDRESSES).
+    PeerAddresses => "too many addresses of one WebRTC peer",
+    /// [`MAX_DATA_CHANNELS`](super::MAX_DATA_CHANNELS).
+    DataChannels => "too many data channels of one WebRTC peer",
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A resource with a limit in total and one per address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resource {
+    Sessions,
+    Offers,
+    QuicHandshakes,
+    Connections,
+    Arrivals,
+}
+
+impl Resource {
+    /// The limit that was reached.
+    pub(super) const fn limit(self, exhausted: Exhausted) -> Limit {
+        match (self, exhausted) {
+            (Self::Sessions, Exhausted::Total) => Limit::Sessions,
+            (Self::Sessions, Exhausted::PerAddress) => Limit::SessionsPerAddress,
+            (Self::Offers, Exhausted::Total) => Limit::Offers,
+            (Self::Offers, Exhausted::PerAddress) => Limit::OffersPerAddress,
+            (Self::QuicHandshakes, Exhausted::Total) => Limit::QuicHandshakes,
+            (Self::QuicHandshakes, Exhausted::PerAddress) => Limit::QuicHandshakesPerAddress,
+            (Self::Connections, Exhausted::Total) => Limit::Connections,
+            (Self::Connections, Exhausted::PerAddress) => Limit::ConnectionsPerAddress,
+            (Self::Arrivals, Exhausted::Total) => Limit::Arrivals,
+            (Self::Arrivals, Exhausted::PerAddress) => Limit::ArrivalsPerAddress,
+        }
+    }
+}
+
+/// Why a session is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// What the browser is told.
+    pub(super) code: CloseCode,
+    /// The limit behind it, if it is one.
+    pub(super) limit: Option<Limit>,
+}
+
+impl From<CloseCode> for Refusal {
+    fn from(code: CloseCode) -> Self {
+        Self { code, limit: None }
+    }
+}
+
+impl From<Limit> for Refusal {
+    fn from(limit: Limit) -> Self {
+        let code = match limit {
+            Limit::SessionsPerAddress | Limit::OffersPerAddress => CloseCode::TooManyFromAddress,
+            Limit::OriginBytes => CloseCode::OriginNotAllowed,
+            _ => CloseCode::Full,
+        };
+        Self {
+            code,
+            limit: Some(limit),
+        }
+    }
+}
