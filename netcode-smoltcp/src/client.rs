@@ -12,11 +12,13 @@ use smoltcp::time::Instant;
 
 use crate::convert::{from_core, to_core};
 use crate::error::SendError;
+use crate::lanes::Traffic;
 use crate::link::Link;
 use crate::stats::SocketStats;
 
 /// What a call of [`Client::poll`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Polled<'b> {
     /// The client's state changed.
     Event(ClientEvent),
@@ -29,13 +31,31 @@ pub enum Polled<'b> {
     },
     /// Nothing more. Poll again after the interface has received something, and no later than
     /// this.
-    Idle(Option<Instant>),
+    Idle(#[cfg_attr(feature = "defmt", defmt(Debug2Format))] Option<Instant>),
 }
 
-/// A client. About 2.4 KiB: keep it in a `static` where the stack is small.
+/// A client. About 2.5 KiB: keep it in a `static` where the stack is small.
 pub struct Client<C = RustCrypto> {
     core: client::Client<C>,
-    link: Link,
+    link: Link<1>,
+}
+
+/// What was taken in, and where in the buffer it lies.
+enum Taken {
+    Event(ClientEvent),
+    Payload(Sequence, Range<usize>),
+}
+
+impl Taken {
+    fn with(self, buffer: &[u8]) -> Polled<'_> {
+        match self {
+            Self::Event(event) => Polled::Event(event),
+            Self::Payload(sequence, range) => Polled::Payload {
+                sequence,
+                payload: buffer.get(range).unwrap_or_default(),
+            },
+        }
+    }
 }
 
 impl Client {
@@ -50,7 +70,7 @@ impl<C: Crypto> Client<C> {
     pub const fn with_crypto(socket: SocketHandle, crypto: C) -> Self {
         Self {
             core: client::Client::with_crypto(crypto),
-            link: Link::new(socket),
+            link: Link::new([socket]),
         }
     }
 
@@ -75,44 +95,76 @@ impl<C: Crypto> Client<C> {
         sockets: &mut SocketSet<'_>,
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
     ) -> Polled<'b> {
-        if let Some(event) = self.core.poll_event() {
-            return Polled::Event(event);
-        }
-        if let Some((sequence, range)) = self.receive(now, sockets, buffer) {
-            let payload = buffer.get(range).unwrap_or_default();
-            return Polled::Payload { sequence, payload };
+        // All that has arrived is read before time is judged, so that a late turn ends nothing.
+        if let Some(taken) = self.take_in(now, sockets, buffer) {
+            return taken.with(buffer);
         }
         self.transmit(now, sockets, buffer);
         match self.core.poll_event() {
             Some(event) => Polled::Event(event),
-            None => Polled::Idle(self.core.next_deadline().map(from_core)),
+            None => Polled::Idle(self.deadline()),
         }
     }
 
-    /// Takes in datagrams up to the next payload; says where in `buffer` that lies.
-    fn receive(
+    /// The first half of a turn: receives, and no more. A loop that takes several frames from the
+    /// card, one by one, calls it after each until it is [`Polled::Idle`], and
+    /// [`poll`](Self::poll) after the last: so all of them are read before a timeout is judged.
+    pub fn receive<'b>(
+        &mut self,
+        now: Instant,
+        sockets: &mut SocketSet<'_>,
+        buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
+    ) -> Polled<'b> {
+        match self.take_in(now, sockets, buffer) {
+            Some(taken) => taken.with(buffer),
+            None => Polled::Idle(self.deadline()),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let waiting = self.link.deadline();
+        let due = self.core.next_deadline().into_iter().chain(waiting).min();
+        due.map(from_core)
+    }
+
+    /// The next event, or datagrams up to the next payload.
+    fn take_in(
         &mut self,
         now: Instant,
         sockets: &mut SocketSet<'_>,
         buffer: &mut [u8],
-    ) -> Option<(Sequence, Range<usize>)> {
+    ) -> Option<Taken> {
+        if let Some(event) = self.core.poll_event() {
+            return Some(Taken::Event(event));
+        }
         while let Some((len, from)) = self.link.receive(sockets, buffer) {
             let datagram = buffer.get_mut(..len)?;
             let start = datagram.as_ptr().addr();
             let received = self.core.handle_datagram(to_core(now), from, datagram);
             if let Ok(Received::Payload { sequence, payload }) = received {
                 let at = payload.as_ptr().addr().saturating_sub(start);
-                return Some((sequence, at..at.saturating_add(payload.len())));
+                let range = at..at.saturating_add(payload.len());
+                return Some(Taken::Payload(sequence, range));
             }
         }
         None
     }
 
     fn transmit(&mut self, now: Instant, sockets: &mut SocketSet<'_>, buffer: &mut [u8]) {
-        while let Some(transmit) = self.core.poll_transmit(to_core(now), buffer) {
+        let now = to_core(now);
+        self.link.pass_time(now, sockets);
+        while let Some(transmit) = self.core.poll_transmit(now, buffer) {
+            // What waits for another server is of no use any more.
+            self.link.turn_to(sockets, transmit.to);
             // What finds no room is lost, as on the way, and counted: to wait for room would
             // stop the core's time, and make its deadlines pass while nothing can be done.
-            let _ = self.link.send(sockets, transmit.to, transmit.datagram);
+            let _ = self.link.send(
+                now,
+                sockets,
+                Traffic::Session,
+                transmit.to,
+                transmit.datagram,
+            );
         }
     }
 
@@ -126,10 +178,11 @@ impl<C: Crypto> Client<C> {
         sockets: &mut SocketSet<'_>,
         payload: &[u8],
     ) -> Result<(), SendError> {
+        let now = to_core(now);
         let (to, len) = self.core.outlook(payload)?;
-        let place = self.link.place(sockets, to, len)?;
+        let place = self.link.place(now, sockets, Traffic::Session, to, len)?;
         // Sealed where it waits for the interface: a buffer in between would be 1225 bytes more.
-        self.core.send(to_core(now), payload, place)?;
+        self.core.send(now, payload, place)?;
         Ok(())
     }
 

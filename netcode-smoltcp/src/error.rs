@@ -1,6 +1,40 @@
-//! Why a payload does not leave.
+//! Errors: a server that cannot be made, a payload that does not leave.
 
 use core::fmt;
+
+/// Why a server cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Its configuration cannot work: see the reason.
+    Core(netcode_core::server::ConfigError),
+    /// There are fewer sockets than one for each of `max_clients` and one more.
+    TooFewSockets {
+        /// How many it takes.
+        needed: usize,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Core(error) => error.fmt(f),
+            Self::TooFewSockets { needed } => write!(
+                f,
+                "a server needs a socket for each client and one more: {needed}"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl From<netcode_core::server::ConfigError> for ConfigError {
+    fn from(error: netcode_core::server::ConfigError) -> Self {
+        Self::Core(error)
+    }
+}
 
 /// Why a payload was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +46,9 @@ pub enum SendError {
     /// The socket's transmit buffer is full. Let the interface send, and try again, or drop the
     /// payload: a newer one may be worth more.
     BufferFull,
+    /// The peer's host, or the router on the way, does not answer for its address, or there is no
+    /// route to it. It will be tried again.
+    Unreachable,
     /// The socket is closed or not in the set, or the peer's address is of a family this build
     /// does not have.
     Unaddressable,
@@ -22,6 +59,7 @@ impl fmt::Display for SendError {
         match self {
             Self::Core(error) => error.fmt(f),
             Self::BufferFull => f.write_str("the socket's transmit buffer is full"),
+            Self::Unreachable => f.write_str("the peer's host does not answer"),
             Self::Unaddressable => f.write_str("the socket cannot reach the peer's address"),
         }
     }
@@ -39,6 +77,7 @@ impl From<netcode_core::SendError> for SendError {
 #[derive(Clone, Copy)]
 pub(crate) enum Refused {
     Full,
+    Unreachable,
     Unaddressable,
 }
 
@@ -46,6 +85,7 @@ impl From<Refused> for SendError {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Full => Self::BufferFull,
+            Refused::Unreachable => Self::Unreachable,
             Refused::Unaddressable => Self::Unaddressable,
         }
     }

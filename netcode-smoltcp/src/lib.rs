@@ -65,17 +65,19 @@
 //! }
 //! ```
 //!
-//! A server is the same with [`Server::poll`], which says who sent a payload, and two things
-//! more: randomness at its start, and the date.
+//! A server is the same with [`Server::poll`], which says who sent a payload, and three things
+//! more: randomness at its start, the date, and a socket for each client ([`server_sockets`]), so
+//! that one that cannot be reached holds up nobody else.
 //!
 //! # What may go wrong, and what happens then
 //!
 //! | what | what happens |
 //! | --- | --- |
-//! | the socket's transmit buffer is full | [`SendError::BufferFull`] for a payload; anything else is lost and counted in [`SocketStats`], as if on the way: requests, responses and keep-alives are repeated ten times a second, and of the ten disconnect packets one is enough |
+//! | a socket's transmit buffer is full | [`SendError::BufferFull`] for a payload; anything else is lost and counted in [`SocketStats`], as if on the way: requests, responses and keep-alives are repeated ten times a second, and of the ten disconnect packets one is enough |
 //! | its receive buffer is full | smoltcp drops what does not fit: use [`poll_ingress_single`] and poll in between, or a larger buffer |
 //! | the interface has no address yet | smoltcp drops what is sent; requests are repeated ten times a second until the token expires |
-//! | a neighbour does not answer | datagrams wait in the transmit buffer while smoltcp asks for it |
+//! | a neighbour does not answer, or there is no route | smoltcp keeps a datagram at the head of its socket for as long as that lasts. Here it waits for nine tenths of a second, is thrown away and counted ([`SocketStats::unreachable`]), and the host is tried again later: a client goes on to its token's next server after the timeout, a server's other clients notice nothing |
+//! | more neighbours than smoltcp remembers | it forgets the one it has not heard of for longest, and asks for one a second: set `iface-neighbor-cache-count` to more than a server's clients on its own network, and the router |
 //! | the link is down | silence: the session ends after its token's timeout, with `ConnectionTimedOut`; a new token starts a new one |
 //! | DHCP changes the address | the server does not know the new one: as when the link is down |
 //! | the socket is closed, or not in the set | [`SendError::Unaddressable`] for a payload; everything else is counted in [`SocketStats`] |
@@ -141,6 +143,7 @@ mod convert;
 #[cfg(feature = "embassy-net")]
 pub mod embassy;
 mod error;
+mod lanes;
 mod link;
 mod server;
 mod sizes;
@@ -150,7 +153,7 @@ pub use netcode_core as core;
 pub use smoltcp;
 
 pub use self::client::{Client, Polled};
-pub use self::error::SendError;
+pub use self::error::{ConfigError, SendError};
 pub use self::server::{Server, ServerPolled};
 pub use self::sizes::*;
 pub use self::stats::SocketStats;

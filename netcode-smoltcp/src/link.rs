@@ -1,23 +1,29 @@
-//! A UDP socket in the application's own set.
+//! UDP sockets in the application's own set.
 
 use core::net::SocketAddr;
 
+use netcode_core::Instant;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::{Socket, udp};
+use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use crate::convert::to_endpoint;
 use crate::error::Refused;
+use crate::lanes::{Endpoint, Lanes, Load, Sockets, Traffic};
 use crate::stats::SocketStats;
 
-pub(crate) struct Link {
-    handle: SocketHandle,
+/// The sockets of a client or a server: the first of them receives, each is a lane.
+pub(crate) struct Link<const N: usize> {
+    handles: [SocketHandle; N],
+    lanes: Lanes<IpEndpoint, N>,
     stats: SocketStats,
 }
 
-impl Link {
-    pub(crate) const fn new(handle: SocketHandle) -> Self {
+impl<const N: usize> Link<N> {
+    pub(crate) const fn new(handles: [SocketHandle; N]) -> Self {
         Self {
-            handle,
+            handles,
+            lanes: Lanes::new(),
             stats: SocketStats::ZERO,
         }
     }
@@ -26,24 +32,13 @@ impl Link {
         self.stats
     }
 
-    /// The socket, unless the application has taken it out of its set: smoltcp's own getter
-    /// panics then.
-    fn socket<'s, 'b>(&self, sockets: &'s mut SocketSet<'b>) -> Option<&'s mut udp::Socket<'b>> {
-        sockets
-            .iter_mut()
-            .find_map(|(handle, socket)| match socket {
-                Socket::Udp(socket) if handle == self.handle => Some(socket),
-                _ => None,
-            })
-    }
-
     /// The next datagram: how many bytes of `buffer` it fills, and whose it is.
     pub(crate) fn receive(
         &mut self,
         sockets: &mut SocketSet<'_>,
         buffer: &mut [u8],
     ) -> Option<(usize, SocketAddr)> {
-        let socket = self.socket(sockets)?;
+        let socket = udp(sockets, self.handles.first())?;
         loop {
             match socket.recv_slice(buffer) {
                 Ok((len, meta)) => return Some((len, meta.endpoint.into())),
@@ -53,33 +48,144 @@ impl Link {
         }
     }
 
-    /// Hands a datagram to the socket, where it waits for the interface. If it cannot, the
-    /// datagram is lost and counted.
+    /// Hands a datagram to a socket, where it waits for the interface. If it cannot,
+    /// the datagram is lost and counted.
     pub(crate) fn send(
         &mut self,
+        now: Instant,
         sockets: &mut SocketSet<'_>,
+        traffic: Traffic,
         to: SocketAddr,
         datagram: &[u8],
     ) -> Result<(), Refused> {
-        let place = self.place(sockets, to, datagram.len())?;
+        let place = self.place(now, sockets, traffic, to, datagram.len())?;
         place.copy_from_slice(datagram);
         Ok(())
     }
 
-    /// Room in the socket for a datagram of exactly `len` bytes, which will be sent whatever is
-    /// written there. If there is none, the datagram is lost and counted.
+    /// Room in a socket for a datagram of exactly `len` bytes, which will be sent
+    /// whatever is written there. If there is none, the datagram is lost and counted.
     pub(crate) fn place<'s>(
         &mut self,
+        now: Instant,
         sockets: &'s mut SocketSet<'_>,
+        traffic: Traffic,
         to: SocketAddr,
         len: usize,
     ) -> Result<&'s mut [u8], Refused> {
-        let place = match (self.socket(sockets), to_endpoint(to)) {
-            (Some(socket), Some(to)) => socket.send(len, to).map_err(refused),
-            _ => Err(Refused::Unaddressable),
-        };
+        let place = self.try_place(now, sockets, traffic, to, len);
         place.inspect_err(|&refused| self.stats.count_refused(refused))
     }
+
+    fn try_place<'s>(
+        &mut self,
+        now: Instant,
+        sockets: &'s mut SocketSet<'_>,
+        traffic: Traffic,
+        to: SocketAddr,
+        len: usize,
+    ) -> Result<&'s mut [u8], Refused> {
+        let endpoint = to_endpoint(to).ok_or(Refused::Unaddressable)?;
+        let mut set = Set {
+            handles: &self.handles,
+            sockets,
+        };
+        let at = self.lanes.choose(endpoint, traffic, &mut set)?;
+        set.bind(at);
+        let socket = udp(sockets, self.handles.get(at)).ok_or(Refused::Unaddressable)?;
+        let capacity = Load {
+            datagrams: socket.packet_send_capacity(),
+            bytes: socket.payload_send_capacity(),
+        };
+        let place = socket.send(len, endpoint).map_err(refused)?;
+        let lane = (at, endpoint, traffic);
+        self.lanes.fill(now, lane, len, capacity);
+        Ok(place)
+    }
+
+    /// Throws away what waits for anybody but `to`.
+    pub(crate) fn turn_to(&mut self, sockets: &mut SocketSet<'_>, to: SocketAddr) {
+        let handles = &self.handles;
+        if let Some(to) = to_endpoint(to) {
+            self.lanes.turn_to(to, &mut Set { handles, sockets });
+        }
+    }
+
+    /// A host has shown that it is there.
+    pub(crate) fn heard(&mut self, from: SocketAddr) {
+        if let Some(from) = to_endpoint(from) {
+            self.lanes.heard(from.addr);
+        }
+    }
+
+    /// Lets time pass for what waits in the sockets. To be called when nothing waits to be
+    /// received.
+    pub(crate) fn pass_time(&mut self, now: Instant, sockets: &mut SocketSet<'_>) {
+        let handles = &self.handles;
+        let cleared = self.lanes.pass_time(now, &mut Set { handles, sockets });
+        self.stats.count_cleared(cleared);
+    }
+
+    /// When to let time pass again.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.lanes.deadline()
+    }
+}
+
+impl Endpoint for IpEndpoint {
+    type Host = IpAddress;
+
+    fn host(&self) -> IpAddress {
+        self.addr
+    }
+}
+
+/// The sockets as lanes.
+struct Set<'l, 's, 'b> {
+    handles: &'l [SocketHandle],
+    sockets: &'s mut SocketSet<'b>,
+}
+
+impl<'b> Set<'_, '_, 'b> {
+    fn udp(&mut self, at: usize) -> Option<&mut udp::Socket<'b>> {
+        udp(self.sockets, self.handles.get(at))
+    }
+
+    /// Binds a socket that only sends to where the first one is bound: peers know one port.
+    fn bind(&mut self, at: usize) {
+        let bound = self.udp(0).map(|first| first.endpoint());
+        if let (Some(endpoint), Some(socket)) = (bound, self.udp(at)) {
+            // Refused for a socket that is bound already, and if the first is closed.
+            let _ = socket.bind(endpoint);
+        }
+    }
+}
+
+impl Sockets for Set<'_, '_, '_> {
+    fn is_drained(&mut self, lane: usize) -> bool {
+        self.udp(lane).is_none_or(|socket| socket.send_queue() == 0)
+    }
+
+    fn clear(&mut self, lane: usize) {
+        if let Some(socket) = self.udp(lane) {
+            let endpoint = socket.endpoint();
+            socket.close();
+            // Refused if the application had closed it.
+            let _ = socket.bind(endpoint);
+        }
+    }
+}
+
+/// A socket, unless the application has taken it out of its set: smoltcp's own getter panics then.
+#[inline(never)]
+fn udp<'s, 'b>(
+    sockets: &'s mut SocketSet<'b>,
+    handle: Option<&SocketHandle>,
+) -> Option<&'s mut udp::Socket<'b>> {
+    sockets.iter_mut().find_map(|(other, socket)| match socket {
+        Socket::Udp(socket) if Some(&other) == handle => Some(socket),
+        _ => None,
+    })
 }
 
 fn refused(error: udp::SendError) -> Refused {

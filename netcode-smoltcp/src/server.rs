@@ -6,8 +6,8 @@ use core::ops::Range;
 use chacha20::ChaCha20Rng;
 use netcode_core::crypto::{Crypto, RustCrypto};
 use netcode_core::server::{
-    self, ClientInfo, ConfigError, MAX_SEND_BYTES, Received, ServerConfig, ServerEvent,
-    ServerStats, StartError, Storage,
+    self, ClientInfo, MAX_SEND_BYTES, Received, ServerConfig, ServerEvent, ServerStats, StartError,
+    Storage,
 };
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
 use netcode_core::{ClientId, ClientIndex, Sequence, UnixTime};
@@ -16,12 +16,15 @@ use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::time::Instant;
 
 use crate::convert::{from_core, to_core};
-use crate::error::SendError;
+use crate::error::{ConfigError, SendError};
+use crate::lanes::Traffic;
 use crate::link::Link;
+use crate::sizes::check_sockets;
 use crate::stats::SocketStats;
 
 /// What a call of [`Server::poll`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ServerPolled<'b> {
     /// A change among the clients.
     Event(ServerEvent),
@@ -36,46 +39,55 @@ pub enum ServerPolled<'b> {
     },
     /// Nothing more. Poll again after the interface has received something, and no later than
     /// this.
-    Idle(Option<Instant>),
+    Idle(#[cfg_attr(feature = "defmt", defmt(Debug2Format))] Option<Instant>),
 }
 
-/// A server. Its tables are the caller's: a
+/// A server on `N` sockets. Its tables are the caller's: a
 /// [`StaticStorage`](netcode_core::server::StaticStorage) in a `static`.
-pub struct Server<'s, C = RustCrypto> {
+///
+/// A socket of smoltcp keeps a datagram whose neighbour does not answer, and all that is behind it.
+/// So a server has one that receives and answers those who ask to be let in, and one for each
+/// client, which only sends: a host that cannot be reached stops its own datagrams alone.
+pub struct Server<'s, const N: usize, C = RustCrypto> {
     core: server::Server<'s, C>,
-    link: Link,
+    link: Link<N>,
     out: [u8; MAX_SEND_BYTES],
 }
 
-impl<'s> Server<'s> {
-    /// A stopped server on a UDP socket of the application's set, bound to the port that tokens
-    /// name.
+impl<'s, const N: usize> Server<'s, N> {
+    /// A stopped server on UDP sockets of the application's set: as many as
+    /// [`server_sockets`](crate::server_sockets) says.
+    ///
+    /// The first is bound to the port that tokens name, and the lowest of the handles: smoltcp
+    /// hands what arrives to the first socket of a port. The others need no receive buffer, and are
+    /// bound when they are first used.
     ///
     /// # Errors
     /// See [`ConfigError`].
     pub fn new(
-        socket: SocketHandle,
+        sockets: [SocketHandle; N],
         storage: Storage<'s>,
         config: ServerConfig,
     ) -> Result<Self, ConfigError> {
-        Self::with_crypto(socket, storage, config, RustCrypto)
+        Self::with_crypto(sockets, storage, config, RustCrypto)
     }
 }
 
-impl<'s, C: Crypto> Server<'s, C> {
+impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
     /// A stopped server that seals and opens with `crypto`.
     ///
     /// # Errors
     /// See [`ConfigError`].
     pub fn with_crypto(
-        socket: SocketHandle,
+        sockets: [SocketHandle; N],
         storage: Storage<'s>,
         config: ServerConfig,
         crypto: C,
     ) -> Result<Self, ConfigError> {
+        check_sockets(N, &config)?;
         Ok(Self {
             core: server::Server::with_crypto(storage, config, crypto)?,
-            link: Link::new(socket),
+            link: Link::new(sockets),
             out: [0; MAX_SEND_BYTES],
         })
     }
@@ -130,57 +142,86 @@ impl<'s, C: Crypto> Server<'s, C> {
         sockets: &mut SocketSet<'_>,
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
     ) -> ServerPolled<'b> {
-        if let Some(event) = self.core.poll_event() {
-            return ServerPolled::Event(event);
-        }
-        if let Some((client, sequence, range)) = self.receive(now, sockets, buffer) {
-            let payload = buffer.get(range).unwrap_or_default();
-            return ServerPolled::Payload {
-                client,
-                sequence,
-                payload,
-            };
+        // All that has arrived is read before time is judged, so that a late turn ends nothing.
+        if let Some(taken) = self.take_in(now, sockets, buffer) {
+            return taken.with(buffer);
         }
         self.transmit(now, sockets);
         match self.core.poll_event() {
             Some(event) => ServerPolled::Event(event),
-            None => ServerPolled::Idle(self.core.next_deadline().map(from_core)),
+            None => ServerPolled::Idle(self.deadline()),
         }
     }
 
-    /// Takes in datagrams up to the next payload; says where in `buffer` that lies.
-    fn receive(
+    /// The first half of a turn: receives and replies, and no more. A loop that takes several
+    /// frames from the card, one by one, calls it after each until it is [`ServerPolled::Idle`],
+    /// and [`poll`](Self::poll) after the last: so all of them are read before a timeout is judged.
+    pub fn receive<'b>(
+        &mut self,
+        now: Instant,
+        sockets: &mut SocketSet<'_>,
+        buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
+    ) -> ServerPolled<'b> {
+        match self.take_in(now, sockets, buffer) {
+            Some(taken) => taken.with(buffer),
+            None => ServerPolled::Idle(self.deadline()),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let waiting = self.link.deadline();
+        let due = self.core.next_deadline().into_iter().chain(waiting).min();
+        due.map(from_core)
+    }
+
+    /// The next event, or datagrams up to the next payload.
+    fn take_in(
         &mut self,
         now: Instant,
         sockets: &mut SocketSet<'_>,
         buffer: &mut [u8],
-    ) -> Option<(ClientIndex, Sequence, Range<usize>)> {
+    ) -> Option<Taken> {
+        if let Some(event) = self.core.poll_event() {
+            return Some(Taken::Event(event));
+        }
+        let now = to_core(now);
         while let Some((len, from)) = self.link.receive(sockets, buffer) {
             let datagram = buffer.get_mut(..len)?;
             let start = datagram.as_ptr().addr();
-            match self.core.handle_datagram(to_core(now), from, datagram) {
+            match self.core.handle_datagram(now, from, datagram) {
                 Ok(Received::Payload {
                     client,
                     sequence,
                     payload,
                 }) => {
+                    self.link.heard(from);
                     let at = payload.as_ptr().addr().saturating_sub(start);
-                    return Some((client, sequence, at..at.saturating_add(payload.len())));
+                    let range = at..at.saturating_add(payload.len());
+                    return Some(Taken::Payload(client, sequence, range));
                 }
                 Ok(Received::Reply(reply)) => {
-                    let _ = self.link.send(sockets, reply.to, reply.datagram);
+                    let to = reply.to;
+                    let _ = self
+                        .link
+                        .send(now, sockets, Traffic::Reply, to, reply.datagram);
                 }
-                Ok(Received::Handled) | Err(_) => {}
+                Ok(Received::Handled) => self.link.heard(from),
+                Err(_) => {}
             }
         }
         None
     }
 
     fn transmit(&mut self, now: Instant, sockets: &mut SocketSet<'_>) {
-        while let Some(transmit) = self.core.poll_transmit(to_core(now), &mut self.out) {
+        let now = to_core(now);
+        self.link.pass_time(now, sockets);
+        while let Some(transmit) = self.core.poll_transmit(now, &mut self.out) {
             // What finds no room is lost, as on the way, and counted: to wait for room would
             // stop the core's time, and make its deadlines pass while nothing can be done.
-            let _ = self.link.send(sockets, transmit.to, transmit.datagram);
+            let to = transmit.to;
+            let _ = self
+                .link
+                .send(now, sockets, Traffic::Session, to, transmit.datagram);
         }
     }
 
@@ -195,11 +236,12 @@ impl<'s, C: Crypto> Server<'s, C> {
         client: ClientIndex,
         payload: &[u8],
     ) -> Result<(), SendError> {
-        let outgoing = self
-            .core
-            .send(to_core(now), client, payload, &mut self.out)?;
+        let now = to_core(now);
+        let outgoing = self.core.send(now, client, payload, &mut self.out)?;
         for transmit in outgoing {
-            self.link.send(sockets, transmit.to, transmit.datagram)?;
+            let to = transmit.to;
+            self.link
+                .send(now, sockets, Traffic::Session, to, transmit.datagram)?;
         }
         Ok(())
     }
@@ -247,5 +289,24 @@ impl<'s, C: Crypto> Server<'s, C> {
     /// What the socket could not carry.
     pub const fn socket_stats(&self) -> SocketStats {
         self.link.stats()
+    }
+}
+
+/// What was taken in, and where in the buffer it lies.
+enum Taken {
+    Event(ServerEvent),
+    Payload(ClientIndex, Sequence, Range<usize>),
+}
+
+impl Taken {
+    fn with(self, buffer: &[u8]) -> ServerPolled<'_> {
+        match self {
+            Self::Event(event) => ServerPolled::Event(event),
+            Self::Payload(client, sequence, range) => ServerPolled::Payload {
+                client,
+                sequence,
+                payload: buffer.get(range).unwrap_or_default(),
+            },
+        }
     }
 }

@@ -1,6 +1,11 @@
 //! How large a socket's buffers should be.
 
-use netcode_core::standard::{MAX_DATAGRAM_BYTES, MAX_OVERHEAD_BYTES, REDUNDANT_DISCONNECTS};
+use netcode_core::server::ServerConfig;
+use netcode_core::standard::{
+    CHALLENGE_TOKEN_BYTES, MAX_DATAGRAM_BYTES, MAX_OVERHEAD_BYTES, REDUNDANT_DISCONNECTS,
+};
+
+use crate::error::ConfigError;
 
 /// A disconnect packet at its longest.
 const DISCONNECT_BYTES: usize = MAX_OVERHEAD_BYTES;
@@ -30,26 +35,43 @@ pub const CLIENT_TX_PACKETS: usize = REDUNDANT_DISCONNECTS as usize + 2;
 pub const CLIENT_TX_BYTES: usize =
     MAX_DATAGRAM_BYTES + REDUNDANT_DISCONNECTS as usize * DISCONNECT_BYTES;
 
-/// Entries of a server's receive metadata: two datagrams from each client between two polls, and
-/// a few strangers.
+/// How many sockets a server has: one that receives and answers those who ask to be let in, and one
+/// for each client, which only sends.
+pub const fn server_sockets(slots: usize) -> usize {
+    slots.saturating_add(1)
+}
+
+/// Entries of the receive metadata of a server's first socket: two datagrams from each client
+/// between two polls, and a few strangers.
 pub const fn server_rx_packets(slots: usize) -> usize {
     slots.saturating_mul(2).saturating_add(4)
 }
 
-/// Bytes of a server's receive buffer: one full datagram from each client, and a request.
+/// Bytes of the receive buffer of a server's first socket: one full datagram from each client, and
+/// a request.
 pub const fn server_rx_bytes(slots: usize) -> usize {
     slots.saturating_add(1).saturating_mul(MAX_DATAGRAM_BYTES)
 }
 
-/// Entries of a server's transmit metadata: all disconnect packets of all clients fit, so that a
-/// stop is told to everybody at once.
-pub const fn server_tx_packets(slots: usize) -> usize {
-    slots.saturating_mul(REDUNDANT_DISCONNECTS as usize)
-}
+/// Entries of the transmit metadata of a server's first socket, which carries replies alone. One
+/// host's fit at a time; who gets none asks again a tenth of a second later.
+pub const REPLY_TX_PACKETS: usize = 4;
 
-/// Bytes of a server's transmit buffer: one full datagram to each client, and those disconnect
-/// packets.
-pub const fn server_tx_bytes(slots: usize) -> usize {
-    let farewells = server_tx_packets(slots).saturating_mul(DISCONNECT_BYTES);
-    server_rx_bytes(slots).saturating_add(farewells)
+/// Bytes of the transmit buffer of a server's first socket: the longest reply, a challenge, twice.
+pub const REPLY_TX_BYTES: usize = 2 * (MAX_OVERHEAD_BYTES + 8 + CHALLENGE_TOKEN_BYTES);
+
+/// Entries of the transmit metadata of each other socket of a server: as a client's.
+pub const SESSION_TX_PACKETS: usize = CLIENT_TX_PACKETS;
+
+/// Bytes of the transmit buffer of each other socket of a server: a full datagram to a client, and
+/// all disconnect packets. Give it more for bursts.
+pub const SESSION_TX_BYTES: usize = CLIENT_TX_BYTES;
+
+/// Refuses a server with too few sockets.
+pub(crate) const fn check_sockets(count: usize, config: &ServerConfig) -> Result<(), ConfigError> {
+    let needed = server_sockets(config.max_clients);
+    if count < needed {
+        return Err(ConfigError::TooFewSockets { needed });
+    }
+    Ok(())
 }

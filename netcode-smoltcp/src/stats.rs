@@ -7,9 +7,12 @@ use crate::error::Refused;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SocketStats {
-    /// The transmit buffer was full: the link is down, a neighbour does not answer, or the buffer
-    /// is too small for the traffic.
+    /// The transmit buffer was full: the link is slow or down, or the buffer is too small for the
+    /// traffic.
     pub tx_full: u32,
+    /// A host did not answer for its address, or there was no route to it: what waited for it was
+    /// thrown away, which counts once, and what was meant for it soon after, which counts each.
+    pub unreachable: u32,
     /// The peer's address is of a family this build does not have, or the socket is not bound.
     pub unaddressable: u32,
     /// A datagram arrived that is longer than any of netcode's.
@@ -19,6 +22,7 @@ pub struct SocketStats {
 impl SocketStats {
     pub(crate) const ZERO: Self = Self {
         tx_full: 0,
+        unreachable: 0,
         unaddressable: 0,
         too_long: 0,
     };
@@ -26,9 +30,14 @@ impl SocketStats {
     pub(crate) const fn count_refused(&mut self, refused: Refused) {
         let count = match refused {
             Refused::Full => &mut self.tx_full,
+            Refused::Unreachable => &mut self.unreachable,
             Refused::Unaddressable => &mut self.unaddressable,
         };
         *count = count.saturating_add(1);
+    }
+
+    pub(crate) const fn count_cleared(&mut self, lanes: u32) {
+        self.unreachable = self.unreachable.saturating_add(lanes);
     }
 
     pub(crate) const fn count_too_long(&mut self) {

@@ -1,14 +1,14 @@
-//! An interface with one UDP socket, everything in statics.
+//! An interface with UDP sockets, everything in statics.
 
 use netcode_smoltcp::{
-    CLIENT_RX_MIN_BYTES, CLIENT_RX_MIN_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS,
-    server_rx_bytes, server_rx_packets, server_tx_bytes, server_tx_packets,
+    CLIENT_RX_MIN_BYTES, CLIENT_RX_MIN_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS, REPLY_TX_BYTES,
+    REPLY_TX_PACKETS, SESSION_TX_BYTES, SESSION_TX_PACKETS, server_rx_bytes, server_rx_packets,
+    server_sockets,
 };
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
 use smoltcp::time::Instant;
 use smoltcp::wire::{IpCidr, Ipv4Address};
-use static_cell::StaticCell;
 
 use crate::board::{self, Card};
 use crate::clock;
@@ -52,10 +52,38 @@ pub type ClientPackets = SocketPackets<CLIENT_RX_MIN_PACKETS, CLIENT_TX_PACKETS>
 /// Client slots of the hub.
 pub const SLOTS: usize = 4;
 
-/// What the hub's socket needs.
-pub type HubBytes = SocketBytes<{ server_rx_bytes(SLOTS) }, { server_tx_bytes(SLOTS) }>;
-/// What the hub's socket needs.
-pub type HubPackets = SocketPackets<{ server_rx_packets(SLOTS) }, { server_tx_packets(SLOTS) }>;
+/// Sockets of the hub.
+pub const HUB_SOCKETS: usize = server_sockets(SLOTS);
+
+/// What the hub's sockets need: one that receives and replies, and one for each client.
+pub struct HubBytes {
+    first: SocketBytes<{ server_rx_bytes(SLOTS) }, REPLY_TX_BYTES>,
+    sessions: [SocketBytes<0, SESSION_TX_BYTES>; SLOTS],
+}
+
+impl HubBytes {
+    pub const fn new() -> Self {
+        Self {
+            first: SocketBytes::new(),
+            sessions: [const { SocketBytes::new() }; SLOTS],
+        }
+    }
+}
+
+/// What the hub's sockets need.
+pub struct HubPackets {
+    first: SocketPackets<{ server_rx_packets(SLOTS) }, REPLY_TX_PACKETS>,
+    sessions: [SocketPackets<0, SESSION_TX_PACKETS>; SLOTS],
+}
+
+impl HubPackets {
+    pub const fn new() -> Self {
+        Self {
+            first: SocketPackets::new(),
+            sessions: [const { SocketPackets::new() }; SLOTS],
+        }
+    }
+}
 
 /// A socket in static memory.
 pub fn socket<const A: usize, const B: usize, const C: usize, const D: usize>(
@@ -76,15 +104,13 @@ pub struct Network {
 }
 
 impl Network {
-    /// Brings the card up with a fixed address and binds one UDP socket.
+    /// Brings the card up with a fixed address. `storage` is for as many sockets as will be added.
     pub fn start(
         card: &'static mut Card,
         address: IpCidr,
         gateway: Option<Ipv4Address>,
-        mut socket: Socket<'static>,
-        port: u16,
-    ) -> (Self, SocketHandle) {
-        static SOCKETS: StaticCell<[SocketStorage<'static>; 1]> = StaticCell::new();
+        storage: &'static mut [SocketStorage<'static>],
+    ) -> Self {
         let mut iface = Interface::new(Config::new(board::MAC.into()), card, clock::now());
         // There is room for one address and one route, and this is the first of each.
         iface.update_ip_addrs(|addresses| {
@@ -93,18 +119,35 @@ impl Network {
         if let Some(gateway) = gateway {
             let _ = iface.routes_mut().add_default_ipv4_route(gateway);
         }
+        Self {
+            card,
+            iface,
+            sockets: SocketSet::new(storage),
+        }
+    }
+
+    /// Adds a socket and binds it.
+    pub fn bind(&mut self, mut socket: Socket<'static>, port: u16) -> SocketHandle {
         // The port is not 0 and the socket is new.
         let _ = socket.bind(port);
-        let mut sockets = SocketSet::new(&mut SOCKETS.init([SocketStorage::EMPTY; 1])[..]);
-        let handle = sockets.add(socket);
-        (
-            Self {
-                card,
-                iface,
-                sockets,
-            },
-            handle,
-        )
+        self.sockets.add(socket)
+    }
+
+    /// Adds the hub's sockets: the one that receives first, since the first of a port is handed
+    /// what arrives.
+    pub fn bind_hub(
+        &mut self,
+        bytes: &'static mut HubBytes,
+        packets: &'static mut HubPackets,
+        port: u16,
+    ) -> [SocketHandle; HUB_SOCKETS] {
+        let first = self.bind(socket(&mut bytes.first, &mut packets.first), port);
+        let mut handles = [first; HUB_SOCKETS];
+        let sessions = bytes.sessions.iter_mut().zip(&mut packets.sessions);
+        for (handle, (bytes, packets)) in handles.iter_mut().skip(1).zip(sessions) {
+            *handle = self.sockets.add(socket(bytes, packets));
+        }
+        handles
     }
 
     /// Takes in one frame; false if there was none. One at a time, so that the socket can be

@@ -1,6 +1,7 @@
 //! A netcode client on an embassy-net socket.
 
 use core::net::SocketAddr;
+use core::ops::Range;
 
 use embassy_net::udp::UdpSocket;
 use netcode_core::client::{self, ClientEvent, ClientState, ConnectError, Received};
@@ -8,11 +9,13 @@ use netcode_core::crypto::{Crypto, RustCrypto};
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
 use netcode_core::{ClientIndex, ConnectionStats, DropCounts, Sequence};
 
-use super::socket::{Socket, now};
+use super::socket::{Link, now};
+use crate::lanes::Traffic;
 use crate::{SendError, SocketStats};
 
 /// What [`Client::next`] waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Incoming<'b> {
     /// The client's state changed.
     Event(ClientEvent),
@@ -28,7 +31,7 @@ pub enum Incoming<'b> {
 /// A client. About 3.6 KiB: keep it in a `static` where the stack is small.
 pub struct Client<'s, C = RustCrypto> {
     core: client::Client<C>,
-    socket: Socket<'s>,
+    link: Link<'s, 1>,
     out: [u8; MAX_DATAGRAM_BYTES],
 }
 
@@ -44,7 +47,7 @@ impl<'s, C: Crypto> Client<'s, C> {
     pub const fn with_crypto(socket: UdpSocket<'s>, crypto: C) -> Self {
         Self {
             core: client::Client::with_crypto(crypto),
-            socket: Socket::new(socket),
+            link: Link::new([socket]),
             out: [0; MAX_DATAGRAM_BYTES],
         }
     }
@@ -64,30 +67,51 @@ impl<'s, C: Crypto> Client<'s, C> {
     /// connection and without an attempt it waits for ever.
     pub async fn next<'b>(&mut self, buffer: &'b mut [u8; MAX_DATAGRAM_BYTES]) -> Incoming<'b> {
         let (sequence, range) = loop {
+            if let Some(event) = self.core.poll_event() {
+                return Incoming::Event(event);
+            }
+            if let Some(payload) = self.take_in(buffer) {
+                break payload;
+            }
+            // All that has arrived is read before time is judged, so that a late turn ends nothing.
+            if self.link.give_turn(self.core.next_deadline()).await {
+                continue;
+            }
+            self.link.pass_time();
             self.transmit();
             if let Some(event) = self.core.poll_event() {
                 return Incoming::Event(event);
             }
-            let deadline = self.core.next_deadline();
-            let Some((len, from)) = self.socket.receive(&mut buffer[..], deadline).await else {
-                continue;
-            };
-            let datagram = buffer.get_mut(..len).unwrap_or_default();
-            let start = datagram.as_ptr().addr();
-            let received = self.core.handle_datagram(now(), from, datagram);
-            if let Ok(Received::Payload { sequence, payload }) = received {
-                let at = payload.as_ptr().addr().saturating_sub(start);
-                break (sequence, at..at.saturating_add(payload.len()));
-            }
+            let waiting = self.link.deadline();
+            let due = self.core.next_deadline().into_iter().chain(waiting).min();
+            self.link.wait(due).await;
         };
         let payload = buffer.get(range).unwrap_or_default();
         Incoming::Payload { sequence, payload }
     }
 
+    /// Takes in datagrams up to the next payload; says where in `buffer` that lies.
+    fn take_in(&mut self, buffer: &mut [u8]) -> Option<(Sequence, Range<usize>)> {
+        while let Some((len, from)) = self.link.receive(buffer) {
+            let datagram = buffer.get_mut(..len)?;
+            let start = datagram.as_ptr().addr();
+            let received = self.core.handle_datagram(now(), from, datagram);
+            if let Ok(Received::Payload { sequence, payload }) = received {
+                let at = payload.as_ptr().addr().saturating_sub(start);
+                return Some((sequence, at..at.saturating_add(payload.len())));
+            }
+        }
+        None
+    }
+
     fn transmit(&mut self) {
         while let Some(transmit) = self.core.poll_transmit(now(), &mut self.out) {
+            // What waits for another server is of no use any more.
+            self.link.turn_to(transmit.to);
             // What finds no room is lost, as on the way, and counted.
-            let _ = self.socket.send(transmit.to, transmit.datagram);
+            let _ = self
+                .link
+                .send(Traffic::Session, transmit.to, transmit.datagram);
         }
     }
 
@@ -97,7 +121,8 @@ impl<'s, C: Crypto> Client<'s, C> {
     /// See [`SendError`].
     pub fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
         let transmit = self.core.send(now(), payload, &mut self.out)?;
-        self.socket.send(transmit.to, transmit.datagram)?;
+        self.link
+            .send(Traffic::Session, transmit.to, transmit.datagram)?;
         Ok(())
     }
 
@@ -140,6 +165,6 @@ impl<'s, C: Crypto> Client<'s, C> {
 
     /// What the socket could not carry.
     pub const fn socket_stats(&self) -> SocketStats {
-        self.socket.stats()
+        self.link.stats()
     }
 }

@@ -55,8 +55,9 @@
 //! }
 //! ```
 //!
-//! A server is the same with [`Server::next`], which says who sent a payload, and two things more:
-//! randomness at its start, and the date. What may go wrong, and what happens then, is what the
+//! A server is the same with [`Server::next`], which says who sent a payload, and three things
+//! more: randomness at its start, the date, and a socket for each client
+//! ([`server_sockets`](crate::server_sockets)). What may go wrong, and what happens then, is what the
 //! crate's front page says of smoltcp; two things differ. embassy-net moves whole bursts between
 //! the card and the socket, so the receive buffer wants room for a burst; and a socket that is
 //! dropped while datagrams wait in it takes them along.

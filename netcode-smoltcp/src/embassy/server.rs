@@ -1,23 +1,27 @@
 //! A netcode server on an embassy-net socket.
 
 use core::net::SocketAddr;
+use core::ops::Range;
 
 use chacha20::ChaCha20Rng;
 use embassy_net::udp::UdpSocket;
 use netcode_core::crypto::{Crypto, RustCrypto};
 use netcode_core::server::{
-    self, ClientInfo, ConfigError, MAX_SEND_BYTES, Received, ServerConfig, ServerEvent,
-    ServerStats, StartError, Storage,
+    self, ClientInfo, MAX_SEND_BYTES, Received, ServerConfig, ServerEvent, ServerStats, StartError,
+    Storage,
 };
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
 use netcode_core::{ClientId, ClientIndex, Sequence, UnixTime};
 use rand_core::{CryptoRng, SeedableRng};
 
-use super::socket::{Socket, now};
-use crate::{SendError, SocketStats};
+use super::socket::{Link, now};
+use crate::lanes::Traffic;
+use crate::sizes::check_sockets;
+use crate::{ConfigError, SendError, SocketStats};
 
 /// What [`Server::next`] waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ServerIncoming<'b> {
     /// A change among the clients.
     Event(ServerEvent),
@@ -32,42 +36,48 @@ pub enum ServerIncoming<'b> {
     },
 }
 
-/// A server. Its tables are the caller's: a
+/// A server on `N` sockets, for the reason that is said of the other
+/// [`Server`](crate::Server). Its tables are the caller's: a
 /// [`StaticStorage`](netcode_core::server::StaticStorage) in a `static`.
-pub struct Server<'s, C = RustCrypto> {
+pub struct Server<'s, const N: usize, C = RustCrypto> {
     core: server::Server<'s, C>,
-    socket: Socket<'s>,
+    link: Link<'s, N>,
     out: [u8; MAX_SEND_BYTES],
 }
 
-impl<'s> Server<'s> {
-    /// A stopped server on a socket that is bound to the port tokens name.
+impl<'s, const N: usize> Server<'s, N> {
+    /// A stopped server on as many sockets as [`server_sockets`](crate::server_sockets) says.
+    ///
+    /// The first is bound to the port that tokens name, and was made before the others: embassy-net
+    /// hands what arrives to the first socket of a port. The others need no receive buffer, and are
+    /// bound when they are first used.
     ///
     /// # Errors
     /// See [`ConfigError`].
     pub fn new(
-        socket: UdpSocket<'s>,
+        sockets: [UdpSocket<'s>; N],
         storage: Storage<'s>,
         config: ServerConfig,
     ) -> Result<Self, ConfigError> {
-        Self::with_crypto(socket, storage, config, RustCrypto)
+        Self::with_crypto(sockets, storage, config, RustCrypto)
     }
 }
 
-impl<'s, C: Crypto> Server<'s, C> {
+impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
     /// A stopped server that seals and opens with `crypto`.
     ///
     /// # Errors
     /// See [`ConfigError`].
     pub fn with_crypto(
-        socket: UdpSocket<'s>,
+        sockets: [UdpSocket<'s>; N],
         storage: Storage<'s>,
         config: ServerConfig,
         crypto: C,
     ) -> Result<Self, ConfigError> {
+        check_sockets(N, &config)?;
         Ok(Self {
             core: server::Server::with_crypto(storage, config, crypto)?,
-            socket: Socket::new(socket),
+            link: Link::new(sockets),
             out: [0; MAX_SEND_BYTES],
         })
     }
@@ -90,8 +100,8 @@ impl<'s, C: Crypto> Server<'s, C> {
         self.start(unix, &mut ChaCha20Rng::from_seed(seed))
     }
 
-    /// Disconnects everybody and lets nobody in. The disconnect packets wait in the socket when
-    /// this returns: let embassy-net's runner have its turn before the socket is dropped.
+    /// Disconnects everybody and lets nobody in. The disconnect packets wait in the sockets when
+    /// this returns: let embassy-net's runner have its turn before they are dropped.
     pub fn stop(&mut self) {
         self.core.stop(now());
         self.transmit();
@@ -112,30 +122,24 @@ impl<'s, C: Crypto> Server<'s, C> {
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
     ) -> ServerIncoming<'b> {
         let (client, sequence, range) = loop {
+            if let Some(event) = self.core.poll_event() {
+                return ServerIncoming::Event(event);
+            }
+            if let Some(payload) = self.take_in(buffer) {
+                break payload;
+            }
+            // All that has arrived is read before time is judged, so that a late turn ends nothing.
+            if self.link.give_turn(self.core.next_deadline()).await {
+                continue;
+            }
+            self.link.pass_time();
             self.transmit();
             if let Some(event) = self.core.poll_event() {
                 return ServerIncoming::Event(event);
             }
-            let deadline = self.core.next_deadline();
-            let Some((len, from)) = self.socket.receive(&mut buffer[..], deadline).await else {
-                continue;
-            };
-            let datagram = buffer.get_mut(..len).unwrap_or_default();
-            let start = datagram.as_ptr().addr();
-            match self.core.handle_datagram(now(), from, datagram) {
-                Ok(Received::Payload {
-                    client,
-                    sequence,
-                    payload,
-                }) => {
-                    let at = payload.as_ptr().addr().saturating_sub(start);
-                    break (client, sequence, at..at.saturating_add(payload.len()));
-                }
-                Ok(Received::Reply(reply)) => {
-                    let _ = self.socket.send(reply.to, reply.datagram);
-                }
-                Ok(Received::Handled) | Err(_) => {}
-            }
+            let waiting = self.link.deadline();
+            let due = self.core.next_deadline().into_iter().chain(waiting).min();
+            self.link.wait(due).await;
         };
         let payload = buffer.get(range).unwrap_or_default();
         ServerIncoming::Payload {
@@ -145,10 +149,37 @@ impl<'s, C: Crypto> Server<'s, C> {
         }
     }
 
+    /// Takes in datagrams up to the next payload; says where in `buffer` that lies.
+    fn take_in(&mut self, buffer: &mut [u8]) -> Option<(ClientIndex, Sequence, Range<usize>)> {
+        while let Some((len, from)) = self.link.receive(buffer) {
+            let datagram = buffer.get_mut(..len)?;
+            let start = datagram.as_ptr().addr();
+            match self.core.handle_datagram(now(), from, datagram) {
+                Ok(Received::Payload {
+                    client,
+                    sequence,
+                    payload,
+                }) => {
+                    self.link.heard(from);
+                    let at = payload.as_ptr().addr().saturating_sub(start);
+                    return Some((client, sequence, at..at.saturating_add(payload.len())));
+                }
+                Ok(Received::Reply(reply)) => {
+                    let _ = self.link.send(Traffic::Reply, reply.to, reply.datagram);
+                }
+                Ok(Received::Handled) => self.link.heard(from),
+                Err(_) => {}
+            }
+        }
+        None
+    }
+
     fn transmit(&mut self) {
         while let Some(transmit) = self.core.poll_transmit(now(), &mut self.out) {
             // What finds no room is lost, as on the way, and counted.
-            let _ = self.socket.send(transmit.to, transmit.datagram);
+            let _ = self
+                .link
+                .send(Traffic::Session, transmit.to, transmit.datagram);
         }
     }
 
@@ -159,19 +190,19 @@ impl<'s, C: Crypto> Server<'s, C> {
     pub fn send(&mut self, client: ClientIndex, payload: &[u8]) -> Result<(), SendError> {
         let outgoing = self.core.send(now(), client, payload, &mut self.out)?;
         for transmit in outgoing {
-            self.socket.send(transmit.to, transmit.datagram)?;
+            self.link
+                .send(Traffic::Session, transmit.to, transmit.datagram)?;
         }
         Ok(())
     }
 
-    /// Ends a client's session; false if nobody is connected there.
+    /// Ends a client's session; false if nobody is connected there. The client is told while
+    /// [`next`](Self::next) is awaited.
     pub fn disconnect(&mut self, client: ClientIndex) -> bool {
-        let ended = self.core.disconnect(now(), client);
-        self.transmit();
-        ended
+        self.core.disconnect(now(), client)
     }
 
-    /// Ends every session.
+    /// Ends every session. The disconnect packets wait in the sockets when this returns.
     pub fn disconnect_all(&mut self) {
         self.core.disconnect_all(now());
         self.transmit();
@@ -209,6 +240,6 @@ impl<'s, C: Crypto> Server<'s, C> {
 
     /// What the socket could not carry.
     pub const fn socket_stats(&self) -> SocketStats {
-        self.socket.stats()
+        self.link.stats()
     }
 }

@@ -1,20 +1,34 @@
-//! A socket of embassy-net's, and the time.
+//! Sockets of embassy-net's, and the time.
 
 use core::future::{Future as _, poll_fn};
 use core::net::SocketAddr;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
-use embassy_net::IpEndpoint;
 use embassy_net::udp::{RecvError, SendError, UdpSocket};
+use embassy_net::{IpAddress, IpEndpoint};
 use embassy_time::Timer;
 use netcode_core::Instant;
 
 use crate::error::Refused;
+use crate::lanes::{Endpoint, Lanes, Load, Sockets, Traffic};
 use crate::stats::SocketStats;
 
 pub(super) fn now() -> Instant {
     Instant::from_micros(embassy_time::Instant::now().as_micros())
+}
+
+/// Lets other tasks have a turn.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if core::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The first tick that is not before `due`: a timer that rang a tick early would find nothing to
@@ -30,16 +44,26 @@ fn tick_of(due: Instant) -> embassy_time::Instant {
     }
 }
 
-pub(super) struct Socket<'s> {
-    udp: UdpSocket<'s>,
+/// Turns that embassy-net's runner is given. To look at a socket wakes it, and tasks that are woken
+/// together run in any order: so it has had one when we have our second.
+const TURNS: u8 = 2;
+
+/// The sockets of a client or a server: the first of them receives, each is a lane.
+pub(super) struct Link<'s, const N: usize> {
+    sockets: [UdpSocket<'s>; N],
+    lanes: Lanes<IpEndpoint, N>,
     stats: SocketStats,
+    /// Turns that the runner was given since a deadline passed.
+    turns: u8,
 }
 
-impl<'s> Socket<'s> {
-    pub(super) const fn new(udp: UdpSocket<'s>) -> Self {
+impl<'s, const N: usize> Link<'s, N> {
+    pub(super) const fn new(sockets: [UdpSocket<'s>; N]) -> Self {
         Self {
-            udp,
+            sockets,
+            lanes: Lanes::new(),
             stats: SocketStats::ZERO,
+            turns: 0,
         }
     }
 
@@ -47,49 +71,151 @@ impl<'s> Socket<'s> {
         self.stats
     }
 
-    /// Waits for a datagram until `deadline`, for ever if there is none: how many bytes of
-    /// `buffer` it fills, and whose it is. `None` when the time has come, or when a datagram was
-    /// longer than netcode's.
-    pub(super) async fn receive(
-        &mut self,
-        buffer: &mut [u8],
-        deadline: Option<Instant>,
-    ) -> Option<(usize, SocketAddr)> {
-        let due = deadline.map_or(embassy_time::Instant::MAX, tick_of);
-        let mut timer = pin!(Timer::at(due));
-        let received = poll_fn(|context| {
-            if let Poll::Ready(received) = self.udp.poll_recv_from(buffer, context) {
-                return Poll::Ready(Some(received));
-            }
-            timer.as_mut().poll(context).map(|()| None)
-        })
-        .await?;
-        match received {
-            Ok((len, meta)) => Some((len, meta.endpoint.into())),
-            Err(RecvError::Truncated) => {
-                self.stats.count_too_long();
-                None
+    /// The next datagram, if one has arrived: how many bytes of `buffer` it fills, and whose it
+    /// is.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        // Whoever waits for one does so in `wait`.
+        let mut nobody = Context::from_waker(Waker::noop());
+        let socket = self.sockets.first()?;
+        loop {
+            match socket.poll_recv_from(buffer, &mut nobody) {
+                Poll::Ready(Ok((len, meta))) => return Some((len, meta.endpoint.into())),
+                Poll::Ready(Err(RecvError::Truncated)) => self.stats.count_too_long(),
+                Poll::Pending => return None,
             }
         }
     }
 
-    /// Hands a datagram to the socket, where it waits for the interface. If it cannot, the
-    /// datagram is lost and counted.
-    pub(super) fn send(&mut self, to: SocketAddr, datagram: &[u8]) -> Result<(), Refused> {
-        let sent = self.try_send(to, datagram);
+    /// Lets embassy-net's runner have its turn if `deadline` has passed; true if it was given one.
+    /// What the card holds has arrived as well, and is to be read before time is judged.
+    pub(super) async fn give_turn(&mut self, deadline: Option<Instant>) -> bool {
+        if deadline.is_none_or(|due| due > now()) || self.turns >= TURNS {
+            self.turns = 0;
+            return false;
+        }
+        // Counted first: whoever drops this future every time comes to transmit all the same.
+        self.turns = self.turns.saturating_add(1);
+        yield_once().await;
+        true
+    }
+
+    /// Waits until a datagram has arrived, or for ever or until `deadline`.
+    pub(super) async fn wait(&self, deadline: Option<Instant>) {
+        let due = deadline.map_or(embassy_time::Instant::MAX, tick_of);
+        let mut timer = pin!(Timer::at(due));
+        poll_fn(|context| {
+            let arrived = self.sockets.first().map(|it| it.poll_recv_ready(context));
+            if arrived.is_some_and(|arrived| arrived.is_ready()) {
+                return Poll::Ready(());
+            }
+            timer.as_mut().poll(context)
+        })
+        .await;
+    }
+
+    /// Hands a datagram to a socket, where it waits for the interface. If it cannot,
+    /// the datagram is lost and counted.
+    pub(super) fn send(
+        &mut self,
+        traffic: Traffic,
+        to: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(), Refused> {
+        let sent = self.try_send(traffic, to, datagram);
         sent.inspect_err(|&refused| self.stats.count_refused(refused))
     }
 
-    fn try_send(&self, to: SocketAddr, datagram: &[u8]) -> Result<(), Refused> {
-        let to = to_endpoint(to).ok_or(Refused::Unaddressable)?;
+    fn try_send(
+        &mut self,
+        traffic: Traffic,
+        to: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(), Refused> {
+        let endpoint = to_endpoint(to).ok_or(Refused::Unaddressable)?;
+        let at = self.lanes.choose(endpoint, traffic, &mut self.sockets)?;
+        self.bind(at);
+        let socket = self.sockets.get(at).ok_or(Refused::Unaddressable)?;
         // Nobody waits for room: what is not sent now is lost.
         let mut nobody = Context::from_waker(Waker::noop());
-        match self.udp.poll_send_to(datagram, to, &mut nobody) {
-            Poll::Ready(Ok(())) => Ok(()),
-            Poll::Ready(Err(SendError::PacketTooLarge)) | Poll::Pending => Err(Refused::Full),
-            Poll::Ready(Err(SendError::NoRoute | SendError::SocketNotBound)) => {
-                Err(Refused::Unaddressable)
+        match socket.poll_send_to(datagram, endpoint, &mut nobody) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(SendError::PacketTooLarge)) | Poll::Pending => {
+                return Err(Refused::Full);
             }
+            Poll::Ready(Err(SendError::NoRoute | SendError::SocketNotBound)) => {
+                return Err(Refused::Unaddressable);
+            }
+        }
+        let capacity = Load {
+            datagrams: socket.packet_send_capacity(),
+            bytes: socket.payload_send_capacity(),
+        };
+        let lane = (at, endpoint, traffic);
+        self.lanes.fill(now(), lane, datagram.len(), capacity);
+        Ok(())
+    }
+
+    /// Binds a socket that only sends to where the first one is bound: peers know one port.
+    fn bind(&mut self, at: usize) {
+        let bound = self.sockets.first().map(UdpSocket::endpoint);
+        let socket = self.sockets.get_mut(at).filter(|it| !it.is_open());
+        // Port 0 would be any port: then the first is closed.
+        if let Some(endpoint) = bound.filter(|endpoint| endpoint.port != 0)
+            && let Some(socket) = socket
+        {
+            let _ = socket.bind(endpoint);
+        }
+    }
+
+    /// Throws away what waits for anybody but `to`.
+    pub(super) fn turn_to(&mut self, to: SocketAddr) {
+        if let Some(to) = to_endpoint(to) {
+            self.lanes.turn_to(to, &mut self.sockets);
+        }
+    }
+
+    /// A host has shown that it is there.
+    pub(super) fn heard(&mut self, from: SocketAddr) {
+        if let Some(from) = to_endpoint(from) {
+            self.lanes.heard(from.addr);
+        }
+    }
+
+    /// Lets time pass for what waits in the sockets. To be called when nothing waits to be
+    /// received.
+    pub(super) fn pass_time(&mut self) {
+        let cleared = self.lanes.pass_time(now(), &mut self.sockets);
+        self.stats.count_cleared(cleared);
+    }
+
+    /// When to let time pass again.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.lanes.deadline()
+    }
+}
+
+impl Endpoint for IpEndpoint {
+    type Host = IpAddress;
+
+    fn host(&self) -> IpAddress {
+        self.addr
+    }
+}
+
+impl<const N: usize> Sockets for [UdpSocket<'_>; N] {
+    fn is_drained(&mut self, lane: usize) -> bool {
+        let mut nobody = Context::from_waker(Waker::noop());
+        self.get_mut(lane)
+            .is_none_or(|socket| pin!(socket.flush()).poll(&mut nobody).is_ready())
+    }
+
+    fn clear(&mut self, lane: usize) {
+        if let Some(socket) = self.get_mut(lane)
+            && socket.is_open()
+        {
+            let endpoint = socket.endpoint();
+            socket.close();
+            let _ = socket.bind(endpoint);
         }
     }
 }

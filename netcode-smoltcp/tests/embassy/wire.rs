@@ -25,6 +25,8 @@ pub struct Wire {
 struct Port {
     frames: VecDeque<Vec<u8>>,
     waker: Option<Waker>,
+    /// Without power: nothing reaches it, and nothing comes from it.
+    dead: bool,
 }
 
 impl Port {
@@ -58,10 +60,21 @@ impl Wire {
         self.ports.iter().for_each(Port::wake);
     }
 
+    /// Takes a card's power; they are counted from 0, as they were made.
+    pub fn kill(&mut self, port: usize) {
+        self.ports[port].dead = true;
+    }
+
+    /// Puts a frame of nobody's on the wire; it reaches every port.
+    pub fn inject(&mut self, frame: &[u8]) {
+        self.carry(usize::MAX, frame);
+    }
+
     /// Carries a frame to every port but the one it came from.
     fn carry(&mut self, from: usize, frame: &[u8]) {
         for at in (0..self.ports.len()).filter(|&at| at != from) {
-            if self.cut || self.rng.random_bool(self.loss) {
+            let dead = |port: usize| self.ports.get(port).is_some_and(|port| port.dead);
+            if self.cut || dead(from) || dead(at) || self.rng.random_bool(self.loss) {
                 continue;
             }
             self.ports[at].frames.push_back(frame.to_vec());

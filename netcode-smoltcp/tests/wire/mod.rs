@@ -42,6 +42,11 @@ pub fn wire() -> SharedWire {
 }
 
 impl Wire {
+    /// Puts a frame of nobody's on the wire; it reaches every port.
+    pub fn inject(&mut self, now: Instant, frame: &[u8]) {
+        self.carry(usize::MAX, now, frame);
+    }
+
     /// Carries a frame to every port but the one it came from.
     fn carry(&mut self, from: usize, now: Instant, frame: &[u8]) {
         for port in (0..self.ports.len()).filter(|&port| port != from) {
@@ -152,12 +157,23 @@ impl Node {
     }
 
     pub fn udp(&mut self, port: u16, sizes: Sizes) -> SocketHandle {
+        let handle = self.unbound(sizes);
+        let socket = self.sockets.get_mut::<udp::Socket<'_>>(handle);
+        socket.bind(port).unwrap();
+        handle
+    }
+
+    pub fn unbound(&mut self, sizes: Sizes) -> SocketHandle {
         let buffer = |(bytes, packets)| {
             udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; packets], vec![0; bytes])
         };
-        let mut socket = udp::Socket::new(buffer(sizes.rx), buffer(sizes.tx));
-        socket.bind(port).unwrap();
+        let socket = udp::Socket::new(buffer(sizes.rx), buffer(sizes.tx));
         self.sockets.add(socket)
+    }
+
+    /// Forgets everybody's hardware address.
+    pub fn forget_neighbours(&mut self) {
+        self.iface.update_ip_addrs(|_| {});
     }
 
     pub fn ingress(&mut self, now: Instant) {

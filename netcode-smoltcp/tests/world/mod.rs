@@ -15,8 +15,8 @@ use netcode_smoltcp::smoltcp::time::{Duration, Instant};
 use netcode_smoltcp::smoltcp::wire::IpCidr;
 use netcode_smoltcp::{
     BUFFER_BYTES, CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS, Client,
-    Polled, SendError, Server, ServerPolled, server_rx_bytes, server_rx_packets, server_tx_bytes,
-    server_tx_packets,
+    Polled, REPLY_TX_BYTES, REPLY_TX_PACKETS, SESSION_TX_BYTES, SESSION_TX_PACKETS, SendError,
+    Server, ServerPolled, server_rx_bytes, server_rx_packets, server_sockets,
 };
 use rand::SeedableRng;
 
@@ -28,9 +28,14 @@ pub const CLIENT_SIZES: Sizes = Sizes {
     rx: (CLIENT_RX_BYTES, CLIENT_RX_PACKETS),
     tx: (CLIENT_TX_BYTES, CLIENT_TX_PACKETS),
 };
+pub const SOCKETS: usize = server_sockets(SLOTS);
 pub const SERVER_SIZES: Sizes = Sizes {
     rx: (server_rx_bytes(SLOTS), server_rx_packets(SLOTS)),
-    tx: (server_tx_bytes(SLOTS), server_tx_packets(SLOTS)),
+    tx: (REPLY_TX_BYTES, REPLY_TX_PACKETS),
+};
+pub const SESSION_SIZES: Sizes = Sizes {
+    rx: (0, 0),
+    tx: (SESSION_TX_BYTES, SESSION_TX_PACKETS),
 };
 
 pub fn key() -> Key {
@@ -47,6 +52,8 @@ pub struct Player {
     pub client: Client,
     pub states: Vec<ClientState>,
     pub payloads: Vec<Vec<u8>>,
+    /// Without power: it neither hears nor answers.
+    pub dead: bool,
 }
 
 /// A server, its clients, and the wire between them.
@@ -57,7 +64,7 @@ pub struct World {
     pub timeout: i32,
     pub address: SocketAddr,
     pub node: Node,
-    pub server: Server<'static>,
+    pub server: Server<'static, SOCKETS>,
     pub events: Vec<ServerEvent>,
     pub payloads: Vec<(ClientIndex, Vec<u8>)>,
     pub players: Vec<Player>,
@@ -72,11 +79,14 @@ impl World {
         let address = address.parse().unwrap();
         let wire = wire();
         let mut node = Node::new(&wire, medium, &[cidr(network)]);
-        let handle = node.udp(40000, SERVER_SIZES);
+        let sockets: [SocketHandle; SOCKETS] = std::array::from_fn(|socket| match socket {
+            0 => node.udp(40000, SERVER_SIZES),
+            _ => node.unbound(SESSION_SIZES),
+        });
         let storage = Box::leak(Box::new(StaticStorage::<SLOTS, 8, 32>::new()));
         let addresses = AddressList::new(&[address]).unwrap();
         let config = ServerConfig::new(ProtocolId(1), key(), addresses, SLOTS);
-        let mut server = Server::new(handle, storage.tables(), config).unwrap();
+        let mut server = Server::new(sockets, storage.tables(), config).unwrap();
         server
             .start_with_seed(Instant::ZERO, UNIX, [3; 32])
             .unwrap();
@@ -95,13 +105,18 @@ impl World {
     }
 
     pub fn token(&self, id: u64, seed: u64) -> [u8; 2048] {
+        self.token_for(&[self.address], id, seed)
+    }
+
+    /// A token that lists `servers`.
+    pub fn token_for(&self, servers: &[SocketAddr], id: u64, seed: u64) -> [u8; 2048] {
         let spec = TokenSpec {
             protocol_id: ProtocolId(1),
             client_id: ClientId(id),
             created: UNIX,
             expires: UNIX.saturating_add_secs(600),
             timeout: Timeout::from_secs(self.timeout),
-            public_addresses: &[self.address],
+            public_addresses: servers,
             internal_addresses: &[],
             user_data: &UserData::ZERO,
         };
@@ -124,6 +139,7 @@ impl World {
             client,
             states: vec![],
             payloads: vec![],
+            dead: false,
         });
         n
     }
@@ -142,6 +158,14 @@ impl World {
     /// A millisecond passes, and everybody has a turn.
     pub fn step(&mut self) {
         self.now += Duration::from_millis(1);
+        self.serve();
+        for n in 0..self.players.len() {
+            self.play(n);
+        }
+    }
+
+    /// The server's turn.
+    fn serve(&mut self) {
         let mut buffer = [0; BUFFER_BYTES];
         self.node.ingress(self.now);
         loop {
@@ -159,21 +183,28 @@ impl World {
             }
         }
         self.node.egress(self.now);
-        for player in &mut self.players {
-            player.node.ingress(self.now);
-            loop {
-                match player
-                    .client
-                    .poll(self.now, &mut player.node.sockets, &mut buffer)
-                {
-                    Polled::Event(ClientEvent::StateChanged(state)) => player.states.push(state),
-                    Polled::Event(_) => {}
-                    Polled::Payload { payload, .. } => player.payloads.push(payload.to_vec()),
-                    Polled::Idle(_) => break,
-                }
-            }
-            player.node.egress(self.now);
+    }
+
+    /// A client's turn, unless it has lost its power.
+    fn play(&mut self, n: usize) {
+        let mut buffer = [0; BUFFER_BYTES];
+        let player = &mut self.players[n];
+        if player.dead {
+            return;
         }
+        player.node.ingress(self.now);
+        loop {
+            match player
+                .client
+                .poll(self.now, &mut player.node.sockets, &mut buffer)
+            {
+                Polled::Event(ClientEvent::StateChanged(state)) => player.states.push(state),
+                Polled::Event(_) => {}
+                Polled::Payload { payload, .. } => player.payloads.push(payload.to_vec()),
+                Polled::Idle(_) => break,
+            }
+        }
+        player.node.egress(self.now);
     }
 
     pub fn run(&mut self, millis: u32) {

@@ -5,14 +5,14 @@
 
 use cortex_m_rt::entry;
 use firmware::board::{self, Card};
-use firmware::network::{HubBytes, HubPackets, Network, SLOTS, socket};
+use firmware::network::{HUB_SOCKETS, HubBytes, HubPackets, Network, SLOTS};
 use firmware::{clock, provision, stack};
 use netcode_core::ProtocolId;
 use netcode_core::address::AddressList;
 use netcode_core::server::{ServerConfig, ServerEvent, StaticStorage};
 use netcode_smoltcp::{BUFFER_BYTES, Server, ServerPolled};
 use semihosting::{print, println};
-use smoltcp::iface::SocketHandle;
+use smoltcp::iface::{SocketHandle, SocketStorage};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpCidr, Ipv4Address};
 use static_cell::{ConstStaticCell, StaticCell};
@@ -28,9 +28,10 @@ const DATE_INTERVAL: Duration = Duration::from_secs(10);
 static CARD: StaticCell<Card> = StaticCell::new();
 static BYTES: ConstStaticCell<HubBytes> = ConstStaticCell::new(HubBytes::new());
 static PACKETS: StaticCell<HubPackets> = StaticCell::new();
+static SOCKETS: StaticCell<[SocketStorage<'static>; HUB_SOCKETS]> = StaticCell::new();
 static STORAGE: ConstStaticCell<StaticStorage<SLOTS, 8, 32>> =
     ConstStaticCell::new(StaticStorage::new());
-static SERVER: StaticCell<Server<'static>> = StaticCell::new();
+static SERVER: StaticCell<HubServer> = StaticCell::new();
 static BUFFER: ConstStaticCell<[u8; BUFFER_BYTES]> = ConstStaticCell::new([0; BUFFER_BYTES]);
 
 #[entry]
@@ -42,14 +43,11 @@ fn main() -> ! {
     let [a, b, c, d] = ADDRESS;
     let address = IpCidr::new(IpAddress::v4(a, b, c, d), 24);
     let card = CARD.init_with(board::card);
-    let (network, handle) = Network::start(
-        card,
-        address,
-        Some(GATEWAY),
-        socket(BYTES.take(), PACKETS.init_with(HubPackets::new)),
-        PORT,
-    );
-    match server(handle) {
+    let storage = SOCKETS.init_with(|| [const { SocketStorage::EMPTY }; HUB_SOCKETS]);
+    let mut network = Network::start(card, address, Some(GATEWAY), storage);
+    let packets = PACKETS.init_with(HubPackets::new);
+    let sockets = network.bind_hub(BYTES.take(), packets, PORT);
+    match server(sockets) {
         Ok(server) => Hub {
             network,
             server,
@@ -64,12 +62,14 @@ fn main() -> ! {
     }
 }
 
-fn server(handle: SocketHandle) -> Result<&'static mut Server<'static>, &'static str> {
+type HubServer = Server<'static, HUB_SOCKETS>;
+
+fn server(sockets: [SocketHandle; HUB_SOCKETS]) -> Result<&'static mut HubServer, &'static str> {
     let key = provision::server_key().ok_or("no private key was provisioned")?;
     let seed = provision::seed().ok_or("there is no randomness")?;
     let addresses = AddressList::new(&[(ADDRESS, PORT).into()]).map_err(|_| "no address")?;
     let config = ServerConfig::new(PROTOCOL_ID, key, addresses, SLOTS);
-    let server = Server::new(handle, STORAGE.take().tables(), config).map_err(|_| "no server")?;
+    let server = Server::new(sockets, STORAGE.take().tables(), config).map_err(|_| "no server")?;
     let server = SERVER.init(server);
     let started = server.start_with_seed(clock::now(), provision::date(), seed);
     started.map_err(|_| "the server does not start")?;
@@ -79,7 +79,7 @@ fn server(handle: SocketHandle) -> Result<&'static mut Server<'static>, &'static
 
 struct Hub {
     network: Network,
-    server: &'static mut Server<'static>,
+    server: &'static mut HubServer,
     date_due: Instant,
     /// A client has said so.
     ending: bool,

@@ -20,7 +20,7 @@ use netcode_core::client::{ClientEvent, ClientState};
 use netcode_core::sealed::{OpenError, SEALED_TOKEN_BYTES, SealContext, open_token};
 use netcode_smoltcp::{BUFFER_BYTES, Client, Polled};
 use semihosting::{print, println};
-use smoltcp::iface::SocketHandle;
+use smoltcp::iface::{SocketHandle, SocketStorage};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpCidr};
 use static_cell::{ConstStaticCell, StaticCell};
@@ -33,6 +33,7 @@ const TOKEN_INTERVAL: Duration = Duration::from_millis(200);
 static CARD: StaticCell<Card> = StaticCell::new();
 static BYTES: ConstStaticCell<ClientBytes> = ConstStaticCell::new(ClientBytes::new());
 static PACKETS: StaticCell<ClientPackets> = StaticCell::new();
+static SOCKETS: StaticCell<[SocketStorage<'static>; 1]> = StaticCell::new();
 static SENSOR: StaticCell<Sensor> = StaticCell::new();
 /// A sealed token, or a datagram: never both at once.
 static SCRATCH: ConstStaticCell<[u8; SEALED_TOKEN_BYTES]> =
@@ -54,8 +55,10 @@ fn start() -> &'static mut Sensor {
     let card = CARD.init_with(board::card);
     // Under emulation the board shares the host's loopback network; a product asks DHCP.
     let address = IpCidr::new(IpAddress::v4(127, 0, 0, 15), 24);
+    let storage = SOCKETS.init_with(|| [SocketStorage::EMPTY]);
+    let mut network = Network::start(card, address, None, storage);
     let socket = socket(BYTES.take(), PACKETS.init_with(ClientPackets::new));
-    let (network, handle) = Network::start(card, address, None, socket, 50000);
+    let handle = network.bind(socket, 50000);
     // What the backend seals this device's tokens to.
     print!("sensor: device key ");
     for byte in provision::device_secret().public().as_bytes() {
