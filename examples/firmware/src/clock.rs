@@ -1,15 +1,16 @@
 //! Milliseconds since the start, counted by SysTick.
 
-use core::sync::atomic::{AtomicU32, Ordering};
-
 use cortex_m::peripheral::SYST;
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_rt::exception;
 use smoltcp::time::Instant;
 
 use crate::board::CLOCK_HZ;
+use crate::counter::Counter;
 
-static MILLIS: AtomicU32 = AtomicU32::new(0);
+/// 64 bits: one of 32 starts again after 49 days, and whatever waits for a time before that would
+/// wait for 49 more.
+static MILLIS: Counter = Counter::new(0, 0);
 
 /// Starts to count.
 pub fn start(mut systick: SYST) {
@@ -22,27 +23,22 @@ pub fn start(mut systick: SYST) {
 
 #[exception]
 fn SysTick() {
-    // Only this handler writes, so a load and a store do on cores without more.
-    MILLIS.store(
-        MILLIS.load(Ordering::Relaxed).wrapping_add(1),
-        Ordering::Relaxed,
-    );
+    MILLIS.increment();
 }
 
-/// Now. It starts again after 49 days, as if the clock were set back: nobody is disconnected for
-/// it.
+/// Now. It never runs backwards.
 pub fn now() -> Instant {
-    Instant::from_millis(MILLIS.load(Ordering::Relaxed))
+    Instant::from_millis(i64::try_from(MILLIS.get()).unwrap_or(i64::MAX))
 }
 
-/// Ticks of the processor's clock since the start, to measure short times with.
+/// Ticks of the processor's clock, to measure short times with: they wrap.
 pub fn ticks() -> u32 {
     let ticks_a_milli = CLOCK_HZ / 1000;
     loop {
-        let millis = MILLIS.load(Ordering::Relaxed);
+        let millis = MILLIS.low();
         let into = ticks_a_milli - 1 - SYST::get_current();
         // Read again if a millisecond ended between the two.
-        if MILLIS.load(Ordering::Relaxed) == millis {
+        if MILLIS.low() == millis {
             return millis.wrapping_mul(ticks_a_milli).wrapping_add(into);
         }
     }

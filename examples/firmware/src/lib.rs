@@ -6,13 +6,15 @@
 //! | `board` | one file a board: its clock, its card, its addresses |
 //! | `net` | one file a card: its registers |
 //! | `clock` | milliseconds since the start |
-//! | `network` | an interface with one UDP socket, in statics |
+//! | `counter` | what the clock counts with |
+//! | `network` | an interface with UDP sockets, in statics |
 //! | `provision` | tokens, keys, the date, randomness: the seam to the world |
 //! | `stack` | how deep the stack has been, and what the statics take |
 #![no_std]
 
 pub mod board;
 pub mod clock;
+pub mod counter;
 pub mod net;
 pub mod network;
 pub mod provision;

@@ -50,7 +50,7 @@ impl Led {
     }
 }
 
-/// What the sensor measures: for want of a sensor, the time.
+/// What the sensor measures: for want of a sensor, ticks of the clock.
 pub fn measure() -> u32 {
-    u32::try_from(crate::clock::now().total_millis()).unwrap_or(0)
+    crate::clock::ticks()
 }
