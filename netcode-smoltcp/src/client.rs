@@ -106,19 +106,17 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    /// The first half of a turn: receives, and no more. A loop that takes several frames from the
-    /// card, one by one, calls it after each until it is [`Polled::Idle`], and
+    /// The first half of a turn: receives, and no more; `None` if there is nothing more. A loop
+    /// that takes several frames from the card, one by one, calls it after each until then, and
     /// [`poll`](Self::poll) after the last: so all of them are read before a timeout is judged.
     pub fn receive<'b>(
         &mut self,
         now: Instant,
         sockets: &mut SocketSet<'_>,
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
-    ) -> Polled<'b> {
-        match self.take_in(now, sockets, buffer) {
-            Some(taken) => taken.with(buffer),
-            None => Polled::Idle(self.deadline()),
-        }
+    ) -> Option<Polled<'b>> {
+        let taken = self.take_in(now, sockets, buffer)?;
+        Some(taken.with(buffer))
     }
 
     fn deadline(&self) -> Option<Instant> {

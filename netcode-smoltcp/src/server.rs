@@ -153,19 +153,17 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         }
     }
 
-    /// The first half of a turn: receives and replies, and no more. A loop that takes several
-    /// frames from the card, one by one, calls it after each until it is [`ServerPolled::Idle`],
-    /// and [`poll`](Self::poll) after the last: so all of them are read before a timeout is judged.
+    /// The first half of a turn: receives and replies, and no more; `None` if there is nothing more. A loop
+    /// that takes several frames from the card, one by one, calls it after each until then, and
+    /// [`poll`](Self::poll) after the last: so all of them are read before a timeout is judged.
     pub fn receive<'b>(
         &mut self,
         now: Instant,
         sockets: &mut SocketSet<'_>,
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
-    ) -> ServerPolled<'b> {
-        match self.take_in(now, sockets, buffer) {
-            Some(taken) => taken.with(buffer),
-            None => ServerPolled::Idle(self.deadline()),
-        }
+    ) -> Option<ServerPolled<'b>> {
+        let taken = self.take_in(now, sockets, buffer)?;
+        Some(taken.with(buffer))
     }
 
     fn deadline(&self) -> Option<Instant> {

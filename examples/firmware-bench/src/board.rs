@@ -38,14 +38,33 @@ pub(crate) struct Running {
     limit: Instant,
 }
 
+/// How fast a board runs.
+#[derive(Clone, Copy)]
+pub(crate) enum Pace {
+    /// As fast as this machine can.
+    Host,
+    /// An instruction takes 64 ns, as on a real board of that size.
+    Board,
+}
+
 impl Board {
     /// Boots `elf` in `folder`. `network` is what QEMU's user network is told.
-    pub(crate) fn boot(&self, elf: &Path, folder: &Path, network: &str) -> Result<Running> {
+    pub(crate) fn boot(
+        &self,
+        elf: &Path,
+        folder: &Path,
+        network: &str,
+        pace: Pace,
+    ) -> Result<Running> {
         let elf = elf
             .canonicalize()
             .with_context(|| format!("no firmware {}", elf.display()))?;
         let log = File::create(folder.join("log"))?;
-        let qemu = Command::new("qemu-system-arm")
+        let mut qemu = Command::new("qemu-system-arm");
+        if let Pace::Board = pace {
+            qemu.args(["-icount", "shift=6,align=on"]);
+        }
+        let qemu = qemu
             .args([
                 "-M", self.name, "-display", "none", "-monitor", "none", "-serial", "null",
             ])

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use netcode_std::core::client::ClientState;
-use netcode_std::{Client, RECEIVE_BUFFER_BYTES};
+use netcode_std::{Client, RECEIVE_BUFFER_BYTES, unix_time};
 
-use crate::board::{Board, Running};
-use crate::tokens::{HUB, KEY, token};
+use crate::board::{Board, Pace, Running, read_log};
+use crate::tokens::{HUB, KEY, request_without_key, token};
 
 /// The address the hub knows itself by, in the emulator's own network.
 const INSIDE: &str = "10.0.2.15:50000";
@@ -17,12 +17,32 @@ const SLOTS: usize = 4;
 const ECHOES: usize = 102;
 
 /// Boots a hub; gives the address it is reached at from here.
-fn boot(board: &Board, elf: &Path, folder: &Path) -> Result<(Running, SocketAddr)> {
-    std::fs::write(folder.join("hub.key"), KEY)?;
+fn boot(board: &Board, elf: &Path, folder: &Path, pace: Pace) -> Result<(Running, SocketAddr)> {
     // The emulator binds the port itself: one that was free a moment ago.
     let outside = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+    Ok((boot_at(outside, board, elf, folder, pace)?, outside))
+}
+
+fn boot_at(
+    outside: SocketAddr,
+    board: &Board,
+    elf: &Path,
+    folder: &Path,
+    pace: Pace,
+) -> Result<Running> {
+    std::fs::write(folder.join("hub.key"), KEY)?;
     let network = format!("hostfwd=udp:127.0.0.1:{}-{INSIDE}", outside.port());
-    Ok((board.boot(elf, folder, &network)?, outside))
+    let mut running = board.boot(elf, folder, &network, pace)?;
+    // It refuses tokens that may be from before it started.
+    let mut started = None;
+    running.until("the hub's start", || {
+        std::thread::yield_now();
+        if started.is_none() && read_log(folder).contains("hub: listening") {
+            started = Some(unix_time());
+        }
+        Ok(started.is_some_and(|started| unix_time() > started.saturating_add_secs(1)))
+    })?;
+    Ok(running)
 }
 
 fn client(id: u64, outside: SocketAddr) -> Result<Client> {
@@ -52,7 +72,7 @@ fn payload(id: usize, n: usize) -> Vec<u8> {
 }
 
 pub(crate) fn with_our_clients(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
-    let (mut board, outside) = boot(board, elf, folder)?;
+    let (mut board, outside) = boot(board, elf, folder, Pace::Host)?;
     let mut clients = (1..=4)
         .map(|id| client(id, outside))
         .collect::<Result<Vec<_>>>()?;
@@ -130,7 +150,7 @@ pub(crate) fn with_our_clients(board: &Board, elf: &Path, folder: &Path) -> Resu
 }
 
 pub(crate) fn with_the_official_client(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
-    let (mut board, outside) = boot(board, elf, folder)?;
+    let (mut board, outside) = boot(board, elf, folder, Pace::Host)?;
     let began = Instant::now();
     let mut client = peer_official::Client::new("127.0.0.1:0".parse()?, 0.0)?;
     client.connect(&token(HUB, 1, outside, INSIDE.parse()?)?)?;
@@ -161,4 +181,70 @@ pub(crate) fn with_the_official_client(board: &Board, elf: &Path, folder: &Path)
         turn(&mut client);
         Ok(())
     })
+}
+
+/// Requests a second of somebody who has no key, each as long as a request is: 2.6 Mbit/s, and
+/// together more work than the board can do.
+const FLOOD: u32 = 300;
+/// Twice the session's timeout.
+const FLOOD_SECONDS: u32 = 10;
+
+pub(crate) fn under_a_flood(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
+    let (mut board, outside) = boot(board, elf, folder, Pace::Board)?;
+    let mut client = client(1, outside)?;
+    board.until("the connection", || {
+        turn(&mut client)?;
+        ensure!(!client.state().is_error(), "{}", client.state().as_str());
+        Ok(client.is_connected())
+    })?;
+
+    let request = request_without_key(HUB, outside)?;
+    let stranger = UdpSocket::bind("127.0.0.1:0")?;
+    let began = Instant::now();
+    let mut flooded = 0;
+    let mut turn_under_flood = |client: &mut Client| {
+        while began + Duration::from_secs(1) * flooded / FLOOD <= Instant::now() {
+            stranger.send_to(&request, outside)?;
+            flooded += 1;
+        }
+        let payloads = turn(client)?;
+        ensure!(client.is_connected(), "{}", client.state().as_str());
+        Ok(payloads)
+    };
+    let mut echoes = 0;
+    while began.elapsed() < Duration::from_secs(FLOOD_SECONDS.into()) {
+        echoes += 1;
+        // What the flood pushes out of the card is sent again.
+        let mut due = Instant::now();
+        board.until("an echo", || {
+            if due <= Instant::now() {
+                due += Duration::from_millis(250);
+                client.send(&payload(0, echoes))?;
+            }
+            let came = turn_under_flood(&mut client)?;
+            Ok(came.contains(&payload(0, echoes)))
+        })?;
+    }
+    println!("        {echoes} echoes beside {flooded} requests without a key");
+    client.send(b"exit")?;
+    board.finish(|| turn(&mut client).map(|_| ()))
+}
+
+pub(crate) fn after_a_restart(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
+    let outside = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+    let mut early = client(1, outside)?;
+    let mut board = boot_at(outside, board, elf, folder, Pace::Host)?;
+    let mut late = client(2, outside)?;
+    board.until(
+        "the end of one attempt and the connection of the other",
+        || {
+            turn(&mut early)?;
+            turn(&mut late)?;
+            ensure!(!early.is_connected(), "a token from before was taken");
+            ensure!(!late.state().is_error(), "{}", late.state().as_str());
+            Ok(early.state().is_error() && late.is_connected())
+        },
+    )?;
+    late.send(b"exit")?;
+    board.finish(|| turn(&mut late).map(|_| ()))
 }

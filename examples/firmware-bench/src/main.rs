@@ -1,7 +1,8 @@
 //! Boots the example firmware on emulated boards and talks to it as desktops do.
 //!
-//! `firmware-bench BUILT LOGS`: `BUILT/BOARD/PROGRAM` are the programs, and what they say is kept
-//! in a folder of `LOGS` for each run. The last line is `N passed, N failed`.
+//! `firmware-bench BUILT LOGS [WORDS]`: `BUILT/BOARD/PROGRAM` are the programs, and what they say is
+//! kept in a folder of `LOGS` for each run. With `WORDS`, only scenarios are run whose names have
+//! them. The last line is `N passed, N failed`.
 
 mod board;
 mod hub;
@@ -18,7 +19,7 @@ use crate::board::{BOARDS, Board};
 
 type Scenario = fn(&Board, &Path, &Path) -> Result<()>;
 
-const SCENARIOS: [(&str, &str, Scenario); 4] = [
+const SCENARIOS: [(&str, &str, Scenario); 6] = [
     (
         "sensor",
         "a sensor exchanges payloads, obeys, and comes back after a restart",
@@ -39,17 +40,32 @@ const SCENARIOS: [(&str, &str, Scenario); 4] = [
         "a hub serves netcode-official's client",
         hub::with_the_official_client,
     ),
+    (
+        "hub",
+        "a hub keeps its session under a flood of requests without a key",
+        hub::under_a_flood,
+    ),
+    (
+        "hub",
+        "a hub refuses tokens from before it started",
+        hub::after_a_restart,
+    ),
 ];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(built), Some(logs)) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: firmware-bench BUILT LOGS");
+        eprintln!("usage: firmware-bench BUILT LOGS [WORDS]");
         return ExitCode::from(2);
     };
+    let words = arguments.next().unwrap_or_default();
+    let words = words.to_string_lossy();
     let (mut passed, mut failed) = (0, 0);
     for board in &BOARDS {
         for (at, (program, what, scenario)) in SCENARIOS.iter().enumerate() {
+            if !what.contains(&*words) {
+                continue;
+            }
             let began = Instant::now();
             let logs = logs.join(format!("{}-{program}-{at}", board.name));
             let elf = built.join(board.name).join(program);

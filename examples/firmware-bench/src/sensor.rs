@@ -10,7 +10,7 @@ use netcode_std::core::crypto::Key;
 use netcode_std::core::server::ServerConfig;
 use netcode_std::{RECEIVE_BUFFER_BYTES, Server};
 
-use crate::board::{Board, Running};
+use crate::board::{Board, Pace, Running};
 use crate::tokens::{KEY, SENSOR, provision};
 
 /// The board shares the host's loopback network, so that it dials the address its token names.
@@ -58,7 +58,7 @@ pub(crate) fn with_our_server(board: &Board, elf: &Path, folder: &Path) -> Resul
         bail!("not bound")
     };
     provision(folder, address)?;
-    let mut board = board.boot(elf, folder, NETWORK)?;
+    let mut board = board.boot(elf, folder, NETWORK, Pace::Host)?;
     connect(&mut board, &mut server)?;
     exchange(&mut board, &mut server)?;
     obey(&mut board, &mut server)?;
@@ -160,7 +160,7 @@ pub(crate) fn with_the_official_server(board: &Board, elf: &Path, folder: &Path)
     let mut server = peer_official::Server::new("127.0.0.1:0".parse()?, SENSOR.0, &KEY, 0.0)?;
     server.start(4)?;
     provision(folder, server.address())?;
-    let mut board = board.boot(elf, folder, NETWORK)?;
+    let mut board = board.boot(elf, folder, NETWORK, Pace::Host)?;
     let turn = |server: &mut peer_official::Server| {
         std::thread::yield_now();
         server.update(began.elapsed().as_secs_f64());

@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use netcode_std::core::client;
 use netcode_std::core::crypto::Key;
 use netcode_std::core::sealed::{
     DeviceId, DeviceSecret, SEALED_TOKEN_BYTES, SealContext, SealerSecret, seal_token,
 };
+use netcode_std::core::standard::MAX_DATAGRAM_BYTES;
 use netcode_std::core::token::{TokenSpec, mint};
-use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
+use netcode_std::core::{ClientId, Instant, ProtocolId, Timeout, UserData};
 use netcode_std::{generator, unix_time};
 
 pub(crate) const SENSOR: ProtocolId = ProtocolId(0x5365_6e73);
@@ -20,8 +22,28 @@ pub(crate) const KEY: [u8; 32] = [0x42; 32];
 const DEVICE: [u8; 32] = *b"example device key, not a secret";
 const BACKEND: [u8; 32] = *b"example backend key, no secret..";
 
+/// A connection request for `server` by somebody who does not have the private key.
+pub(crate) fn request_without_key(protocol_id: ProtocolId, server: SocketAddr) -> Result<Vec<u8>> {
+    let token = mint_with([0x17; 32], protocol_id, 9, server, server)?;
+    let mut client = client::Client::new();
+    client.connect(Instant::ZERO, &token)?;
+    let mut buffer = [0; MAX_DATAGRAM_BYTES];
+    let request = client.poll_transmit(Instant::ZERO, &mut buffer);
+    Ok(request.context("no request")?.datagram.to_vec())
+}
+
 /// A token for a server that clients dial at `public` and that knows itself as `internal`.
 pub(crate) fn token(
+    protocol_id: ProtocolId,
+    id: u64,
+    public: SocketAddr,
+    internal: SocketAddr,
+) -> Result<[u8; 2048]> {
+    mint_with(KEY, protocol_id, id, public, internal)
+}
+
+fn mint_with(
+    key: [u8; 32],
     protocol_id: ProtocolId,
     id: u64,
     public: SocketAddr,
@@ -39,7 +61,7 @@ pub(crate) fn token(
         user_data: &UserData::ZERO,
     };
     let mut token = [0; 2048];
-    mint(&spec, &Key::from_bytes(KEY), &mut generator()?, &mut token)?;
+    mint(&spec, &Key::from_bytes(key), &mut generator()?, &mut token)?;
     Ok(token)
 }
 

@@ -1,9 +1,9 @@
 //! An interface with UDP sockets, everything in statics.
 
 use netcode_smoltcp::{
-    CLIENT_RX_MIN_BYTES, CLIENT_RX_MIN_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS, REPLY_TX_BYTES,
-    REPLY_TX_PACKETS, SESSION_TX_BYTES, SESSION_TX_PACKETS, server_rx_bytes, server_rx_packets,
-    server_sockets,
+    CLIENT_RX_MIN_BYTES, CLIENT_RX_MIN_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS, MIN_IPV4_MTU,
+    REPLY_TX_BYTES, REPLY_TX_PACKETS, SESSION_TX_BYTES, SESSION_TX_PACKETS, server_rx_bytes,
+    server_rx_packets, server_sockets,
 };
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
@@ -12,6 +12,11 @@ use smoltcp::wire::{IpCidr, Ipv4Address};
 
 use crate::board::{self, Card};
 use crate::clock;
+use crate::net::FRAME_BYTES;
+
+/// What is longer than the card takes, smoltcp drops without a word.
+const _: () = assert!(FRAME_BYTES >= ETHERNET_HEADER_BYTES + MIN_IPV4_MTU);
+const ETHERNET_HEADER_BYTES: usize = 14;
 
 /// A socket's buffers: all zeros, so that they cost no flash.
 pub struct SocketBytes<const RX: usize, const TX: usize> {
@@ -48,6 +53,10 @@ impl<const RX: usize, const TX: usize> SocketPackets<RX, TX> {
 pub type ClientBytes = SocketBytes<CLIENT_RX_MIN_BYTES, CLIENT_TX_BYTES>;
 /// What a client's socket needs.
 pub type ClientPackets = SocketPackets<CLIENT_RX_MIN_PACKETS, CLIENT_TX_PACKETS>;
+
+/// Frames that are taken in between two times that something is sent. A flood never leaves the card
+/// empty: whoever waited for that would neither answer anybody nor see time pass.
+pub const FRAMES_A_TURN: usize = 4;
 
 /// Client slots of the hub.
 pub const SLOTS: usize = 4;

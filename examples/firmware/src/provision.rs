@@ -52,10 +52,12 @@ fn read(name: &CStr, bytes: &mut [u8]) -> bool {
     File::open(name).is_ok_and(|mut file| file.read_exact(bytes).is_ok())
 }
 
-/// The date, to the second.
-pub fn date() -> UnixTime {
+/// The date, to the second; `None` if it is not known, and then there is no server: a token expires
+/// by it.
+pub fn date() -> Option<UnixTime> {
     let since = time::SystemTime::now().duration_since(time::SystemTime::UNIX_EPOCH);
-    UnixTime::from_secs(since.map_or(0, |since| since.as_secs()))
+    let seconds = since.ok()?.as_secs();
+    (seconds > 0).then(|| UnixTime::from_secs(seconds))
 }
 
 /// 32 bytes nobody can guess; `None` if there are none, and then there is no server.

@@ -44,7 +44,7 @@
 //!     let mut buffer = [0; BUFFER_BYTES];
 //!     let mut readings = Ticker::every(Duration::from_millis(100));
 //!     // An error, or the server's goodbye: both ask for a new token.
-//!     while client.server_address().is_some() {
+//!     while client.state().is_active() {
 //!         match select(client.next(&mut buffer), readings.next()).await {
 //!             Either::First(Incoming::Payload { payload, .. }) => obey(payload),
 //!             Either::First(Incoming::Event(_)) => {}

@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 
 use embassy_futures::join::join;
 use embassy_futures::select::{Either, Either3, select, select3};
-use embassy_time::{Duration, Instant, Timer};
+use embassy_time::{Duration, Instant, MockDriver, Timer};
 use netcode_smoltcp::core::client::{ClientEvent, ClientState};
 use netcode_smoltcp::core::server::{DisconnectReason, ServerEvent};
 use netcode_smoltcp::embassy::{Client, Incoming, Server, ServerIncoming};
@@ -281,4 +281,24 @@ fn a_full_server_denies_the_next() {
     };
     use ClientState::{Connected, ConnectionDenied};
     assert_eq!(ends, [Connected, Connected, Connected, ConnectionDenied]);
+}
+
+#[test]
+fn a_turn_that_comes_late_reads_what_has_arrived_before_it_judges_time() {
+    with_pair(Family::V4, async |mut pair| {
+        pair.until(ClientState::Connected).await;
+        pair.pass(500).await;
+        let mut buffer = [0; BUFFER_BYTES];
+        // The server is silent for a little less than the timeout.
+        let silence = Timer::after(Duration::from_millis(2500));
+        let silence = select(pair.client.next(&mut buffer), silence).await;
+        assert!(matches!(silence, Either::Second(())));
+        // It speaks at last, and then nobody has a turn for long.
+        pair.server.send(SLOT, b"here").unwrap();
+        MockDriver::get().advance(Duration::from_secs(5));
+        match pair.client.next(&mut buffer).await {
+            Incoming::Payload { payload, .. } => assert_eq!(payload, b"here"),
+            Incoming::Event(event) => panic!("{event:?}"),
+        }
+    });
 }

@@ -19,6 +19,8 @@ pub struct Wire {
     pub loss: f64,
     pub latency: Duration,
     pub jitter: Duration,
+    /// What the cards carry in one piece, Ethernet's header included.
+    mtu: usize,
     /// Nothing passes.
     pub cut: bool,
     rng: StdRng,
@@ -30,10 +32,16 @@ pub struct Wire {
 pub type SharedWire = Rc<RefCell<Wire>>;
 
 pub fn wire() -> SharedWire {
+    wire_of(1514)
+}
+
+/// A wire whose cards carry `mtu` bytes in one piece.
+pub fn wire_of(mtu: usize) -> SharedWire {
     Rc::new(RefCell::new(Wire {
         loss: 0.0,
         latency: Duration::from_millis(1),
         jitter: Duration::ZERO,
+        mtu,
         cut: false,
         rng: StdRng::seed_from_u64(1),
         frames: 0,
@@ -115,7 +123,7 @@ impl Device for Card {
     fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = self.medium;
-        capabilities.max_transmission_unit = 1514;
+        capabilities.max_transmission_unit = self.wire.borrow().mtu;
         capabilities
     }
 }

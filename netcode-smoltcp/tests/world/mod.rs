@@ -76,8 +76,11 @@ impl World {
     }
 
     pub fn with(medium: Medium, network: &str, address: &str) -> Self {
+        Self::over(wire(), medium, network, address)
+    }
+
+    pub fn over(wire: SharedWire, medium: Medium, network: &str, address: &str) -> Self {
         let address = address.parse().unwrap();
-        let wire = wire();
         let mut node = Node::new(&wire, medium, &[cidr(network)]);
         let sockets: [SocketHandle; SOCKETS] = std::array::from_fn(|socket| match socket {
             0 => node.udp(40000, SERVER_SIZES),

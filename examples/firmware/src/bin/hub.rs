@@ -5,7 +5,7 @@
 
 use cortex_m_rt::entry;
 use firmware::board::{self, Card};
-use firmware::network::{HUB_SOCKETS, HubBytes, HubPackets, Network, SLOTS};
+use firmware::network::{FRAMES_A_TURN, HUB_SOCKETS, HubBytes, HubPackets, Network, SLOTS};
 use firmware::{clock, provision, stack};
 use netcode_core::ProtocolId;
 use netcode_core::address::AddressList;
@@ -23,6 +23,9 @@ const PORT: u16 = 50000;
 const ADDRESS: [u8; 4] = [10, 0, 2, 15];
 /// The emulator's gateway.
 const GATEWAY: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
+/// The longest that the backend lets a token live, seconds. A hub that starts again has forgotten
+/// which were used, and refuses those from before.
+const MAX_TOKEN_LIFETIME: u64 = 120;
 const DATE_INTERVAL: Duration = Duration::from_secs(10);
 
 static CARD: StaticCell<Card> = StaticCell::new();
@@ -67,11 +70,14 @@ type HubServer = Server<'static, HUB_SOCKETS>;
 fn server(sockets: [SocketHandle; HUB_SOCKETS]) -> Result<&'static mut HubServer, &'static str> {
     let key = provision::server_key().ok_or("no private key was provisioned")?;
     let seed = provision::seed().ok_or("there is no randomness")?;
+    // Every token would be good for ever.
+    let date = provision::date().ok_or("the date is not known")?;
     let addresses = AddressList::new(&[(ADDRESS, PORT).into()]).map_err(|_| "no address")?;
-    let config = ServerConfig::new(PROTOCOL_ID, key, addresses, SLOTS);
+    let mut config = ServerConfig::new(PROTOCOL_ID, key, addresses, SLOTS);
+    config.max_token_lifetime = Some(MAX_TOKEN_LIFETIME);
     let server = Server::new(sockets, STORAGE.take().tables(), config).map_err(|_| "no server")?;
     let server = SERVER.init(server);
-    let started = server.start_with_seed(clock::now(), provision::date(), seed);
+    let started = server.start_with_seed(clock::now(), date, seed);
     started.map_err(|_| "the server does not start")?;
     println!("hub: listening, {SLOTS} slots");
     Ok(server)
@@ -90,42 +96,68 @@ impl Hub {
         let buffer = BUFFER.take();
         loop {
             let now = clock::now();
-            if now >= self.date_due {
-                self.date_due = now + DATE_INTERVAL;
-                self.server.set_unix_time(now, provision::date());
-            }
-            // The socket is emptied after each frame, so that none is lost for want of room.
-            while self.network.receive(now) {
-                self.poll(now, buffer);
-            }
+            self.tell_date(now);
+            let idle = self.receive(now, buffer);
             self.poll(now, buffer);
             if self.ending {
                 self.end(now, buffer);
             }
             self.network.send(now);
-            clock::sleep();
+            if idle {
+                clock::sleep();
+            }
         }
+    }
+
+    /// Without a date the server counts on by itself.
+    fn tell_date(&mut self, now: Instant) {
+        if now < self.date_due {
+            return;
+        }
+        self.date_due = now + DATE_INTERVAL;
+        if let Some(date) = provision::date() {
+            self.server.set_unix_time(now, date);
+        }
+    }
+
+    /// Takes in a few frames, and empties the socket after each, so that none is lost for want of
+    /// room; true if the card has no more.
+    fn receive(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) -> bool {
+        for _ in 0..FRAMES_A_TURN {
+            if !self.network.receive(now) {
+                return true;
+            }
+            while let Some(polled) = self.server.receive(now, &mut self.network.sockets, buffer) {
+                self.handle(now, polled);
+            }
+        }
+        false
     }
 
     fn poll(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) {
         loop {
             match self.server.poll(now, &mut self.network.sockets, buffer) {
-                ServerPolled::Event(event) => report(event),
-                ServerPolled::Payload {
-                    payload: b"exit", ..
-                } => self.ending = true,
-                ServerPolled::Payload {
-                    client, payload, ..
-                } => {
-                    let echo = self
-                        .server
-                        .send(now, &mut self.network.sockets, client, payload);
-                    if let Err(error) = echo {
-                        println!("hub: {error}");
-                    }
-                }
                 ServerPolled::Idle(_) => return,
+                polled => self.handle(now, polled),
             }
+        }
+    }
+
+    fn handle(&mut self, now: Instant, polled: ServerPolled<'_>) {
+        match polled {
+            ServerPolled::Event(event) => report(event),
+            ServerPolled::Payload {
+                payload: b"exit", ..
+            } => self.ending = true,
+            ServerPolled::Payload {
+                client, payload, ..
+            } => {
+                let sockets = &mut self.network.sockets;
+                if let Err(error) = self.server.send(now, sockets, client, payload) {
+                    println!("hub: {error}");
+                }
+            }
+            ServerPolled::Idle(_) => {}
         }
     }
 

@@ -13,7 +13,7 @@
 
 use cortex_m_rt::entry;
 use firmware::board::{self, Card, Led};
-use firmware::network::{ClientBytes, ClientPackets, Network, socket};
+use firmware::network::{ClientBytes, ClientPackets, FRAMES_A_TURN, Network, socket};
 use firmware::{clock, provision, stack};
 use netcode_core::ProtocolId;
 use netcode_core::client::{ClientEvent, ClientState};
@@ -45,7 +45,18 @@ fn main() -> ! {
     if let Some(peripherals) = cortex_m::Peripherals::take() {
         clock::start(peripherals.SYST);
     }
+    announce();
     start().run()
+}
+
+/// Says what the backend seals this device's tokens to. Never inlined, as [`open`].
+#[inline(never)]
+fn announce() {
+    print!("sensor: device key ");
+    for byte in provision::device_secret().public().as_bytes() {
+        print!("{byte:02x}");
+    }
+    println!("\nsensor: waiting for a token");
 }
 
 /// Puts everything in its place. Never inlined: what is moved there would stand on the stack for
@@ -59,12 +70,6 @@ fn start() -> &'static mut Sensor {
     let mut network = Network::start(card, address, None, storage);
     let socket = socket(BYTES.take(), PACKETS.init_with(ClientPackets::new));
     let handle = network.bind(socket, 50000);
-    // What the backend seals this device's tokens to.
-    print!("sensor: device key ");
-    for byte in provision::device_secret().public().as_bytes() {
-        print!("{byte:02x}");
-    }
-    println!("\nsensor: waiting for a token");
     SENSOR.init_with(|| Sensor::new(network, handle))
 }
 
@@ -109,13 +114,15 @@ impl Sensor {
             let now = clock::now();
             self.reconnect(now, scratch);
             // A sealed token is the longer of the two, so there is always a buffer.
-            if let Some(buffer) = scratch.first_chunk_mut() {
-                self.receive(now, buffer);
-            }
+            let idle = scratch
+                .first_chunk_mut()
+                .is_none_or(|buffer| self.receive(now, buffer));
             self.send_reading(now);
             self.blink(now);
             self.network.send(now);
-            clock::sleep();
+            if idle {
+                clock::sleep();
+            }
         }
     }
 
@@ -144,28 +151,44 @@ impl Sensor {
         }
     }
 
-    /// Takes in what the card has, and empties the socket after each frame, so that nothing is
-    /// lost for want of room.
-    fn receive(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) {
-        while self.network.receive(now) {
-            self.poll(now, buffer);
-        }
+    /// Takes in a few frames, and empties the socket after each, so that nothing is lost for want
+    /// of room; true if the card has no more.
+    fn receive(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) -> bool {
+        let idle = (0..FRAMES_A_TURN).any(|_| !self.receive_frame(now, buffer));
         self.poll(now, buffer);
         if self.ending {
             self.end(now, buffer);
         }
+        idle
+    }
+
+    /// Takes in a frame; false if there was none.
+    fn receive_frame(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) -> bool {
+        if !self.network.receive(now) {
+            return false;
+        }
+        while let Some(polled) = self.client.receive(now, &mut self.network.sockets, buffer) {
+            self.handle(now, polled);
+        }
+        true
     }
 
     fn poll(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) {
         loop {
             match self.client.poll(now, &mut self.network.sockets, buffer) {
-                Polled::Event(ClientEvent::StateChanged(state)) => {
-                    println!("sensor: {}", state.as_str());
-                }
-                Polled::Event(_) => {}
-                Polled::Payload { payload, .. } => self.obey(now, payload),
                 Polled::Idle(_) => return,
+                polled => self.handle(now, polled),
             }
+        }
+    }
+
+    fn handle(&mut self, now: Instant, polled: Polled<'_>) {
+        match polled {
+            Polled::Event(ClientEvent::StateChanged(state)) => {
+                println!("sensor: {}", state.as_str());
+            }
+            Polled::Event(_) | Polled::Idle(_) => {}
+            Polled::Payload { payload, .. } => self.obey(now, payload),
         }
     }
 
@@ -178,8 +201,9 @@ impl Sensor {
             }
             [3, ..] => {
                 let echo = self.client.send(now, &mut self.network.sockets, command);
-                if let Err(error) = echo {
-                    println!("sensor: {error}");
+                // Not why: the words for all reasons take half a kilobyte.
+                if echo.is_err() {
+                    println!("sensor: an echo was not sent");
                 }
             }
             [4] => self.ending = true,

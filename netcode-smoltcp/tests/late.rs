@@ -1,0 +1,82 @@
+//! Turns that come late, while datagrams wait: what has arrived is read before time is judged.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
+
+mod frames;
+mod wire;
+mod world;
+
+use std::net::SocketAddr;
+
+use netcode_smoltcp::BUFFER_BYTES;
+use netcode_smoltcp::core::ClientIndex;
+use netcode_smoltcp::smoltcp::iface::PollIngressSingleResult::None as NoFrame;
+use netcode_smoltcp::smoltcp::time::Duration;
+use netcode_smoltcp::smoltcp::wire::EthernetAddress;
+use world::World;
+
+const SLOT: ClientIndex = ClientIndex(0);
+
+/// A session with the shortest timeout there is, and then a hitch that is longer. Meanwhile a
+/// datagram of each side is on its way to the other, behind one of a stranger's.
+fn after_a_hitch() -> (World, usize) {
+    let mut world = World::new();
+    world.timeout = 1;
+    let n = world.connect();
+    world.run(500);
+    let stranger = frames::v4("10.0.0.77:1".parse().unwrap());
+    let client: SocketAddr = "10.0.0.2:50000".parse().unwrap();
+    for (port, address) in [(0, world.address), (1, client)] {
+        let to = (EthernetAddress([2, 0, 0, 0, 0, port]), frames::v4(address));
+        let frame = frames::datagram(stranger, to, b"nothing of netcode's");
+        world.wire.borrow_mut().inject(world.now, &frame);
+    }
+    world.client_sends(n, b"up").unwrap();
+    world.server_sends(SLOT, b"down").unwrap();
+    world.node.egress(world.now);
+    let now = world.now;
+    world.players[n].node.egress(now);
+    world.now += Duration::from_secs(5);
+    (world, n)
+}
+
+#[test]
+fn a_late_turn_ends_no_session() {
+    let (mut world, n) = after_a_hitch();
+    world.step();
+    assert_eq!(world.players[n].payloads, [b"down"]);
+    assert_eq!(world.payloads, [(SLOT, b"up".to_vec())]);
+    world.run(500);
+    assert!(world.players[n].client.is_connected());
+    assert_eq!(world.server.connected_count(), 1);
+}
+
+#[test]
+fn a_late_turn_that_takes_frames_one_by_one_ends_no_session() {
+    let (mut world, n) = after_a_hitch();
+    let now = world.now;
+    let mut buffer = [0; BUFFER_BYTES];
+    let node = &mut world.node;
+    while node
+        .iface
+        .poll_ingress_single(now, &mut node.card, &mut node.sockets)
+        != NoFrame
+    {
+        while (world.server.receive(now, &mut node.sockets, &mut buffer)).is_some() {}
+    }
+    let player = &mut world.players[n];
+    let node = &mut player.node;
+    while node
+        .iface
+        .poll_ingress_single(now, &mut node.card, &mut node.sockets)
+        != NoFrame
+    {
+        while (player.client.receive(now, &mut node.sockets, &mut buffer)).is_some() {}
+    }
+    world.run(500);
+    assert!(world.players[n].client.is_connected());
+    assert_eq!(world.server.connected_count(), 1);
+}

@@ -1,0 +1,52 @@
+//! Interfaces that carry less in one piece than Ethernet.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
+
+mod wire;
+mod world;
+
+use netcode_smoltcp::smoltcp::phy::{Device, Medium};
+use netcode_smoltcp::{MIN_IPV4_MTU, MIN_IPV6_MTU, MtuTooSmall, check_mtu};
+use world::World;
+
+const ETHERNET_HEADER_BYTES: usize = 14;
+
+fn world_over(ip_mtu: usize, network: &str, address: &str) -> World {
+    World::over(
+        wire::wire_of(ip_mtu + ETHERNET_HEADER_BYTES),
+        Medium::Ethernet,
+        network,
+        address,
+    )
+}
+
+fn check(world: &World) -> Result<(), MtuTooSmall> {
+    check_mtu(world.node.card.capabilities().ip_mtu(), world.address.ip())
+}
+
+#[test]
+fn the_smallest_interfaces_carry_the_longest_payloads() {
+    for (ip_mtu, network, address) in [
+        (MIN_IPV4_MTU, "10.0.0.1/8", "10.0.0.1:40000"),
+        (MIN_IPV6_MTU, "fd00::1/64", "[fd00::1]:40000"),
+    ] {
+        let mut world = world_over(ip_mtu, network, address);
+        assert_eq!(check(&world), Ok(()));
+        let n = world.connect();
+        world.exchange(n);
+    }
+}
+
+#[test]
+fn an_interface_that_is_too_small_is_told_before_it_is_used() {
+    for (needed, network, address) in [
+        (MIN_IPV4_MTU, "10.0.0.1/8", "10.0.0.1:40000"),
+        (MIN_IPV6_MTU, "fd00::1/64", "[fd00::1]:40000"),
+    ] {
+        let world = world_over(needed - 1, network, address);
+        assert_eq!(check(&world), Err(MtuTooSmall { needed }));
+    }
+}
