@@ -73,6 +73,17 @@ test('visitors see each other and two desktops, on a desk and on a phone', async
   }
 });
 
+test('choosing a transport while connected connects by it', { timeout: 60_000 }, async () => {
+  const page = await visit({});
+  await page.selectOption('#transport', 'webrtc');
+  await says(page, 'note', /over webrtc/);
+  await page.selectOption('#transport', 'webtransport');
+  await says(page, 'note', /over webtransport/);
+  await says(page, 'state', /^connected$/);
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+});
+
 test('a heavy load comes back whole', async () => {
   const page = await visit({});
   await page.fill('#rate', '300');
@@ -88,6 +99,6 @@ test('a page says what is wrong when everything is gone', async () => {
   await says(page, 'problem', /\(\S+\)$/);
   await page.screenshot({ path: join(ARTEFACTS, 'failed.png') });
   await page.click('#connect');
-  await says(page, 'problem', /./);
+  await says(page, 'problem', /^no token: the backend does not answer$/);
   assert.deepEqual(page.complaints, []);
 });

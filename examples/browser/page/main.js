@@ -15,6 +15,8 @@ let meters = new Meters();
 /** The client that is connected, or is connecting. */
 let client = null;
 let attempt = null;
+/** Whether to connect again as soon as the client, or the attempt, has ended. */
+let again = false;
 
 async function connect() {
   attempt = new AbortController();
@@ -33,11 +35,31 @@ async function connect() {
     } else {
       fail(error);
     }
+    connectAgain();
+  }
+}
+
+/** Ends what there is, and connects anew. */
+function reconnect() {
+  again = true;
+  if (client) {
+    client.close();
+  } else {
+    attempt.abort();
+  }
+}
+
+function connectAgain() {
+  if (again) {
+    again = false;
+    connect();
   }
 }
 
 async function getToken(signal) {
-  const response = await fetch('token', { method: 'POST', signal });
+  const response = await fetch('token', { method: 'POST', signal }).catch((cause) => {
+    throw new Error('no token: the backend does not answer', { cause });
+  });
   if (!response.ok) {
     throw new Error(`no token: the backend answered ${response.status}`);
   }
@@ -81,6 +103,7 @@ function leave(reason, error) {
     show('disconnected');
     say(reason === 'server' ? 'the server ended the connection' : null);
   }
+  connectAgain();
 }
 
 function send(kind, body) {
@@ -161,6 +184,11 @@ element('connect').addEventListener('click', () => {
     attempt.abort();
   } else {
     connect();
+  }
+});
+element('transport').addEventListener('change', () => {
+  if (client || attempt) {
+    reconnect();
   }
 });
 for (const id of ['rate', 'size']) {
