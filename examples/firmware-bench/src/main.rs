@@ -19,7 +19,7 @@ use crate::board::{BOARDS, Board};
 
 type Scenario = fn(&Board, &Path, &Path) -> Result<()>;
 
-const SCENARIOS: [(&str, &str, Scenario); 6] = [
+const SCENARIOS: [(&str, &str, Scenario); 7] = [
     (
         "sensor",
         "a sensor exchanges payloads, obeys, and comes back after a restart",
@@ -29,6 +29,11 @@ const SCENARIOS: [(&str, &str, Scenario); 6] = [
         "sensor",
         "a sensor talks to netcode-official's server",
         sensor::with_the_official_server,
+    ),
+    (
+        "sensor",
+        "a sensor that lost its power takes no recorded token",
+        sensor::with_a_recorded_token,
     ),
     (
         "hub",

@@ -7,11 +7,11 @@ use anyhow::{Result, bail, ensure};
 use netcode_std::core::ClientIndex;
 use netcode_std::core::address::AddressList;
 use netcode_std::core::crypto::Key;
-use netcode_std::core::server::ServerConfig;
+use netcode_std::core::server::{RestartRule, ServerConfig};
 use netcode_std::{RECEIVE_BUFFER_BYTES, Server};
 
 use crate::board::{Board, Pace, Running};
-use crate::tokens::{KEY, SENSOR, provision};
+use crate::tokens::{ASKS, KEY, SENSOR, answer, latest_nonce, provision};
 
 /// The board shares the host's loopback network, so that it dials the address its token names.
 const NETWORK: &str = "net=127.0.0.0/24,host=127.0.0.1,dhcpstart=127.0.0.15";
@@ -24,7 +24,13 @@ const ECHOES: usize = 102;
 const SLOT: ClientIndex = ClientIndex(0);
 
 fn server(address: &str) -> Result<Server> {
-    let config = ServerConfig::new(SENSOR, Key::from_bytes(KEY), AddressList::EMPTY, 4);
+    let config = ServerConfig::new(
+        SENSOR,
+        Key::from_bytes(KEY),
+        AddressList::EMPTY,
+        4,
+        RestartRule::AdmitAgain,
+    );
     Ok(Server::bind(&[address.parse()?], config)?)
 }
 
@@ -57,8 +63,9 @@ pub(crate) fn with_our_server(board: &Board, elf: &Path, folder: &Path) -> Resul
     let Some(&address) = server.local_addresses().first() else {
         bail!("not bound")
     };
-    provision(folder, address)?;
     let mut board = board.boot(elf, folder, NETWORK, Pace::Host)?;
+    asks(&mut board, &mut server, 1)?;
+    provision(folder, address)?;
     connect(&mut board, &mut server)?;
     exchange(&mut board, &mut server)?;
     obey(&mut board, &mut server)?;
@@ -66,6 +73,7 @@ pub(crate) fn with_our_server(board: &Board, elf: &Path, folder: &Path) -> Resul
     // The server sends it home; it comes back with the next token.
     server.disconnect(SLOT)?;
     board_says(&mut board, &mut server, "sensor: disconnected", 1)?;
+    asks(&mut board, &mut server, 2)?;
     provision(folder, address)?;
     connect(&mut board, &mut server)?;
 
@@ -76,6 +84,7 @@ pub(crate) fn with_our_server(board: &Board, elf: &Path, folder: &Path) -> Resul
         Ok(read_timed_out(folder))
     })?;
     let mut server = self::server(&address.to_string())?;
+    asks(&mut board, &mut server, 3)?;
     provision(folder, address)?;
     connect(&mut board, &mut server)?;
     exchange(&mut board, &mut server)?;
@@ -140,6 +149,31 @@ fn obey(board: &mut Running, server: &mut Server) -> Result<()> {
     board_says(board, server, "sensor: blink period 200 ms", 1)
 }
 
+/// Waits until the sensor has asked for a token so many times, whole lines.
+fn asks(board: &mut Running, server: &mut Server, times: usize) -> Result<()> {
+    board_says(board, server, ASKS, times)
+}
+
+/// A token that was sealed for a request before the sensor lost its power opens nothing after it.
+pub(crate) fn with_a_recorded_token(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
+    let mut server = server("127.0.0.1:0")?;
+    let Some(&address) = server.local_addresses().first() else {
+        bail!("not bound")
+    };
+    let mut first = board.boot(elf, folder, NETWORK, Pace::Host)?;
+    asks(&mut first, &mut server, 1)?;
+    let recorded = latest_nonce(folder)?;
+    drop(first);
+    let mut rebooted = board.boot(elf, folder, NETWORK, Pace::Host)?;
+    asks(&mut rebooted, &mut server, 1)?;
+    answer(folder, address, recorded)?;
+    board_says(&mut rebooted, &mut server, "sensor: no token", 1)?;
+    ensure!(server.connected_count() == 0, "a recorded token was taken");
+    // The answer to its own request is.
+    provision(folder, address)?;
+    connect(&mut rebooted, &mut server)
+}
+
 fn board_says(board: &mut Running, server: &mut Server, text: &str, times: usize) -> Result<()> {
     // The log is read before and after a step: `until` holds the board meanwhile.
     let mut seen = board.count_said(text) >= times;
@@ -159,8 +193,12 @@ pub(crate) fn with_the_official_server(board: &Board, elf: &Path, folder: &Path)
     let began = Instant::now();
     let mut server = peer_official::Server::new("127.0.0.1:0".parse()?, SENSOR.0, &KEY, 0.0)?;
     server.start(4)?;
-    provision(folder, server.address())?;
     let mut board = board.boot(elf, folder, NETWORK, Pace::Host)?;
+    board.until("the sensor's request", || {
+        std::thread::yield_now();
+        Ok(latest_nonce(folder).is_ok())
+    })?;
+    provision(folder, server.address())?;
     let turn = |server: &mut peer_official::Server| {
         std::thread::yield_now();
         server.update(began.elapsed().as_secs_f64());

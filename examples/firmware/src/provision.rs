@@ -9,7 +9,7 @@ use core::ffi::CStr;
 
 use netcode_core::UnixTime;
 use netcode_core::crypto::Key;
-use netcode_core::sealed::{DeviceId, DeviceSecret, SealerPublic};
+use netcode_core::sealed::{DEVICE_NONCE_BYTES, DeviceId, DeviceNonce, DeviceSecret, SealerPublic};
 use semihosting::experimental::{random, time};
 use semihosting::fs::File;
 use semihosting::io::Read;
@@ -33,6 +33,15 @@ const SEALER: [u8; 32] = [
     0x49, 0x3f, 0x82, 0x7e, 0x94, 0x0d, 0xce, 0x8d, 0x63, 0xf1, 0xc0, 0xd4, 0xbe, 0xb1, 0x09, 0xe1,
     0x69, 0x76, 0xc5, 0xc9, 0x75, 0x49, 0x0d, 0x36, 0x6a, 0x5f, 0xc3, 0x22, 0xa5, 0x06, 0x79, 0x08,
 ];
+
+/// A number nobody can foresee, for one request for a token; `None` if there is no randomness, and
+/// then none is asked for. A chip without a generator remembers the newest token that it took
+/// instead: see `netcode_core::sealed`.
+pub fn nonce() -> Option<DeviceNonce> {
+    let mut nonce = [0; DEVICE_NONCE_BYTES];
+    let drawn = random::fill_bytes(&mut nonce).is_ok();
+    drawn.then(|| DeviceNonce::from_bytes(nonce))
+}
 
 /// Reads the next sealed token into `message`; false while there is none.
 pub fn next_token(message: &mut [u8]) -> bool {

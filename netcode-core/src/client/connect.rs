@@ -71,21 +71,20 @@ impl Attempt {
     }
 }
 
-/// Tokens that have opened a session of this client, the latest eight, by the beginning of their
-/// nonces.
+/// Tokens that have opened a session of this client, the latest eight, by four of the random bytes
+/// that no two tokens share: a new token is taken for a spent one once in five hundred million.
 pub(super) struct SpentTokens {
-    nonces: [[u8; 8]; 8],
+    nonces: [[u8; 4]; 8],
     count: u8,
 }
 
 impl SpentTokens {
     pub(super) const NONE: Self = Self {
-        nonces: [[0; 8]; 8],
+        nonces: [[0; 4]; 8],
         count: 0,
     };
 
-    /// Random bytes that no two tokens share.
-    fn name(nonce: &TokenNonce) -> [u8; 8] {
+    fn name(nonce: &TokenNonce) -> [u8; 4] {
         nonce.0.first_chunk().copied().unwrap_or_default()
     }
 
@@ -182,7 +181,7 @@ impl<C: Crypto> Client<C> {
         if self.spent.contains(&token.nonce) {
             return Err(ConnectError::Spent);
         }
-        if self.calendar.is_known() && token.expires <= self.calendar.at(now) {
+        if self.calendar.is_past(token.expires, now) {
             return Err(ConnectError::Expired);
         }
         let tried_before = token.nonce == self.attempt.nonce;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use netcode_smoltcp::core::address::AddressList;
 use netcode_smoltcp::core::crypto::Key;
-use netcode_smoltcp::core::server::{ServerConfig, StaticStorage};
+use netcode_smoltcp::core::server::{RestartRule, ServerConfig, StaticStorage};
 use netcode_smoltcp::core::token::{TokenSpec, mint};
 use netcode_smoltcp::core::{ClientId, ClientIndex, ProtocolId, Timeout, UnixTime, UserData};
 use netcode_smoltcp::embassy::embassy_net::udp::{PacketMetadata, UdpSocket};
@@ -128,7 +128,13 @@ pub fn server_on(stack: Stack<'static>, address: SocketAddr) -> Server<'static, 
     });
     let storage = leak(StaticStorage::<SLOTS, 4, 16>::new());
     let addresses = AddressList::new(&[address]).unwrap();
-    let config = ServerConfig::new(ProtocolId(1), key(), addresses, SLOTS);
+    let config = ServerConfig::new(
+        ProtocolId(1),
+        key(),
+        addresses,
+        SLOTS,
+        RestartRule::AdmitAgain,
+    );
     let mut server = Server::new(sockets, storage.tables(), config).unwrap();
     server.start_with_seed(UNIX, [3; 32]).unwrap();
     server

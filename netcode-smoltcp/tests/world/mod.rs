@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use netcode_smoltcp::core::address::AddressList;
 use netcode_smoltcp::core::client::{ClientEvent, ClientState};
 use netcode_smoltcp::core::crypto::Key;
-use netcode_smoltcp::core::server::{ServerConfig, ServerEvent, StaticStorage};
+use netcode_smoltcp::core::server::{RestartRule, ServerConfig, ServerEvent, StaticStorage};
 use netcode_smoltcp::core::token::{TokenSpec, mint};
 use netcode_smoltcp::core::{ClientId, ClientIndex, ProtocolId, Timeout, UnixTime, UserData};
 use netcode_smoltcp::smoltcp::iface::SocketHandle;
@@ -88,7 +88,13 @@ impl World {
         });
         let storage = Box::leak(Box::new(StaticStorage::<SLOTS, 8, 32>::new()));
         let addresses = AddressList::new(&[address]).unwrap();
-        let config = ServerConfig::new(ProtocolId(1), key(), addresses, SLOTS);
+        let config = ServerConfig::new(
+            ProtocolId(1),
+            key(),
+            addresses,
+            SLOTS,
+            RestartRule::AdmitAgain,
+        );
         let mut server = Server::new(sockets, storage.tables(), config).unwrap();
         server
             .start_with_seed(Instant::ZERO, UNIX, [3; 32])

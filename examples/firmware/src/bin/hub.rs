@@ -3,13 +3,15 @@
 #![no_std]
 #![no_main]
 
+use core::num::NonZeroU32;
+
 use cortex_m_rt::entry;
 use firmware::board::{self, Card};
 use firmware::network::{FRAMES_A_TURN, HUB_SOCKETS, HubBytes, HubPackets, Network, SLOTS};
 use firmware::{clock, provision, stack};
 use netcode_core::ProtocolId;
 use netcode_core::address::AddressList;
-use netcode_core::server::{ServerConfig, ServerEvent, StaticStorage};
+use netcode_core::server::{RestartRule, ServerConfig, ServerEvent, StaticStorage};
 use netcode_smoltcp::{BUFFER_BYTES, Server, ServerPolled};
 use semihosting::{print, println};
 use smoltcp::iface::{SocketHandle, SocketStorage};
@@ -26,6 +28,9 @@ const GATEWAY: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 /// The longest that the backend lets a token live, seconds. A hub that starts again has forgotten
 /// which were used, and refuses those from before.
 const MAX_TOKEN_LIFETIME: u64 = 120;
+/// Requests and responses of strangers that the hub opens in a second: each takes some 60,000
+/// instructions, so a flood of them costs a fifth of the smallest board's time.
+const OPENS_PER_SECOND: Option<NonZeroU32> = NonZeroU32::new(50);
 const DATE_INTERVAL: Duration = Duration::from_secs(10);
 
 static CARD: StaticCell<Card> = StaticCell::new();
@@ -73,8 +78,11 @@ fn server(sockets: [SocketHandle; HUB_SOCKETS]) -> Result<&'static mut HubServer
     // Every token would be good for ever.
     let date = provision::date().ok_or("the date is not known")?;
     let addresses = AddressList::new(&[(ADDRESS, PORT).into()]).map_err(|_| "no address")?;
-    let mut config = ServerConfig::new(PROTOCOL_ID, key, addresses, SLOTS);
-    config.max_token_lifetime = Some(MAX_TOKEN_LIFETIME);
+    let rule = RestartRule::RefuseOlder {
+        max_token_lifetime: MAX_TOKEN_LIFETIME,
+    };
+    let mut config = ServerConfig::new(PROTOCOL_ID, key, addresses, SLOTS, rule);
+    config.opens_per_second = OPENS_PER_SECOND;
     let server = Server::new(sockets, STORAGE.take().tables(), config).map_err(|_| "no server")?;
     let server = SERVER.init(server);
     let started = server.start_with_seed(clock::now(), date, seed);

@@ -17,7 +17,7 @@ use firmware::network::{ClientBytes, ClientPackets, FRAMES_A_TURN, Network, sock
 use firmware::{clock, provision, stack};
 use netcode_core::ProtocolId;
 use netcode_core::client::{ClientEvent, ClientState};
-use netcode_core::sealed::{OpenError, SEALED_TOKEN_BYTES, SealContext, open_token};
+use netcode_core::sealed::{DeviceNonce, OpenError, SEALED_TOKEN_BYTES, SealContext, open_token};
 use netcode_smoltcp::{BUFFER_BYTES, Client, Polled};
 use semihosting::{print, println};
 use smoltcp::iface::{SocketHandle, SocketStorage};
@@ -53,10 +53,16 @@ fn main() -> ! {
 #[inline(never)]
 fn announce() {
     print!("sensor: device key ");
-    for byte in provision::device_secret().public().as_bytes() {
+    print_hex(provision::device_secret().public().as_bytes());
+}
+
+/// Prints bytes and ends the line.
+#[inline(never)]
+fn print_hex(bytes: &[u8]) {
+    for byte in bytes {
         print!("{byte:02x}");
     }
-    println!("\nsensor: waiting for a token");
+    println!();
 }
 
 /// Puts everything in its place. Never inlined: what is moved there would stand on the stack for
@@ -79,6 +85,8 @@ struct Sensor {
     led: Led,
     readings: u32,
     blink_period: Duration,
+    /// Of the request for a token that is not answered yet.
+    nonce: Option<DeviceNonce>,
     /// The server has said so.
     ending: bool,
     due: Due,
@@ -99,6 +107,7 @@ impl Sensor {
             led: board::led(),
             readings: 0,
             blink_period: Duration::from_millis(1000),
+            nonce: None,
             ending: false,
             due: Due {
                 token: Instant::ZERO,
@@ -134,20 +143,39 @@ impl Sensor {
             return;
         }
         self.due.token = now + TOKEN_INTERVAL;
+        let Some(nonce) = self.nonce else {
+            self.ask();
+            return;
+        };
         if !provision::next_token(message) {
             return;
         }
-        match open(message) {
-            Ok(token) => self.connect(now, token),
-            Err(error) => println!("sensor: no token: {error}"),
+        match open(message, nonce) {
+            Ok(token) => {
+                self.nonce = None;
+                self.connect(now, token);
+            }
+            // Not why, nor below: the words for all reasons take more than a kilobyte.
+            Err(_) => println!("sensor: no token: it does not open"),
+        }
+    }
+
+    /// Asks for a token; only the answer to this request will open. A product sends the nonce to
+    /// its backend.
+    #[inline(never)]
+    fn ask(&mut self) {
+        self.nonce = provision::nonce();
+        if let Some(nonce) = &self.nonce {
+            print!("sensor: asks for a token: ");
+            print_hex(nonce.as_bytes());
         }
     }
 
     /// Never inlined, as [`open`].
     #[inline(never)]
     fn connect(&mut self, now: Instant, token: &[u8]) {
-        if let Err(error) = self.client.connect(now, token) {
-            println!("sensor: {error}");
+        if self.client.connect(now, token).is_err() {
+            println!("sensor: the token was refused");
         }
     }
 
@@ -251,10 +279,11 @@ impl Sensor {
 /// Opens a sealed token where it lies. Never inlined: what this takes of the stack, more than all
 /// else together, would be taken for as long as the program runs.
 #[inline(never)]
-fn open(message: &mut [u8; SEALED_TOKEN_BYTES]) -> Result<&[u8], OpenError> {
+fn open(message: &mut [u8; SEALED_TOKEN_BYTES], nonce: DeviceNonce) -> Result<&[u8], OpenError> {
     let context = SealContext {
         protocol_id: PROTOCOL_ID,
         device_id: provision::DEVICE_ID,
+        nonce,
     };
     let (secret, sealer) = (provision::device_secret(), provision::sealer());
     let token = open_token(&context, &secret, &sealer, message)?;
