@@ -153,9 +153,10 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         }
     }
 
-    /// The first half of a turn: receives and replies, and no more; `None` if there is nothing more. A loop
-    /// that takes several frames from the card, one by one, calls it after each until then, and
-    /// [`poll`](Self::poll) after the last: so all of them are read before a timeout is judged.
+    /// The first half of a turn: receives and replies, and no more; `None` if there is nothing
+    /// more. A loop that takes several frames from the card, one by one, calls it after each until
+    /// then, and [`poll`](Self::poll) after the last: so all of them are read before a timeout is
+    /// judged.
     pub fn receive<'b>(
         &mut self,
         now: Instant,
