@@ -5,7 +5,9 @@ use libfuzzer_sys::fuzz_target;
 use netcode_core::ProtocolId;
 use netcode_core::client::Client;
 use netcode_core::packet::{ConnectionRequest, Header, Role};
-use netcode_core::sealed::{DeviceId, DeviceNonce, DeviceSecret, SealContext, SealerPublic, open_token};
+use netcode_core::sealed::{
+    DeviceId, DeviceNonce, DeviceSecret, SealContext, SealerPublic, open_token,
+};
 use netcode_core::token::{PrivateToken, PublicToken};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -13,7 +13,9 @@
 //! use netcode_core::address::AddressList;
 //! use netcode_core::client::{self, Client, ClientState};
 //! use netcode_core::crypto::Key;
-//! use netcode_core::server::{MAX_SEND_BYTES, Received, RestartRule, Server, ServerConfig, StaticStorage};
+//! use netcode_core::server::{
+//!     MAX_SEND_BYTES, Received, RestartRule, Server, ServerConfig, StaticStorage,
+//! };
 //! use netcode_core::token::{TokenSpec, mint};
 //! use netcode_core::{ClientId, Instant, ProtocolId, Timeout, UnixTime, UserData};
 //! use rand::SeedableRng as _;
