@@ -132,10 +132,12 @@ impl<C: Crypto> Client<C> {
         sockets: &mut SocketSet<'_>,
         buffer: &mut [u8],
     ) -> Option<Taken> {
-        if let Some(event) = self.core.poll_event() {
-            return Some(Taken::Event(event));
-        }
-        while let Some((len, from)) = self.link.receive(sockets, buffer) {
+        loop {
+            // Before the next datagram: nothing is heard of a session before its event.
+            if let Some(event) = self.core.poll_event() {
+                return Some(Taken::Event(event));
+            }
+            let (len, from) = self.link.receive(sockets, buffer)?;
             let datagram = buffer.get_mut(..len)?;
             let start = datagram.as_ptr().addr();
             let received = self.core.handle_datagram(to_core(now), from, datagram);
@@ -145,7 +147,6 @@ impl<C: Crypto> Client<C> {
                 return Some(Taken::Payload(sequence, range));
             }
         }
-        None
     }
 
     fn transmit(&mut self, now: Instant, sockets: &mut SocketSet<'_>, buffer: &mut [u8]) {

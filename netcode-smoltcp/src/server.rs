@@ -180,11 +180,13 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         sockets: &mut SocketSet<'_>,
         buffer: &mut [u8],
     ) -> Option<Taken> {
-        if let Some(event) = self.core.poll_event() {
-            return Some(Taken::Event(event));
-        }
         let now = to_core(now);
-        while let Some((len, from)) = self.link.receive(sockets, buffer) {
+        loop {
+            // Before the next datagram: nobody is heard before they are announced.
+            if let Some(event) = self.core.poll_event() {
+                return Some(Taken::Event(event));
+            }
+            let (len, from) = self.link.receive(sockets, buffer)?;
             let datagram = buffer.get_mut(..len)?;
             let start = datagram.as_ptr().addr();
             match self.core.handle_datagram(now, from, datagram) {
@@ -208,7 +210,6 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
                 Err(_) => {}
             }
         }
-        None
     }
 
     fn transmit(&mut self, now: Instant, sockets: &mut SocketSet<'_>) {

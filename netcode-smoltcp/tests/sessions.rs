@@ -304,3 +304,19 @@ fn other_sockets_of_the_application_are_left_alone() {
     assert_eq!(socket.recv().unwrap().0, b"not netcode");
     world.exchange(n);
 }
+
+#[test]
+fn a_payload_right_behind_the_handshake_comes_after_the_event_that_it_is_over() {
+    let mut world = World::new();
+    world.greeting = Some(b"welcome");
+    let n = world.join();
+    world.run_until("a response", |world| {
+        world.players[n].client.state() == ClientState::SendingConnectionResponse
+    });
+    // The client's next turn comes late, and finds all that the server had to say.
+    world.players[n].dead = true;
+    world.run(50);
+    world.players[n].dead = false;
+    world.run(1);
+    assert_eq!(world.players[n].payloads, [b"welcome"]);
+}

@@ -70,8 +70,11 @@ impl<'s, C: Crypto> Client<'s, C> {
             if let Some(event) = self.core.poll_event() {
                 return Incoming::Event(event);
             }
-            if let Some(payload) = self.take_in(buffer) {
-                break payload;
+            match self.take_in(buffer) {
+                Some(Some(payload)) => break payload,
+                // It may have made an event, which comes before the next datagram.
+                Some(None) => continue,
+                None => {}
             }
             // All that has arrived is read before time is judged, so that a late turn ends nothing.
             if self.link.give_turn(self.core.next_deadline()).await {
@@ -90,18 +93,18 @@ impl<'s, C: Crypto> Client<'s, C> {
         Incoming::Payload { sequence, payload }
     }
 
-    /// Takes in datagrams up to the next payload; says where in `buffer` that lies.
-    fn take_in(&mut self, buffer: &mut [u8]) -> Option<(Sequence, Range<usize>)> {
-        while let Some((len, from)) = self.link.receive(buffer) {
-            let datagram = buffer.get_mut(..len)?;
-            let start = datagram.as_ptr().addr();
-            let received = self.core.handle_datagram(now(), from, datagram);
-            if let Ok(Received::Payload { sequence, payload }) = received {
-                let at = payload.as_ptr().addr().saturating_sub(start);
-                return Some((sequence, at..at.saturating_add(payload.len())));
-            }
-        }
-        None
+    /// Takes in the next datagram, if there is one: the payload it brought, and where in `buffer`
+    /// that lies.
+    fn take_in(&mut self, buffer: &mut [u8]) -> Option<Option<(Sequence, Range<usize>)>> {
+        let (len, from) = self.link.receive(buffer)?;
+        let datagram = buffer.get_mut(..len)?;
+        let start = datagram.as_ptr().addr();
+        let received = self.core.handle_datagram(now(), from, datagram);
+        let Ok(Received::Payload { sequence, payload }) = received else {
+            return Some(None);
+        };
+        let at = payload.as_ptr().addr().saturating_sub(start);
+        Some(Some((sequence, at..at.saturating_add(payload.len()))))
     }
 
     fn transmit(&mut self) {

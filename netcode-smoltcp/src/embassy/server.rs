@@ -36,6 +36,9 @@ pub enum ServerIncoming<'b> {
     },
 }
 
+/// Whose payload, which, and where in the buffer.
+type Found = (ClientIndex, Sequence, Range<usize>);
+
 /// A server on `N` sockets, for the reason that is said of the other
 /// [`Server`](crate::Server). Its tables are the caller's: a
 /// [`StaticStorage`](netcode_core::server::StaticStorage) in a `static`.
@@ -125,8 +128,11 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
             if let Some(event) = self.core.poll_event() {
                 return ServerIncoming::Event(event);
             }
-            if let Some(payload) = self.take_in(buffer) {
-                break payload;
+            match self.take_in(buffer) {
+                Some(Some(payload)) => break payload,
+                // It may have made an event, which comes before the next datagram.
+                Some(None) => continue,
+                None => {}
             }
             // All that has arrived is read before time is judged, so that a late turn ends nothing.
             if self.link.give_turn(self.core.next_deadline()).await {
@@ -149,29 +155,33 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         }
     }
 
-    /// Takes in datagrams up to the next payload; says where in `buffer` that lies.
-    fn take_in(&mut self, buffer: &mut [u8]) -> Option<(ClientIndex, Sequence, Range<usize>)> {
-        while let Some((len, from)) = self.link.receive(buffer) {
-            let datagram = buffer.get_mut(..len)?;
-            let start = datagram.as_ptr().addr();
-            match self.core.handle_datagram(now(), from, datagram) {
-                Ok(Received::Payload {
+    /// Takes in the next datagram, if there is one: whose payload it brought, and where in `buffer`
+    /// that lies.
+    fn take_in(&mut self, buffer: &mut [u8]) -> Option<Option<Found>> {
+        let (len, from) = self.link.receive(buffer)?;
+        let datagram = buffer.get_mut(..len)?;
+        let start = datagram.as_ptr().addr();
+        match self.core.handle_datagram(now(), from, datagram) {
+            Ok(Received::Payload {
+                client,
+                sequence,
+                payload,
+            }) => {
+                self.link.heard(from);
+                let at = payload.as_ptr().addr().saturating_sub(start);
+                return Some(Some((
                     client,
                     sequence,
-                    payload,
-                }) => {
-                    self.link.heard(from);
-                    let at = payload.as_ptr().addr().saturating_sub(start);
-                    return Some((client, sequence, at..at.saturating_add(payload.len())));
-                }
-                Ok(Received::Reply(reply)) => {
-                    let _ = self.link.send(Traffic::Reply, reply.to, reply.datagram);
-                }
-                Ok(Received::Handled) => self.link.heard(from),
-                Err(_) => {}
+                    at..at.saturating_add(payload.len()),
+                )));
             }
+            Ok(Received::Reply(reply)) => {
+                let _ = self.link.send(Traffic::Reply, reply.to, reply.datagram);
+            }
+            Ok(Received::Handled) => self.link.heard(from),
+            Err(_) => {}
         }
-        None
+        Some(None)
     }
 
     fn transmit(&mut self) {

@@ -62,6 +62,8 @@ pub struct World {
     pub wire: SharedWire,
     pub medium: Medium,
     pub timeout: i32,
+    /// What the server says to each client at once when it has connected.
+    pub greeting: Option<&'static [u8]>,
     pub address: SocketAddr,
     pub node: Node,
     pub server: Server<'static, SOCKETS>,
@@ -104,6 +106,7 @@ impl World {
             wire,
             medium,
             timeout: 3,
+            greeting: None,
             address,
             node,
             server,
@@ -182,7 +185,17 @@ impl World {
                 .server
                 .poll(self.now, &mut self.node.sockets, &mut buffer)
             {
-                ServerPolled::Event(event) => self.events.push(event),
+                ServerPolled::Event(event) => {
+                    self.events.push(event);
+                    if let (ServerEvent::Connected { client, .. }, Some(greeting)) =
+                        (event, self.greeting)
+                    {
+                        let sockets = &mut self.node.sockets;
+                        self.server
+                            .send(self.now, sockets, client, greeting)
+                            .unwrap();
+                    }
+                }
                 ServerPolled::Payload {
                     client, payload, ..
                 } => {
@@ -209,7 +222,15 @@ impl World {
             {
                 Polled::Event(ClientEvent::StateChanged(state)) => player.states.push(state),
                 Polled::Event(_) => {}
-                Polled::Payload { payload, .. } => player.payloads.push(payload.to_vec()),
+                Polled::Payload { payload, .. } => {
+                    let state = player.states.last();
+                    assert_eq!(
+                        state,
+                        Some(&ClientState::Connected),
+                        "heard before announced"
+                    );
+                    player.payloads.push(payload.to_vec());
+                }
                 Polled::Idle(_) => break,
             }
         }
