@@ -38,7 +38,7 @@ pub(crate) struct Running {
     limit: Instant,
 }
 
-/// How fast a board runs.
+/// Pace at which a board runs.
 #[derive(Clone, Copy)]
 pub(crate) enum Pace {
     /// As fast as this machine can.

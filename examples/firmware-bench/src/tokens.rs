@@ -21,7 +21,7 @@ pub(crate) const SENSOR: ProtocolId = ProtocolId(0x5365_6e73);
 pub(crate) const HUB: ProtocolId = ProtocolId(0x4875_6220);
 pub(crate) const KEY: [u8; 32] = [0x42; 32];
 
-/// What the sensor says before the nonce of a request, and the end of the line.
+/// Words of the sensor in front of the nonce of a request.
 pub(crate) const ASKS: &str = "sensor: asks for a token: ";
 
 /// The device's and the backend's example keys, as the firmware has them: see its `provision.rs`.

@@ -64,7 +64,7 @@ pub const SLOTS: usize = 4;
 /// Sockets of the hub.
 pub const HUB_SOCKETS: usize = server_sockets(SLOTS);
 
-/// What the hub's sockets need: one that receives and replies, and one for each client.
+/// Buffers of the hub's sockets: one that receives and replies, and one for each client.
 pub struct HubBytes {
     first: SocketBytes<{ server_rx_bytes(SLOTS) }, REPLY_TX_BYTES>,
     sessions: [SocketBytes<0, SESSION_TX_BYTES>; SLOTS],
@@ -79,7 +79,7 @@ impl HubBytes {
     }
 }
 
-/// What the hub's sockets need.
+/// Packet metadata of the hub's sockets.
 pub struct HubPackets {
     first: SocketPackets<{ server_rx_packets(SLOTS) }, REPLY_TX_PACKETS>,
     sessions: [SocketPackets<0, SESSION_TX_PACKETS>; SLOTS],

@@ -176,7 +176,7 @@ impl<C: Crypto> Client<C> {
         Ok(())
     }
 
-    /// Whether the token can be one that was not used before.
+    /// Checks that the token can be one that was not used before.
     fn check_fresh(&self, token: &PublicToken<'_>, now: Local) -> Result<(), ConnectError> {
         if self.spent.contains(&token.nonce) {
             return Err(ConnectError::Spent);

@@ -35,7 +35,7 @@ const RESPONSE_PART: u64 = 8;
 /// The whole circle of hashes.
 const CIRCLE: u64 = 1 << 32;
 
-/// What an open is spent on.
+/// Kind of datagram that an open is spent on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     Request,

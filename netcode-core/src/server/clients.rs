@@ -60,7 +60,7 @@ impl<C: Crypto> Server<'_, C> {
         self.slots.connected(id).map(|slot| self.info(id, slot))
     }
 
-    /// Whether the client's connect event was taken. A shell holds a payload back that arrived
+    /// True once the client's connect event was taken. A shell holds a payload back that arrived
     /// before, so that its user meets nobody's payload before the client.
     pub fn is_announced(&self, client: ClientIndex) -> bool {
         let slot = self.slots.connected(client.0 as usize);

@@ -9,7 +9,7 @@ use crate::address::AddressList;
 use crate::crypto::Key;
 use crate::identity::ProtocolId;
 
-/// What a server does with tokens from before its start: it has forgotten which of them were used.
+/// Treatment of tokens from before a server's start: it has forgotten which of them were used.
 ///
 /// A token that is let in twice seals two sessions with the same keys and nonces: whoever recorded
 /// the first can read both, and play the first one's packets into the second. The standard leaves
@@ -52,9 +52,9 @@ pub struct ServerConfig {
     /// How long a handshake may take from its last request on, whatever the token's timeout is.
     /// Not zero.
     pub handshake_timeout: Duration,
-    /// What becomes of tokens that may have been used before this server started.
+    /// Treatment of tokens that may have been used before this server started.
     pub restart_rule: RestartRule,
-    /// What one host may hold of the room for handshakes, and of the token history. The usual is a
+    /// Share of one host in the room for handshakes, and in the token history. The usual is a
     /// quarter: one household can still fill every slot of a server whose storage has the usual
     /// proportions, and one host with many tokens cannot keep everybody else out. Lift it where
     /// most players are expected behind one address: a campus, a carrier's NAT, a bridge.

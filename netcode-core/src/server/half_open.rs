@@ -31,7 +31,7 @@ pub(crate) struct HalfOpen {
     pub(crate) timeout: Timeout,
     pub(crate) mac: Mac,
     peer: Peer,
-    /// Whether its token names other servers too.
+    /// Its token names other servers too.
     pub(crate) other_servers: bool,
 }
 

@@ -31,16 +31,7 @@ impl<C: Crypto> Server<'_, C> {
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Dropped> {
         self.half_open.expire(now);
-        self.half_open
-            .of_address(&from)
-            .next()
-            .ok_or(Dropped::UnknownSender)?;
-        let rate = self.config.opens_per_second;
-        let peer = Peer::new(&from);
-        if !self.budget.spend(now, &peer, Work::Response, rate) {
-            return Err(Dropped::OverBudget);
-        }
-        let id = self.half_open_of(&from, header, datagram)?;
+        let id = self.half_open_of(now, &from, header, datagram)?;
         let entry = self.half_open.get(id).ok_or(Dropped::UnknownSender)?;
         let key = &entry.keys.client_to_server;
         let opened = header.open(&self.crypto, key, self.config.protocol_id, datagram)?;
@@ -72,14 +63,22 @@ impl<C: Crypto> Server<'_, C> {
     /// Opening loses the datagram if the key is wrong, so while there is more than one entry to
     /// try, each is tried on a copy.
     fn half_open_of(
-        &self,
+        &mut self,
+        now: Local,
         from: &SocketAddr,
         header: &Header,
         datagram: &[u8],
     ) -> Result<usize, Dropped> {
         let mut entries = self.half_open.of_address(from);
         let first = entries.next().ok_or(Dropped::UnknownSender)?;
-        if entries.next().is_none() {
+        let alone = entries.next().is_none();
+        drop(entries);
+        let rate = self.config.opens_per_second;
+        let peer = Peer::new(from);
+        if !self.budget.spend(now, &peer, Work::Response, rate) {
+            return Err(Dropped::OverBudget);
+        }
+        if alone {
             return Ok(first);
         }
         let mut copy = [0; MAX_RESPONSE_BYTES];

@@ -36,7 +36,8 @@ pub(super) fn read_bytes(path: &Path, len: usize, what: &str) -> Result<Zeroizin
     }
 }
 
-fn read_raw(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+/// Reads a file of bytes as they are, or its first 16 KiB; `-` is standard input.
+pub(super) fn read_raw(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     // Room for all of it at once: a vector that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST_FILE + 1));
     let result = if path.as_os_str() == "-" {

@@ -1,6 +1,5 @@
 //! `netcode token mint`.
 
-use std::io::Read as _;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
@@ -73,13 +72,7 @@ fn user_data(args: &Args) -> Result<UserData> {
     let Some(path) = &args.user_data_file else {
         return Ok(UserData::ZERO);
     };
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().lock().read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
-    };
-    read.with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = file::read_raw(path)?;
     Ok(UserData::from_slice(&bytes)?)
 }
 
