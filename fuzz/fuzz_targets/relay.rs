@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
+use netcode_bridge::{Downlink, Limits, Relay, Uplink};
 use netcode_core::bridge::MessageKind;
 use netcode_core::packet::{ConnectionRequest, RequestHeader};
 use netcode_core::standard::{CONNECTION_REQUEST_BYTES, MAX_DATAGRAM_BYTES, PRIVATE_TOKEN_BYTES};
 use netcode_core::{ProtocolId, TokenNonce, UnixTime};
-use netcode_std::bridge::{Downlink, Limits, Relay, Uplink};
 
 const UNIX: UnixTime = UnixTime::from_secs(1_000);
 

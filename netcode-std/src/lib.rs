@@ -82,14 +82,10 @@
 //! | feature | default | what it does |
 //! | --- | --- | --- |
 //! | `native-crypto` | yes | seals and opens with AWS-LC instead of pure Rust |
-//! | `sealed` | with `command` | the core's sealed tokens |
-//! | `bridge` | with `command` | [`bridge`]: browsers reach servers over WebTransport and WebRTC |
-//! | `command` | yes | builds the `netcode` command |
+//! | `sealed` | no | the core's sealed tokens |
 
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "bridge")]
-pub mod bridge;
 mod client;
 mod clock;
 #[cfg(feature = "native-crypto")]

@@ -114,8 +114,8 @@ export class World {
     }
     const limits = ['--max-sessions-per-address', '1000', '--datagrams-per-second', '100000'];
     const bytes = ['--bytes-per-second', '100000000', '--drain', '0'];
-    const all = ['bridge', ...allow, ...listen, ...limits, ...bytes, '--json', ...words];
-    const bridge = this.start('netcode', all);
+    const all = [...allow, ...listen, ...limits, ...bytes, '--json', ...words];
+    const bridge = this.start('netcode-bridge', all);
     const told = await bridge.event('bridge_listening');
     bridge.listening = told;
     bridge.options = (transport) => ({

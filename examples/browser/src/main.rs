@@ -11,7 +11,7 @@
 //! | `../page` | the page itself |
 //!
 //! In life these are three programs: the web backend holds the key and mints tokens, the dedicated
-//! servers hold it too, and the bridge (`netcode bridge`) needs none.
+//! servers hold it too, and the bridge (`netcode-bridge`) needs none.
 
 mod arena;
 mod desktop;
@@ -27,7 +27,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use netcode_std::bridge::{AllowList, AllowRule, Bridge, BridgeConfig, Certificate};
+use netcode_bridge::{AllowList, AllowRule, Bridge, BridgeConfig, Certificate};
 
 use crate::arena::Arena;
 use crate::site::Site;

@@ -14,7 +14,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use netcode_std::bridge::BridgeAddresses;
+use netcode_bridge::BridgeAddresses;
 use serde_json::{Value, json};
 use tower_http::services::ServeDir;
 

@@ -27,7 +27,12 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    pub(crate) fn bind(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+    /// Binds one UDP socket with these options, for an event loop of the caller's: non-blocking,
+    /// and for IPv6 alone if its address is.
+    ///
+    /// # Errors
+    /// The system refuses the address.
+    pub fn bind(&self, address: SocketAddr) -> io::Result<UdpSocket> {
         let socket = Socket::new(
             Domain::for_address(address),
             Type::DGRAM,

@@ -20,7 +20,7 @@ export interface ConnectOptions {
   transport?: 'auto' | TransportName;
   /**
    * SHA-256 of certificates that WebTransport accepts though no authority signed them: 32 bytes,
-   * or text in base64, as `netcode bridge` prints it, or in hexadecimal digits, colons allowed. For
+   * or text in base64, as `netcode-bridge` prints it, or in hexadecimal digits, colons allowed. For
    * development: browsers ask for ECDSA and for at most 14 days of validity.
    */
   certificateHashes?: readonly (string | Bytes)[];

@@ -13,8 +13,12 @@ use crate::workspace::{cargo, root, target_dir};
 
 pub(super) fn run() -> Result<Tests> {
     package::build()?;
-    process::run(cargo("build").args(["--quiet", "-p", "netcode-std", "--all-features"]))?;
-    let programs = ["-p", "official-server", "-p", "browser-example"];
+    let programs = [
+        "--package=browser-example",
+        "--package=netcode-bridge",
+        "--package=netcode-cli",
+        "--package=official-server",
+    ];
     process::run(cargo("build").arg("--quiet").args(programs))?;
     machine::ensure_emulator()?;
     let boards = firmware::build()?;

@@ -1,0 +1,288 @@
+//! What all sessions of a bridge share.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use netcode_core::bridge::CloseCode;
+use tokio::net::UdpSocket;
+use tokio::sync::watch;
+
+use super::admission::{Admission, Place};
+use super::allow::Servers;
+use super::config::{BridgeConfig, MAX_ORIGIN_BYTES};
+use super::counters::Counters;
+use super::event::{BridgeEvent, EndCause, SessionInfo, Transport};
+use super::limit::{Limit, Refusal, Resource};
+use super::session::{Session, Traffic};
+
+/// Who asks for a session.
+pub(super) struct Visitor<'p> {
+    pub(super) transport: Transport,
+    pub(super) client: SocketAddr,
+    /// The page's origin, if it is a page.
+    pub(super) origin: Option<&'p [u8]>,
+    /// The path that names the server.
+    pub(super) path: &'p str,
+}
+
+/// A visitor who may have a session with this server.
+pub(super) struct Guest {
+    transport: Transport,
+    client: SocketAddr,
+    origin: Option<String>,
+    server: SocketAddr,
+}
+
+/// An offer for WebRTC that was answered. It holds no session's place, and no socket.
+pub(super) struct Offer {
+    context: Arc<Context>,
+    guest: Guest,
+    /// Its place among offers, until it ends.
+    _place: Place,
+    /// When it is forgotten.
+    pub(super) deadline: Instant,
+}
+
+impl Offer {
+    /// The data channel is open: opens its session with the browser at `client`, or says why not.
+    pub(super) async fn accept(self, client: SocketAddr) -> Result<Session, CloseCode> {
+        let guest = Guest {
+            client,
+            ..self.guest
+        };
+        self.context.open(guest).await
+    }
+
+    pub(super) fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Nothing came of it in time.
+    pub(super) fn expired(self) {
+        self.context.counters.limited(Limit::OfferTimeout);
+    }
+}
+
+pub(super) struct Context {
+    pub(super) config: BridgeConfig,
+    pub(super) servers: Servers,
+    pub(super) admission: Admission,
+    pub(super) counters: Counters,
+    events: SyncSender<BridgeEvent>,
+    live: Mutex<BTreeMap<u64, (SessionInfo, Arc<Traffic>)>>,
+    next_id: AtomicU64,
+    /// True once every session is to end.
+    ending: watch::Sender<bool>,
+}
+
+impl Context {
+    pub(super) fn new(config: BridgeConfig, events: SyncSender<BridgeEvent>) -> Self {
+        Self {
+            servers: Servers::new(config.allow.clone()),
+            admission: Admission::new(&config.limits, Instant::now()),
+            counters: Counters::new(),
+            config,
+            events,
+            live: Mutex::default(),
+            next_id: AtomicU64::new(1),
+            ending: watch::Sender::new(false),
+        }
+    }
+
+    /// Whether the visitor may have a session at all.
+    pub(super) fn invite(&self, visitor: &Visitor<'_>) -> Result<Guest, CloseCode> {
+        let invited = self.try_invite(visitor);
+        invited.map_err(|refusal| self.refuse(visitor.transport, visitor.client, refusal))
+    }
+
+    fn try_invite(&self, visitor: &Visitor<'_>) -> Result<Guest, Refusal> {
+        let origin = visitor.origin.map(check_origin).transpose()?;
+        if !self.config.serves(origin) {
+            return Err(CloseCode::OriginNotAllowed.into());
+        }
+        let server = self.servers.find(visitor.path)?;
+        if self.admission.is_closed() {
+            return Err(CloseCode::Draining.into());
+        }
+        Ok(Guest {
+            transport: visitor.transport,
+            client: visitor.client,
+            origin: origin.map(str::to_owned),
+            server,
+        })
+    }
+
+    /// Takes an offer's place, if there is one, and if there would be one for its session.
+    pub(super) fn offer(self: &Arc<Self>, guest: Guest) -> Result<Offer, CloseCode> {
+        let address = guest.client.ip();
+        let sessions = self.admission.sessions.room(address);
+        let place = sessions
+            .map_err(|exhausted| Resource::Sessions.limit(exhausted))
+            .and_then(|()| {
+                let place = self.admission.offers.take(address);
+                place.map_err(|exhausted| Resource::Offers.limit(exhausted))
+            })
+            .map_err(|limit| self.refuse(guest.transport, guest.client, limit.into()))?;
+        Ok(Offer {
+            context: Arc::clone(self),
+            guest,
+            _place: place,
+            deadline: Instant::now() + self.config.limits.offer_timeout,
+        })
+    }
+
+    /// Opens a session, or says why not.
+    pub(super) async fn open(self: &Arc<Self>, guest: Guest) -> Result<Session, CloseCode> {
+        let (transport, client) = (guest.transport, guest.client);
+        let opened = self.try_open(guest).await;
+        opened.map_err(|refusal| self.refuse(transport, client, refusal))
+    }
+
+    async fn try_open(self: &Arc<Self>, guest: Guest) -> Result<Session, Refusal> {
+        if self.admission.is_closed() {
+            return Err(CloseCode::Draining.into());
+        }
+        let place = self.admission.sessions.take(guest.client.ip());
+        let place = place.map_err(|exhausted| Resource::Sessions.limit(exhausted))?;
+        let upstream = connect(guest.server).await;
+        let upstream = upstream.map_err(|_| CloseCode::Unavailable)?;
+        let info = SessionInfo {
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            transport: guest.transport,
+            client: guest.client,
+            server: guest.server,
+            origin: guest.origin,
+            datagrams: [0; 2],
+            bytes: [0; 2],
+        };
+        let traffic = Arc::new(Traffic::default());
+        self.live()
+            .insert(info.id, (info.clone(), Arc::clone(&traffic)));
+        self.counters.opened(info.transport);
+        self.tell(BridgeEvent::Opened(info.clone()));
+        Ok(Session::new(
+            Arc::clone(self),
+            info,
+            traffic,
+            place,
+            upstream,
+        ))
+    }
+
+    /// Counts and tells a refusal.
+    fn refuse(&self, transport: Transport, client: SocketAddr, refusal: Refusal) -> CloseCode {
+        let Refusal { code, limit } = refusal;
+        self.counters.refused(transport, code);
+        if let Some(limit) = limit {
+            self.counters.limited(limit);
+        }
+        self.tell(BridgeEvent::Refused {
+            transport,
+            client,
+            code,
+            limit,
+        });
+        code
+    }
+
+    /// Lets nobody in from now on, and ends every session.
+    pub(super) fn end(&self) {
+        self.admission.close();
+        self.ending.send_replace(true);
+    }
+
+    /// Waits until every session is to end.
+    pub(super) fn ends(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut ending = self.ending.subscribe();
+        async move {
+            // The sender lives as long as the context.
+            let _ = ending.wait_for(|ending| *ending).await;
+        }
+    }
+
+    /// A session of [`open`](Self::open) is over.
+    pub(super) fn ended(&self, info: &SessionInfo, cause: EndCause) {
+        let Some((info, traffic)) = self.live().remove(&info.id) else {
+            return;
+        };
+        self.counters.ended(info.transport, cause);
+        self.tell(BridgeEvent::Ended {
+            session: traffic.report(&info),
+            cause,
+        });
+    }
+
+    /// Every session at present, by age.
+    pub(super) fn sessions(&self) -> Vec<SessionInfo> {
+        self.live()
+            .values()
+            .map(|(info, traffic)| traffic.report(info))
+            .collect()
+    }
+
+    fn live(&self) -> MutexGuard<'_, BTreeMap<u64, (SessionInfo, Arc<Traffic>)>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Events wait for their taker in bounded room: sessions never wait for it.
+    fn tell(&self, event: BridgeEvent) {
+        if let Err(TrySendError::Full(_)) = self.events.try_send(event) {
+            self.counters.events_lost.inc();
+        }
+    }
+}
+
+/// An origin is a scheme, a host and a port in ASCII; a session keeps it, so it has a limit.
+fn check_origin(origin: &[u8]) -> Result<&str, Refusal> {
+    if origin.len() > MAX_ORIGIN_BYTES {
+        return Err(Limit::OriginBytes.into());
+    }
+    std::str::from_utf8(origin).map_err(|_| CloseCode::OriginNotAllowed.into())
+}
+
+/// A socket of its own for each session: to the server it is a client like any other, and
+/// datagrams from elsewhere never reach it.
+async fn connect(server: SocketAddr) -> std::io::Result<UdpSocket> {
+    let any: IpAddr = match server {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = std::net::UdpSocket::bind((any, 0))?;
+    socket.connect(server)?;
+    socket.set_nonblocking(true)?;
+    let socket = UdpSocket::from_std(socket)?;
+    // One just made takes nothing until the system has said that it does, and a session's first
+    // message is the one that matters most.
+    socket.writable().await?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+    use crate::{AllowList, Certificate};
+
+    #[test]
+    fn events_that_nobody_takes_are_bounded_and_counted() {
+        let config = BridgeConfig::new(AllowList::default(), Certificate::for_development());
+        let (events, taken) = sync_channel(3);
+        let context = Context::new(config, events);
+        let visitor = Visitor {
+            transport: Transport::WebRtc,
+            client: SocketAddr::from(([192, 0, 2, 1], 1)),
+            origin: None,
+            path: "/netcode/x",
+        };
+        for _ in 0..10 {
+            assert!(context.invite(&visitor).is_err());
+        }
+        assert_eq!(context.counters.events_lost.get(), 7);
+        assert_eq!(taken.try_iter().count(), 3);
+    }
+}

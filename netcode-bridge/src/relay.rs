@@ -1,0 +1,195 @@
+//! The rules of one session: what passes, what is dropped, what ends it. No sockets, no clock.
+
+use std::time::Instant;
+
+use netcode_core::Dropped;
+use netcode_core::UnixTime;
+use netcode_core::bridge::{CloseCode, Joiner, MAX_PIECE_BYTES, MessageKind, Splitter};
+use netcode_core::packet::ConnectionRequest;
+use netcode_core::standard::MAX_DATAGRAM_BYTES;
+
+use super::config::Limits;
+use super::counters::DropCause;
+use super::rate::Rate;
+
+/// Why a message from a browser does not pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is dropped; the session goes on.
+    Dropped(DropCause),
+    /// The session ends.
+    Closed(CloseCode),
+}
+
+/// What goes to the server.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Uplink<'d> {
+    /// This datagram.
+    Datagram(&'d [u8]),
+    /// The other half has not come yet.
+    Nothing,
+}
+
+/// What goes to the browser.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Downlink<'d> {
+    /// The datagram as it is.
+    Whole(&'d [u8]),
+    /// The datagram in two messages; send both.
+    Pieces([&'d [u8]; 2]),
+}
+
+/// One direction's allowance.
+struct Allowance {
+    datagrams: Rate,
+    bytes: Rate,
+}
+
+impl Allowance {
+    fn new(limits: &Limits, now: Instant) -> Self {
+        Self {
+            datagrams: Rate::new(limits.datagrams_per_second, now),
+            bytes: Rate::new(limits.bytes_per_second, now),
+        }
+    }
+
+    fn spend(&mut self, now: Instant, bytes: usize) -> Result<(), DropCause> {
+        if !(self.datagrams.has(now, 1) && self.bytes.has(now, bytes)) {
+            return Err(DropCause::Rate);
+        }
+        self.datagrams.take(1);
+        self.bytes.take(bytes);
+        Ok(())
+    }
+}
+
+/// The rules of one session, without its sockets. A [`Bridge`](super::Bridge) has one for each;
+/// it is public for bridges over other transports, and for fuzzers. About 6 KiB on the heap.
+pub struct Relay {
+    limits: Limits,
+    /// Whether the connection request has come.
+    admitted: bool,
+    began: Instant,
+    heard: Instant,
+    up: Allowance,
+    down: Allowance,
+    joiner: Box<Joiner>,
+    splitter: Splitter,
+    halves: Box<[[u8; MAX_PIECE_BYTES]; 2]>,
+}
+
+impl Relay {
+    /// A session that began at `now`.
+    pub fn new(limits: Limits, now: Instant) -> Self {
+        Self {
+            limits,
+            admitted: false,
+            began: now,
+            heard: now,
+            up: Allowance::new(&limits, now),
+            down: Allowance::new(&limits, now),
+            joiner: Box::default(),
+            splitter: Splitter::new(),
+            halves: Box::new([[0; MAX_PIECE_BYTES]; 2]),
+        }
+    }
+
+    /// Takes in a message from the browser; `unix` is the date. Cheap checks first: a flood costs a
+    /// look at the clock.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub fn uplink<'d>(
+        &'d mut self,
+        now: Instant,
+        unix: UnixTime,
+        message: &'d [u8],
+    ) -> Result<Uplink<'d>, Refused> {
+        self.up
+            .spend(now, message.len())
+            .map_err(Refused::Dropped)?;
+        if !self.admitted {
+            check_request(unix, message).map_err(Refused::Closed)?;
+            self.admitted = true;
+        }
+        self.heard = now;
+        match MessageKind::of(message) {
+            Some(MessageKind::Datagram) if message.len() <= MAX_DATAGRAM_BYTES => {
+                Ok(Uplink::Datagram(message))
+            }
+            Some(MessageKind::Piece) => self.join(now, message),
+            _ => Err(Refused::Dropped(DropCause::Malformed)),
+        }
+    }
+
+    fn join(&mut self, now: Instant, piece: &[u8]) -> Result<Uplink<'_>, Refused> {
+        let malformed = Refused::Dropped(DropCause::Malformed);
+        let micros = now.saturating_duration_since(self.began).as_micros();
+        let since_began = u64::try_from(micros).unwrap_or(u64::MAX);
+        let core_time = netcode_core::Instant::from_micros(since_began);
+        match self.joiner.take_in(core_time, piece) {
+            Ok(Some(datagram)) => match MessageKind::of(datagram) {
+                Some(MessageKind::Datagram) => Ok(Uplink::Datagram(datagram)),
+                // A piece of a piece would go round for ever.
+                _ => Err(malformed),
+            },
+            Ok(None) => Ok(Uplink::Nothing),
+            Err(_) => Err(malformed),
+        }
+    }
+
+    /// Takes in a datagram from the server, for a session whose messages are `most` bytes at most.
+    ///
+    /// # Errors
+    /// Why the datagram is dropped.
+    pub fn downlink<'d>(
+        &'d mut self,
+        now: Instant,
+        datagram: &'d [u8],
+        most: usize,
+    ) -> Result<Downlink<'d>, DropCause> {
+        if datagram.len() > MAX_DATAGRAM_BYTES
+            || MessageKind::of(datagram) != Some(MessageKind::Datagram)
+        {
+            return Err(DropCause::Malformed);
+        }
+        self.down.spend(now, datagram.len())?;
+        if datagram.len() <= most {
+            return Ok(Downlink::Whole(datagram));
+        }
+        let pieces = self
+            .splitter
+            .split(datagram, &mut self.halves)
+            .filter(|pieces| pieces.iter().all(|piece| piece.len() <= most))
+            .ok_or(DropCause::TooLong)?;
+        Ok(Downlink::Pieces(pieces))
+    }
+
+    /// When the session ends if nothing comes from the browser, and why.
+    pub fn deadline(&self) -> (Instant, CloseCode) {
+        if self.admitted {
+            (self.heard + self.limits.idle_timeout, CloseCode::Idle)
+        } else {
+            (
+                self.began + self.limits.handshake_timeout,
+                CloseCode::HandshakeTimedOut,
+            )
+        }
+    }
+}
+
+/// The first message must be a connection request that could still be good. Whether it is, only
+/// its server can tell.
+fn check_request(unix: UnixTime, message: &[u8]) -> Result<(), CloseCode> {
+    // Parsing asks for the bytes themselves: a server opens the token in them.
+    let mut copy = message.to_vec();
+    match ConnectionRequest::parse(&mut copy) {
+        Ok(request) if request.header.expires > unix => Ok(()),
+        Ok(_) => Err(CloseCode::TokenExpired),
+        Err(Dropped::Version) => Err(CloseCode::Version),
+        Err(_) => Err(CloseCode::NotARequest),
+    }
+}
+
+#[cfg(test)]
+mod tests;

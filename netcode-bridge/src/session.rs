@@ -1,0 +1,183 @@
+//! One session: its rules, its socket to the server, what it has carried.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use netcode_core::bridge::CloseCode;
+use tokio::net::UdpSocket;
+
+use super::admission::Place;
+use super::config::{Backpressure, Limits};
+use super::context::Context;
+use super::counters::DropCause;
+use super::event::{EndCause, SessionInfo};
+use super::relay::{Downlink, Refused, Relay, Uplink};
+use netcode_std::RECEIVE_BUFFER_BYTES;
+use netcode_std::unix_time;
+
+/// Datagrams taken from the server before the browser's are looked at again.
+const DATAGRAMS_PER_TURN: usize = 32;
+
+/// What a session has carried, to the server and to the browser.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    datagrams: [AtomicU64; 2],
+    bytes: [AtomicU64; 2],
+}
+
+const TO_SERVER: usize = 0;
+const TO_BROWSER: usize = 1;
+
+impl Traffic {
+    fn passed(&self, way: usize, bytes: usize) {
+        let add = |counters: &[AtomicU64; 2], amount| {
+            if let Some(counter) = counters.get(way) {
+                counter.fetch_add(amount, Ordering::Relaxed);
+            }
+        };
+        add(&self.datagrams, 1);
+        add(&self.bytes, u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    pub(super) fn report(&self, info: &SessionInfo) -> SessionInfo {
+        let read = |counters: &[AtomicU64; 2]| {
+            counters
+                .each_ref()
+                .map(|counter| counter.load(Ordering::Relaxed))
+        };
+        SessionInfo {
+            datagrams: read(&self.datagrams),
+            bytes: read(&self.bytes),
+            ..info.clone()
+        }
+    }
+}
+
+/// A session that is open. Dropping it ends it.
+pub(super) struct Session {
+    context: Arc<Context>,
+    info: SessionInfo,
+    traffic: Arc<Traffic>,
+    /// Why it ends, once that is known.
+    end: EndCause,
+    relay: Relay,
+    upstream: UdpSocket,
+    /// Its place, until it ends.
+    place: Option<Place>,
+}
+
+impl Session {
+    pub(super) fn new(
+        context: Arc<Context>,
+        info: SessionInfo,
+        traffic: Arc<Traffic>,
+        place: Place,
+        upstream: UdpSocket,
+    ) -> Self {
+        Self {
+            relay: Relay::new(context.config.limits, Instant::now()),
+            context,
+            info,
+            traffic,
+            end: EndCause::Lost,
+            upstream,
+            place: Some(place),
+        }
+    }
+
+    /// A message from the browser goes to the server, if the rules let it.
+    ///
+    /// # Errors
+    /// The session has to end.
+    pub(super) fn uplink(&mut self, message: &[u8]) -> Result<(), CloseCode> {
+        let flow = &self.context.counters.to_server;
+        let passed = self.relay.uplink(Instant::now(), unix_time(), message);
+        match passed {
+            Ok(Uplink::Datagram(datagram)) => match self.upstream.try_send(datagram) {
+                Ok(_) => {
+                    flow.passed(datagram.len());
+                    self.traffic.passed(TO_SERVER, datagram.len());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    flow.dropped(DropCause::Buffer);
+                }
+                // The server is not there (ICMP): it may come back, and netcode has timeouts.
+                Err(_) => {}
+            },
+            Ok(Uplink::Nothing) => {}
+            Err(Refused::Dropped(cause)) => flow.dropped(cause),
+            Err(Refused::Closed(code)) => return Err(code),
+        }
+        Ok(())
+    }
+
+    /// Waits until the server may have sent something.
+    pub(super) async fn server_speaks(&self) {
+        // An error is the network's: the next read shows it, and it is over then.
+        let _ = self.upstream.readable().await;
+    }
+
+    /// Hands what the server sent to `deliver`, in messages of `most` bytes at most; it says
+    /// whether there was room.
+    pub(super) fn downlink(&mut self, most: usize, mut deliver: impl FnMut(&[u8]) -> bool) {
+        let flow = &self.context.counters.to_browser;
+        let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let len = match self.upstream.try_recv(&mut buffer) {
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // Told of a datagram sent before (ICMP).
+                Err(_) => continue,
+            };
+            let datagram = buffer.get(..len).unwrap_or_default();
+            let delivered = match self.relay.downlink(Instant::now(), datagram, most) {
+                Ok(Downlink::Whole(message)) => deliver(message),
+                Ok(Downlink::Pieces([front, back])) => deliver(front) && deliver(back),
+                Err(cause) => {
+                    flow.dropped(cause);
+                    continue;
+                }
+            };
+            if delivered {
+                flow.passed(len);
+                self.traffic.passed(TO_BROWSER, len);
+            } else {
+                flow.dropped(DropCause::Buffer);
+            }
+        }
+    }
+
+    /// When the session ends if nothing comes from the browser, and why.
+    pub(super) fn deadline(&self) -> (Instant, CloseCode) {
+        self.relay.deadline()
+    }
+
+    /// What to drop when the browser takes in less than the server sends.
+    pub(super) fn backpressure(&self) -> Backpressure {
+        self.context.config.backpressure
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.context.config.limits
+    }
+
+    /// Waits until every session is to end.
+    pub(super) fn bridge_ends(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.context.ends()
+    }
+
+    /// Ends the session for this cause.
+    pub(super) fn finish(mut self, cause: EndCause) {
+        self.end = cause;
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Whoever is told of the end finds the place free.
+        self.place = None;
+        self.context.ended(&self.info, self.end);
+    }
+}

@@ -1,0 +1,199 @@
+//! One peer connection: its datagrams, the paths they take, and its one data channel.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use netcode_core::bridge::CHANNEL_LABEL;
+use str0m::channel::ChannelId;
+use str0m::net::{Protocol, Receive};
+use str0m::{Event, IceConnectionState, Input, Output, Rtc};
+use tokio::sync::mpsc;
+
+use super::alerts::has_plaintext_alert;
+use super::demux::{Packet, Route};
+use super::paths::{Incoming, Paths, is_stun};
+use crate::config::MAX_DATA_CHANNELS;
+use crate::context::Context;
+use crate::event::EndCause;
+use crate::limit::Limit;
+
+/// Messages that came before their session is open: the rest are lost, as they may be.
+const EARLY_MESSAGES: usize = 8;
+
+/// A peer connection.
+pub(super) struct Connection {
+    rtc: Rtc,
+    context: Arc<Context>,
+    routes: Vec<Route>,
+    packets: mpsc::Receiver<Packet>,
+    paths: Paths,
+    /// The client's one channel, once it is open.
+    channel: Option<ChannelId>,
+    /// Channels that are open, with those that are nothing to us.
+    channels: usize,
+    /// Whether DTLS is up: what is secret is agreed on.
+    secure: bool,
+    /// Messages from the channel that were not taken yet.
+    received: VecDeque<Vec<u8>>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        rtc: Rtc,
+        context: Arc<Context>,
+        routes: Vec<Route>,
+        packets: mpsc::Receiver<Packet>,
+        paths: Paths,
+    ) -> Self {
+        Self {
+            rtc,
+            context,
+            routes,
+            packets,
+            paths,
+            channel: None,
+            channels: 0,
+            secure: false,
+            received: VecDeque::new(),
+        }
+    }
+
+    /// Where the browser has answered, once its channel is open.
+    pub(super) fn opened(&self) -> Option<SocketAddr> {
+        self.channel.and(self.paths.current())
+    }
+
+    /// Waits for a datagram. None once no more can come.
+    pub(super) async fn packet(&mut self) -> Option<Packet> {
+        self.packets.recv().await
+    }
+
+    /// One that came already.
+    pub(super) fn next_packet(&mut self) -> Option<Packet> {
+        self.packets.try_recv().ok()
+    }
+
+    /// A message from the browser.
+    pub(super) fn next_message(&mut self) -> Option<Vec<u8>> {
+        self.received.pop_front()
+    }
+
+    /// Takes in a datagram. Drain before the next: that is the library's contract.
+    pub(super) fn take_in(&mut self, packet: &Packet) -> Result<(), EndCause> {
+        match self.paths.take_in(packet.from, &packet.bytes) {
+            Incoming::ForPeer => {}
+            Incoming::Answer => {
+                while let Some((to, datagram)) = self.paths.next() {
+                    self.transmit(to, &datagram);
+                }
+                return Ok(());
+            }
+            Incoming::TooMany => {
+                self.context.counters.limited(Limit::PeerAddresses);
+                return Ok(());
+            }
+        }
+        if !self.secure && has_plaintext_alert(&packet.bytes) {
+            return Ok(());
+        }
+        // What is nothing of WebRTC's is no reason to end.
+        let Ok(receive) = Receive::new(Protocol::Udp, packet.from, packet.to, &packet.bytes) else {
+            return Ok(());
+        };
+        let input = Input::Receive(Instant::now(), receive);
+        self.rtc.handle_input(input).map_err(|_| EndCause::Lost)
+    }
+
+    pub(super) fn time_passes(&mut self) -> Result<(), EndCause> {
+        let input = Input::Timeout(Instant::now());
+        self.rtc.handle_input(input).map_err(|_| EndCause::Lost)
+    }
+
+    /// Takes out what the connection has for us; says when it wants to be called again.
+    pub(super) fn drain(&mut self) -> Result<Instant, EndCause> {
+        loop {
+            match self.rtc.poll_output().map_err(|_| EndCause::Lost)? {
+                Output::Timeout(due) => return Ok(due),
+                Output::Transmit(transmit) => {
+                    self.send(transmit.destination, transmit.contents.into());
+                }
+                Output::Event(event) => self.handle(event)?,
+            }
+            if !self.rtc.is_alive() {
+                return Err(EndCause::Browser);
+            }
+        }
+    }
+
+    fn send(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+        if is_stun(&datagram) {
+            // It answers a check with the right password: what else comes from there is ours.
+            for route in &self.routes {
+                route.learn(to);
+            }
+        }
+        if let Some((to, datagram)) = self.paths.send(to, datagram) {
+            self.transmit(to, &datagram);
+        }
+    }
+
+    fn transmit(&self, to: SocketAddr, datagram: &[u8]) {
+        let of_family = |route: &&Route| route.demux().bound().is_ipv4() == to.is_ipv4();
+        if let Some(route) = self.routes.iter().find(of_family) {
+            route.demux().send(to, datagram);
+        }
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), EndCause> {
+        match event {
+            Event::Connected => self.secure = true,
+            Event::ChannelOpen(id, label) => self.channel_opened(id, &label)?,
+            Event::ChannelData(message) if self.channel == Some(message.id) => {
+                self.received.push_back(message.data);
+            }
+            Event::ChannelClose(id) if self.channel == Some(id) => return Err(EndCause::Browser),
+            Event::ChannelClose(_) => self.channels = self.channels.saturating_sub(1),
+            Event::Closed => return Err(EndCause::Browser),
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                return Err(EndCause::Lost);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn channel_opened(&mut self, id: ChannelId, label: &str) -> Result<(), EndCause> {
+        self.channels += 1;
+        if self.channels > MAX_DATA_CHANNELS {
+            self.context.counters.limited(Limit::DataChannels);
+            return Err(EndCause::Lost);
+        }
+        if label == CHANNEL_LABEL && self.channel.is_none() {
+            self.channel = Some(id);
+        }
+        Ok(())
+    }
+
+    /// Forgets messages above the number that may wait for a session to open.
+    pub(super) fn keep_early_messages(&mut self) {
+        self.received.truncate(EARLY_MESSAGES);
+    }
+
+    /// Puts a message into the channel. False if there is no room now.
+    pub(super) fn write(&mut self, message: &[u8]) -> Result<bool, EndCause> {
+        let Some(mut channel) = self.channel.and_then(|id| self.rtc.channel(id)) else {
+            return Ok(false);
+        };
+        channel.write(true, message).map_err(|_| EndCause::Lost)
+    }
+
+    /// Tells the browser that the connection is over, if it can still be told.
+    pub(super) fn close(&mut self) {
+        if self.rtc.close().is_ok() {
+            // What comes of it is sent; there is nobody left to tell of an error.
+            let _ = self.drain();
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The socket of all peer connections of one family, and whose a datagram is.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use str0m::ice::StunMessage;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+use super::paths::is_stun;
+use crate::config::MAX_PEER_ADDRESSES;
+use crate::error::BridgeError;
+use netcode_std::SocketOptions;
+
+/// The longest datagram that WebRTC sends over UDP fits; longer ones are cut and fail to parse.
+const MAX_PACKET_BYTES: usize = 2048;
+
+/// A datagram from a browser.
+pub(super) struct Packet {
+    pub(super) from: SocketAddr,
+    /// The candidate it came to.
+    pub(super) to: SocketAddr,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A socket, and who is behind it.
+pub(crate) struct Demux {
+    socket: UdpSocket,
+    bound: SocketAddr,
+    /// Where browsers find the socket.
+    candidate: SocketAddr,
+    routes: Mutex<Routes>,
+}
+
+#[derive(Default)]
+struct Routes {
+    /// By the name a peer has in ICE (the user fragment), which only its browser was told.
+    by_name: HashMap<String, Peer>,
+    by_address: HashMap<SocketAddr, mpsc::Sender<Packet>>,
+}
+
+struct Peer {
+    packets: mpsc::Sender<Packet>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// A peer's place in the table; dropped, nothing reaches it any more.
+pub(super) struct Route {
+    demux: Arc<Demux>,
+    name: String,
+}
+
+impl Demux {
+    /// Binds `address`. Browsers are told the first of `public` that is of its family, else the
+    /// bound address itself. Needs a runtime around it.
+    pub(crate) fn bind(address: SocketAddr, public: &[IpAddr]) -> Result<Self, BridgeError> {
+        let bind = || {
+            let socket = UdpSocket::from_std(SocketOptions::default().bind(address)?)?;
+            let bound = socket.local_addr()?;
+            Ok((socket, bound))
+        };
+        let (socket, bound) = bind().map_err(|error| BridgeError::Listen { address, error })?;
+        let same_family = |ip: &&IpAddr| ip.is_ipv4() == bound.is_ipv4();
+        let ip = public.iter().find(same_family).copied();
+        Ok(Self {
+            socket,
+            bound,
+            candidate: SocketAddr::new(ip.unwrap_or_else(|| on_loopback(bound.ip())), bound.port()),
+            routes: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn bound(&self) -> SocketAddr {
+        self.bound
+    }
+
+    pub(super) fn candidate(&self) -> SocketAddr {
+        self.candidate
+    }
+
+    /// Sends a datagram; one for which there is no room is lost.
+    pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) {
+        let _ = self.socket.try_send_to(datagram, to);
+    }
+
+    /// Gives each datagram to its peer, until the bridge is dropped.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let mut buffer = vec![0; MAX_PACKET_BYTES];
+        loop {
+            match self.socket.recv_from(&mut buffer).await {
+                Ok((len, from)) => {
+                    let bytes = buffer.get(..len).unwrap_or_default();
+                    if let Some(peer) = self.find(from, bytes) {
+                        // A peer that is behind loses what is newest, as at a full socket.
+                        let _ = peer.try_send(Packet {
+                            from,
+                            to: self.candidate,
+                            bytes: bytes.to_vec(),
+                        });
+                    }
+                }
+                // Told of a datagram sent before (ICMP). Others may run meanwhile.
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    tokio::task::yield_now().await;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Whose a datagram is. Connectivity checks name their peer; everything else comes from an
+    /// address that the peer has [learned](Route::learn).
+    fn find(&self, from: SocketAddr, bytes: &[u8]) -> Option<mpsc::Sender<Packet>> {
+        if is_stun(bytes)
+            && let Ok(message) = StunMessage::parse(bytes)
+            && message.is_binding_request()
+        {
+            let (name, _) = message.username()?.split_once(':')?;
+            let routes = self.routes();
+            return routes.by_name.get(name).map(|peer| peer.packets.clone());
+        }
+        self.routes().by_address.get(&from).cloned()
+    }
+
+    /// A route to the peer of this name, which takes its datagrams from `packets`.
+    pub(super) fn route(self: &Arc<Self>, name: &str, packets: mpsc::Sender<Packet>) -> Route {
+        let peer = Peer {
+            packets,
+            addresses: Vec::new(),
+        };
+        self.routes().by_name.insert(name.to_owned(), peer);
+        Route {
+            demux: Arc::clone(self),
+            name: name.to_owned(),
+        }
+    }
+
+    fn routes(&self) -> MutexGuard<'_, Routes> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Route {
+    pub(super) fn demux(&self) -> &Demux {
+        &self.demux
+    }
+
+    /// A check with the peer's password came from here: everything from here is the peer's.
+    pub(super) fn learn(&self, from: SocketAddr) {
+        let mut routes = self.demux.routes();
+        let Routes {
+            by_name,
+            by_address,
+        } = &mut *routes;
+        let Some(peer) = by_name.get_mut(&self.name) else {
+            return;
+        };
+        // An address keeps its peer: another peer cannot take it by forging its own checks.
+        if let Entry::Vacant(place) = by_address.entry(from)
+            && peer.addresses.len() < MAX_PEER_ADDRESSES
+        {
+            place.insert(peer.packets.clone());
+            peer.addresses.push(from);
+        }
+    }
+}
+
+impl Drop for Route {
+    fn drop(&mut self) {
+        let mut routes = self.demux.routes();
+        let peer = routes.by_name.remove(&self.name);
+        for address in peer.into_iter().flat_map(|peer| peer.addresses) {
+            routes.by_address.remove(&address);
+        }
+    }
+}
+
+/// A browser on this machine finds a socket that is bound to all interfaces.
+fn on_loopback(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    }
+}

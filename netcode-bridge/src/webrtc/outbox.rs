@@ -1,0 +1,92 @@
+//! What waits for a browser that takes in less than its server sends.
+
+use std::collections::VecDeque;
+
+use crate::config::Backpressure;
+
+/// SCTP's share of what may wait for a browser: what is on its way. It keeps what it has been given,
+/// so the other half waits in the [`Outbox`], where the oldest can still make room for the newest.
+pub(super) fn on_its_way(buffer_bytes: usize) -> usize {
+    buffer_bytes / 2
+}
+
+/// Messages that found no room in the data channel, oldest first; bounded.
+pub(super) struct Outbox {
+    waiting: VecDeque<Vec<u8>>,
+    bytes: usize,
+    most_bytes: usize,
+    backpressure: Backpressure,
+}
+
+impl Outbox {
+    pub(super) fn new(backpressure: Backpressure, most_bytes: usize) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            bytes: 0,
+            most_bytes,
+            backpressure,
+        }
+    }
+
+    /// Takes a message in. False if one had to go: this one, or those that waited longest.
+    pub(super) fn push(&mut self, message: &[u8]) -> bool {
+        if message.len() > self.most_bytes {
+            return false;
+        }
+        let mut kept = true;
+        while self.bytes + message.len() > self.most_bytes {
+            kept = false;
+            if self.backpressure == Backpressure::DropNewest || self.pop().is_none() {
+                return false;
+            }
+        }
+        self.bytes += message.len();
+        self.waiting.push_back(message.to_vec());
+        kept
+    }
+
+    /// The message that has waited longest.
+    pub(super) fn front(&self) -> Option<&[u8]> {
+        self.waiting.front().map(Vec::as_slice)
+    }
+
+    /// Takes that message out.
+    pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
+        let message = self.waiting.pop_front()?;
+        self.bytes -= message.len();
+        Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(outbox: &mut Outbox) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| outbox.pop()).collect()
+    }
+
+    #[test]
+    fn what_is_newest_goes_first_or_what_is_oldest_by_choice() {
+        let mut newest = Outbox::new(Backpressure::DropNewest, 3);
+        assert!(newest.push(&[1, 1]));
+        assert!(!newest.push(&[2, 2]));
+        assert!(newest.push(&[3]));
+        assert_eq!(drain(&mut newest), [vec![1, 1], vec![3]]);
+
+        let mut oldest = Outbox::new(Backpressure::DropOldest, 3);
+        assert!(oldest.push(&[1, 1]));
+        assert!(!oldest.push(&[2, 2]));
+        assert!(oldest.push(&[3]));
+        assert_eq!(drain(&mut oldest), [vec![2, 2], vec![3]]);
+    }
+
+    #[test]
+    fn a_message_that_never_fits_takes_no_other_with_it() {
+        let mut outbox = Outbox::new(Backpressure::DropOldest, 3);
+        assert!(outbox.push(&[1]));
+        assert!(!outbox.push(&[0; 4]));
+        assert!(outbox.push(&[2]));
+        assert_eq!(drain(&mut outbox), [vec![1], vec![2]]);
+    }
+}

@@ -1,0 +1,177 @@
+//! One browser, from the answer to its offer to the session's end.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use netcode_core::bridge::CloseCode;
+use netcode_core::standard::MAX_DATAGRAM_BYTES;
+use tokio::time::{sleep, sleep_until};
+
+use super::connection::Connection;
+use super::demux::Packet;
+use super::outbox::{Outbox, on_its_way};
+use crate::context::Offer;
+use crate::event::EndCause;
+use crate::session::Session;
+
+/// Nothing is sent again over these channels, so a farewell is said more than once.
+const FAREWELLS: u32 = 3;
+const BETWEEN_FAREWELLS: Duration = Duration::from_millis(50);
+
+/// Datagrams taken from the browser before the server's are looked at again.
+const PACKETS_PER_TURN: usize = 64;
+
+/// Carries an offer to its session, and that to its end.
+pub(super) async fn run(mut connection: Connection, offer: Offer) {
+    match open(&mut connection, offer).await {
+        Ok(session) => Peer::new(connection, session).run().await,
+        // A data channel that has no session says why.
+        Err(Some(code)) => {
+            let _ = say_farewell(&mut connection, code).await;
+            connection.close();
+        }
+        Err(None) => connection.close(),
+    }
+}
+
+/// Waits for the data channel, and opens its session; or says what to tell the browser.
+async fn open(connection: &mut Connection, offer: Offer) -> Result<Session, Option<CloseCode>> {
+    let end = offer.context().ends();
+    tokio::pin!(end);
+    loop {
+        let due = connection.drain().map_err(|_| None)?;
+        connection.keep_early_messages();
+        if let Some(client) = connection.opened() {
+            return offer.accept(client).await.map_err(Some);
+        }
+        if offer.deadline <= Instant::now() {
+            offer.expired();
+            return Err(None);
+        }
+        tokio::select! {
+            packet = connection.packet() => {
+                let packet = packet.ok_or(None)?;
+                connection.take_in(&packet).map_err(|_| None)?;
+            }
+            () = sleep_until(due.min(offer.deadline).into()) => {
+                connection.time_passes().map_err(|_| None)?;
+            }
+            () = &mut end => return Err(None),
+        }
+    }
+}
+
+/// A peer connection and the session it carries.
+struct Peer {
+    connection: Connection,
+    session: Session,
+    outbox: Outbox,
+}
+
+impl Peer {
+    fn new(connection: Connection, session: Session) -> Self {
+        let buffer_bytes = session.limits().buffer_bytes;
+        let outbox_bytes = buffer_bytes - on_its_way(buffer_bytes);
+        Self {
+            outbox: Outbox::new(session.backpressure(), outbox_bytes),
+            connection,
+            session,
+        }
+    }
+
+    /// Carries messages both ways until the session ends.
+    async fn run(mut self) {
+        let end = self.session.bridge_ends();
+        tokio::pin!(end);
+        let cause = loop {
+            match self.turn(end.as_mut()).await {
+                Ok(()) => {}
+                Err(cause) => break cause,
+            }
+        };
+        if let EndCause::Bridge(code) = cause {
+            // If the browser is gone meanwhile, so be it.
+            let _ = say_farewell(&mut self.connection, code).await;
+        }
+        self.connection.close();
+        self.session.finish(cause);
+    }
+
+    /// Mutate, then drain: one thing happens, and all that comes of it.
+    async fn turn(
+        &mut self,
+        bridge_ends: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), EndCause> {
+        let due = self.settle()?;
+        let (deadline, code) = self.session.deadline();
+        if deadline <= Instant::now() {
+            return Err(EndCause::Bridge(code));
+        }
+        tokio::select! {
+            packet = self.connection.packet() => match packet {
+                Some(packet) => self.receive(&packet)?,
+                None => return Err(EndCause::Lost),
+            },
+            () = self.session.server_speaks() => {
+                let outbox = &mut self.outbox;
+                self.session
+                    .downlink(MAX_DATAGRAM_BYTES, |message| outbox.push(message));
+            }
+            () = sleep_until(due.min(deadline).into()) => self.connection.time_passes()?,
+            () = bridge_ends => return Err(EndCause::Bridge(CloseCode::Draining)),
+        }
+        Ok(())
+    }
+
+    /// Takes in datagrams of the browser's. Each is drained before the next: that is the contract.
+    fn receive(&mut self, first: &Packet) -> Result<(), EndCause> {
+        self.connection.take_in(first)?;
+        for _ in 1..PACKETS_PER_TURN {
+            let Some(packet) = self.connection.next_packet() else {
+                break;
+            };
+            self.drain()?;
+            self.connection.take_in(&packet)?;
+        }
+        Ok(())
+    }
+
+    /// Takes out what the connection has for us, and hands on what it has for the server.
+    fn drain(&mut self) -> Result<Instant, EndCause> {
+        let drained = self.connection.drain();
+        while let Some(message) = self.connection.next_message() {
+            self.session.uplink(&message).map_err(EndCause::Bridge)?;
+        }
+        drained
+    }
+
+    /// Takes out what the connection has for us, and puts in what waits for the browser, one
+    /// message at a time, until there is no more room; says when to be called again.
+    fn settle(&mut self) -> Result<Instant, EndCause> {
+        loop {
+            let due = self.drain()?;
+            let Some(message) = self.outbox.front() else {
+                return Ok(due);
+            };
+            if !self.connection.write(message)? {
+                return Ok(due);
+            }
+            self.outbox.pop();
+        }
+    }
+}
+
+/// A data channel closes without a code: the code is a message.
+async fn say_farewell(connection: &mut Connection, code: CloseCode) -> Result<(), EndCause> {
+    for _ in 0..FAREWELLS {
+        connection.write(&code.to_message())?;
+        connection.drain()?;
+        sleep(BETWEEN_FAREWELLS).await;
+        while let Some(packet) = connection.next_packet() {
+            connection.take_in(&packet)?;
+            connection.drain()?;
+        }
+        connection.time_passes()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! The bridge on loopback: browsers' transports spoken by native clients, servers over UDP.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
+
+mod handshakes;
+mod http;
+mod limits;
+#[path = "../../../netcode-std/tests/it/pair.rs"]
+mod pair;
+mod paths;
+#[cfg(unix)]
+mod program;
+mod refusals;
+mod sessions;
+mod world;

@@ -1,0 +1,78 @@
+//! The `netcode` command: keys, tokens, a server, a client, and a demonstration of it all.
+//!
+//! | file | what lives there |
+//! | --- | --- |
+//! | `failure` | exit codes, and refusals that say what to do |
+//! | `secret` | keys from files and the environment |
+//! | `keygen`, `token` | what a backend does |
+//! | `network`, `signal` | a bad network on request; Ctrl-C |
+//! | `text`, `live` | lines and numbers; live tables |
+//! | `server`, `client` | the two roles |
+//! | `demo` | both in one process, checked |
+
+mod client;
+mod demo;
+mod failure;
+mod keygen;
+mod live;
+mod network;
+mod secret;
+mod server;
+mod signal;
+mod text;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Secure, connection-oriented datagrams: netcode 1.02
+///
+/// `netcode demo` shows all of it in a few seconds.
+#[derive(Parser)]
+#[command(
+    name = "netcode",
+    version,
+    arg_required_else_help = true,
+    after_help = failure::EXIT_CODES
+)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    Demo(demo::Args),
+    Keygen(keygen::Args),
+    #[command(subcommand)]
+    Token(token::Task),
+    Server(server::Args),
+    Client(client::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Demo(args) => demo::run(&args),
+        Task::Keygen(args) => keygen::run(&args),
+        Task::Token(task) => token::run(&task),
+        Task::Server(args) => server::run(&args),
+        Task::Client(args) => client::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,187 @@
+//! `netcode server`: a dedicated server that echoes, or relays.
+
+mod report;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use netcode_std::core::address::AddressList;
+use netcode_std::core::server::{RestartRule, ServerConfig, SourceLimit};
+use netcode_std::core::{ClientIndex, ProtocolId};
+use netcode_std::{Link as _, RECEIVE_BUFFER_BYTES, Server};
+
+use self::report::Report;
+use crate::network::{Network, NetworkArgs};
+use crate::secret::KeyArgs;
+use crate::signal::Stop;
+use crate::text::{protocol_id, say, seconds};
+use crate::token::resolve;
+
+/// Run a dedicated server that sends every payload back
+///
+/// It ends, and says goodbye to its clients, at Ctrl-C.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    key: KeyArgs,
+    /// The application, the same for client, server and token
+    #[arg(long, value_parser = protocol_id)]
+    protocol_id: ProtocolId,
+    /// Where to listen: one address, or one of each family
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:40000")]
+    bind: Vec<SocketAddr>,
+    /// The addresses tokens name this server by, if those are not the bound ones: behind NAT, or
+    /// when bound to all interfaces
+    #[arg(long = "public", value_name = "HOST:PORT")]
+    public: Vec<String>,
+    /// Clients at a time
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    max_clients: u32,
+    /// The longest lifetime the backend gives a token, and what its clock may differ by: tokens
+    /// that live longer, or may be from before a restart, are refused, so that none is used twice.
+    /// `off` lets tokens be used again after a restart
+    #[arg(long, value_name = "SECONDS|off", value_parser = restart_rule)]
+    max_token_lifetime: RestartRule,
+    /// Let one address hold all the room for handshakes and tokens, not a quarter: for players
+    /// behind one NAT, or a bridge on another machine
+    #[arg(long)]
+    shared_address: bool,
+    /// Tokens and responses of strangers to decrypt in a second, fairly by address, so that a
+    /// flood of forged ones leaves the server to its clients
+    #[arg(long, value_name = "N")]
+    opens_per_second: Option<NonZeroU32>,
+    /// Send each payload to all other clients, instead of back
+    #[arg(long)]
+    relay: bool,
+    /// Mark datagrams for routers (0 to 63; 46 is expedited forwarding)
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..64))]
+    dscp: Option<u8>,
+    /// Stop after so many seconds
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    duration: Option<Duration>,
+    /// Events as JSON, one object on each line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+fn restart_rule(text: &str) -> Result<RestartRule> {
+    if text == "off" {
+        return Ok(RestartRule::AdmitAgain);
+    }
+    match text.parse() {
+        Ok(max_token_lifetime) if max_token_lifetime > 0 => {
+            Ok(RestartRule::RefuseOlder { max_token_lifetime })
+        }
+        _ => bail!("seconds, at least 1, or `off`"),
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let key = args.key.require()?;
+    let named = resolve(&args.public)?;
+    let link = args.network.bind(&args.bind, args.dscp)?;
+    let mut config = ServerConfig::new(
+        args.protocol_id,
+        key,
+        public(&named, &link.local_addresses())?,
+        args.max_clients as usize,
+        args.max_token_lifetime,
+    );
+    if args.shared_address {
+        config.per_host = SourceLimit::Unlimited;
+    }
+    config.opens_per_second = args.opens_per_second.or(config.opens_per_second);
+    let mut server = Server::with_link(link, config)?;
+    let mut report = Report::new(args.json);
+    report.listening(&server)?;
+
+    let stop = Stop::listen()?;
+    let end = args.duration.map(|duration| Instant::now() + duration);
+    let mut ended = Ok(());
+    while ended.is_ok() && !stop.wanted() && end.is_none_or(|end| Instant::now() < end) {
+        ended = turn(&mut server, args.relay, &mut report);
+        server.wait(Duration::from_millis(50))?;
+    }
+    // The clients are told, whatever it was that ended the loop.
+    say_goodbye(&mut server)?;
+    ended?;
+    report.events(&mut server)?;
+    report.stopped(&server)
+}
+
+/// Disconnects everybody, and waits until a bad network has carried that.
+fn say_goodbye(server: &mut Server<Network>) -> Result<()> {
+    server.stop()?;
+    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+    let end = Instant::now() + server.link().patience();
+    while server.link().under_way() > 0 && Instant::now() < end {
+        server.update(Instant::now())?;
+        while server.receive(&mut buffer)?.is_some() {}
+        server.wait(Duration::from_millis(10))?;
+    }
+    Ok(())
+}
+
+/// The addresses tokens name; without any, the bound ones. An address that means "all interfaces"
+/// can be in no token.
+fn public(named: &[SocketAddr], bound: &[SocketAddr]) -> Result<AddressList> {
+    if !named.is_empty() {
+        return Ok(AddressList::new(named)?);
+    }
+    let dialled: Vec<SocketAddr> = bound.iter().map(|&bound| on_loopback(bound)).collect();
+    if dialled != bound {
+        let names: Vec<String> = dialled.iter().map(ToString::to_string).collect();
+        say(format_args!(
+            "bound to all interfaces, but no --public address: only tokens for {} will work",
+            names.join(" and ")
+        ));
+    }
+    Ok(AddressList::new(&dialled)?)
+}
+
+fn on_loopback(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+fn turn(server: &mut Server<Network>, relay: bool, report: &mut Report) -> Result<()> {
+    server.update(Instant::now())?;
+    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+    while let Some(message) = server.receive(&mut buffer)? {
+        if relay {
+            for client in others(server, message.client) {
+                send(server, client, message.payload)?;
+            }
+        } else {
+            send(server, message.client, message.payload)?;
+        }
+    }
+    report.events(server)?;
+    report.draw(server);
+    Ok(())
+}
+
+fn others(server: &Server<Network>, sender: ClientIndex) -> Vec<ClientIndex> {
+    server
+        .clients()
+        .map(|info| info.client)
+        .filter(|&client| client != sender)
+        .collect()
+}
+
+/// A client that left in the meantime misses its payload; only a broken socket is an error.
+fn send(server: &mut Server<Network>, client: ClientIndex, payload: &[u8]) -> Result<()> {
+    match server.send(client, payload) {
+        Ok(()) | Err(netcode_std::TransferError::Send(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

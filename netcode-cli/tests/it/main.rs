@@ -1,0 +1,10 @@
+//! The `netcode` command, run as a user would run it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests stop where they fail"
+)]
+
+mod command;
+mod connects;
+mod keys_and_tokens;
