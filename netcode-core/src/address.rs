@@ -6,6 +6,8 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use heapless::Vec;
+
 use crate::standard::MAX_SERVER_ADDRESSES;
 use crate::wire::{Reader, Writer};
 
@@ -22,21 +24,24 @@ pub(crate) fn same_endpoint(a: &SocketAddr, b: &SocketAddr) -> bool {
     a.port() == b.port() && a.ip() == b.ip()
 }
 
-fn write_address(out: &mut Writer<'_>, address: &SocketAddr) -> Option<()> {
+/// Type, address and port; 19 bytes hold the longest.
+fn encode(address: &SocketAddr) -> Vec<u8, MAX_ADDRESS_BYTES, u8> {
+    let mut encoded = Vec::new();
     match address.ip() {
         IpAddr::V4(ip) => {
-            out.u8(IPV4)?;
-            out.put(&ip.octets())?;
+            let _ = encoded.push(IPV4);
+            let _ = encoded.extend_from_slice(&ip.octets());
         }
         IpAddr::V6(ip) => {
-            out.u8(IPV6)?;
+            let _ = encoded.push(IPV6);
             // Groups are little-endian numbers here, not octets in network order.
             for group in ip.segments() {
-                out.u16(group)?;
+                let _ = encoded.extend_from_slice(&group.to_le_bytes());
             }
         }
     }
-    out.u16(address.port())
+    let _ = encoded.extend_from_slice(&address.port().to_le_bytes());
+    encoded
 }
 
 fn read_address(from: &mut Reader<'_>) -> Result<SocketAddr, AddressError> {
@@ -86,19 +91,15 @@ impl core::error::Error for AddressError {}
 /// Up to 32 server addresses, owned, in the order a client tries them.
 ///
 /// An IPv6 scope or flow label does not travel and is not kept.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AddressList {
-    encoded: [u8; MAX_LIST_BYTES],
-    used: u16,
-    count: u8,
+    encoded: Vec<u8, MAX_LIST_BYTES, u16>,
 }
 
 impl AddressList {
     /// A list without addresses.
     pub const EMPTY: Self = Self {
-        encoded: [0; MAX_LIST_BYTES],
-        used: 0,
-        count: 0,
+        encoded: Vec::new(),
     };
 
     /// A list of `addresses`.
@@ -121,42 +122,30 @@ impl AddressList {
     /// # Errors
     /// [`AddressError::Count`] when there are 32 already; the list is unchanged.
     pub fn push(&mut self, address: SocketAddr) -> Result<(), AddressError> {
-        let count = usize::from(self.count);
-        if count >= MAX_SERVER_ADDRESSES {
+        if self.len() >= MAX_SERVER_ADDRESSES {
             return Err(AddressError::Count);
         }
-        let free = self
-            .encoded
-            .get_mut(usize::from(self.used)..)
-            .ok_or(AddressError::Count)?;
-        let mut out = Writer::new(free);
-        write_address(&mut out, &address).ok_or(AddressError::Count)?;
-        let written = u16::try_from(out.written()).unwrap_or(0);
-        self.used = self.used.saturating_add(written);
-        self.count = self.count.saturating_add(1);
-        Ok(())
+        let encoded = encode(&address);
+        self.encoded
+            .extend_from_slice(&encoded)
+            .map_err(|_| AddressError::Count)
     }
 
     /// The same list, borrowed.
     pub fn as_addresses(&self) -> Addresses<'_> {
-        let encoded = self
-            .encoded
-            .get(..usize::from(self.used))
-            .unwrap_or_default();
         Addresses {
-            encoded,
-            count: self.count,
+            encoded: &self.encoded,
         }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        usize::from(self.count)
+        self.iter().count()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.encoded.is_empty()
     }
 
     /// Walks the list in order.
@@ -187,14 +176,6 @@ impl fmt::Debug for AddressList {
     }
 }
 
-impl PartialEq for AddressList {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_addresses() == other.as_addresses()
-    }
-}
-
-impl Eq for AddressList {}
-
 impl<'l> IntoIterator for &'l AddressList {
     type Item = SocketAddr;
     type IntoIter = AddressIter<'l>;
@@ -208,15 +189,14 @@ impl<'l> IntoIterator for &'l AddressList {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Addresses<'t> {
     encoded: &'t [u8],
-    count: u8,
 }
 
 impl<'t> Addresses<'t> {
     /// Reads count and addresses, and leaves `from` behind them.
     pub(crate) fn read(from: &mut Reader<'t>) -> Result<Self, AddressError> {
         let count = from.u32().ok_or(AddressError::Truncated)?;
-        let count = u8::try_from(count).map_err(|_| AddressError::Count)?;
-        if count == 0 || usize::from(count) > MAX_SERVER_ADDRESSES {
+        let count = usize::try_from(count).map_err(|_| AddressError::Count)?;
+        if !(1..=MAX_SERVER_ADDRESSES).contains(&count) {
             return Err(AddressError::Count);
         }
         let mut probe = *from;
@@ -225,41 +205,37 @@ impl<'t> Addresses<'t> {
         }
         let len = from.rest().len().saturating_sub(probe.rest().len());
         let encoded = from.take(len).ok_or(AddressError::Truncated)?;
-        Ok(Self { encoded, count })
+        Ok(Self { encoded })
     }
 
     /// Writes count and addresses.
     pub(crate) fn write(&self, out: &mut Writer<'_>) -> Option<()> {
-        out.u32(u32::from(self.count))?;
+        out.u32(u32::try_from(self.len()).ok()?)?;
         out.put(self.encoded)
     }
 
     /// How many there are.
-    pub const fn len(&self) -> usize {
-        self.count as usize
+    pub fn len(&self) -> usize {
+        self.iter().count()
     }
 
     /// Whether there are none; never true of a token's.
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.encoded.is_empty()
     }
 
     /// Walks them in order.
     pub const fn iter(&self) -> AddressIter<'t> {
         AddressIter {
             encoded: Reader::new(self.encoded),
-            left: self.count,
         }
     }
 
     /// An owned copy.
     pub fn to_list(&self) -> AddressList {
         let mut list = AddressList::EMPTY;
-        if let Some(to) = list.encoded.get_mut(..self.encoded.len()) {
-            to.copy_from_slice(self.encoded);
-            list.used = u16::try_from(self.encoded.len()).unwrap_or(0);
-            list.count = self.count;
-        }
+        // Never more than 32 addresses, so they fit.
+        let _ = list.encoded.extend_from_slice(self.encoded);
         list
     }
 }
@@ -283,19 +259,13 @@ impl fmt::Debug for Addresses<'_> {
 #[derive(Clone)]
 pub struct AddressIter<'t> {
     encoded: Reader<'t>,
-    left: u8,
 }
 
 impl Iterator for AddressIter<'_> {
     type Item = SocketAddr;
 
     fn next(&mut self) -> Option<SocketAddr> {
-        self.left = self.left.checked_sub(1)?;
         read_address(&mut self.encoded).ok()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (usize::from(self.left), Some(usize::from(self.left)))
     }
 }
 
@@ -307,11 +277,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_group_travels_as_a_little_endian_number() {
-        let mut bytes = [0; MAX_ADDRESS_BYTES];
-        write_address(
-            &mut Writer::new(&mut bytes),
-            &"[2001:db8::1]:4660".parse().unwrap(),
-        );
+        let bytes = encode(&"[2001:db8::1]:4660".parse().unwrap());
         assert_eq!(bytes[..5], [2, 0x01, 0x20, 0xb8, 0x0d]);
         assert_eq!(bytes[15..], [1, 0, 0x34, 0x12]);
     }

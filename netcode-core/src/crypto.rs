@@ -119,13 +119,8 @@ impl core::error::Error for Unauthentic {}
 /// Nonce of a packet or challenge token: four zero bytes, then the sequence, little-endian.
 /// (Standard: *Encrypted Packets*.)
 pub(crate) fn packet_nonce(sequence: u64) -> [u8; PACKET_NONCE_BYTES] {
-    // A shift instead of a slice copy: bytes 4..12 of the little-endian u128 are the sequence.
-    let wide = (u128::from(sequence) << 32).to_le_bytes();
-    let mut nonce = [0; PACKET_NONCE_BYTES];
-    for (to, from) in nonce.iter_mut().zip(wide) {
-        *to = from;
-    }
-    nonce
+    let [a, b, c, d, e, f, g, h] = sequence.to_le_bytes();
+    [0, 0, 0, 0, a, b, c, d, e, f, g, h]
 }
 
 /// ChaCha20-Poly1305, in place. What travels is always the body with its 16-byte tag behind it,

@@ -6,6 +6,8 @@
 
 use core::fmt;
 
+use heapless::Vec;
+
 use crate::standard::MAX_DATAGRAM_BYTES;
 use crate::time::Instant;
 
@@ -103,47 +105,27 @@ impl fmt::Display for PieceError {
 impl core::error::Error for PieceError {}
 
 /// One half that waits.
-#[derive(Clone, Copy)]
 struct Half {
     mark: u8,
     number: u16,
-    len: u16,
     arrived: Instant,
-    bytes: [u8; MAX_HALF_BYTES],
-}
-
-impl Half {
-    const NONE: Self = Self {
-        mark: 0,
-        number: 0,
-        len: 0,
-        arrived: Instant::from_micros(0),
-        bytes: [0; MAX_HALF_BYTES],
-    };
-
-    /// Frees the place: a half that waits is never empty.
-    fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
-    }
+    bytes: Vec<u8, MAX_HALF_BYTES, u16>,
 }
 
 /// Puts datagrams together again. About 3.7 KiB, fixed: however many pieces a hostile peer sends,
 /// they take no more memory, and each costs one look at four places.
 pub struct Joiner {
-    halves: [Half; ROOM],
-    joined: [u8; MAX_DATAGRAM_BYTES],
+    /// At most one of each number.
+    halves: Vec<Half, ROOM, u8>,
+    joined: Vec<u8, MAX_DATAGRAM_BYTES, u16>,
 }
 
 impl Joiner {
     /// A joiner; a session needs one for what it receives.
     pub const fn new() -> Self {
         Self {
-            halves: [Half::NONE; ROOM],
-            joined: [0; MAX_DATAGRAM_BYTES],
+            halves: Vec::new(),
+            joined: Vec::new(),
         }
     }
 
@@ -158,54 +140,46 @@ impl Joiner {
         let [mark @ (FRONT | BACK), low, high] = *header else {
             return Err(PieceError::Malformed);
         };
-        if bytes.is_empty() || bytes.len() > MAX_HALF_BYTES {
+        let bytes = Vec::from_slice(bytes).map_err(|_| PieceError::Malformed)?;
+        if bytes.is_empty() {
             return Err(PieceError::Malformed);
         }
-        let number = u16::from_le_bytes([low, high]);
+        let half = Half {
+            mark,
+            number: u16::from_le_bytes([low, high]),
+            arrived: now,
+            bytes,
+        };
         self.forget(now);
-        let other = self
-            .halves
-            .iter_mut()
-            .find(|half| half.len > 0 && half.number == number);
-        match other {
-            Some(other) if other.mark == mark => Err(PieceError::Duplicate),
-            Some(other) => {
-                let len = join(other, mark, bytes, &mut self.joined);
-                other.clear();
-                let len = len.ok_or(PieceError::Mismatch)?;
-                Ok(self.joined.get_mut(..len))
-            }
-            None => {
-                self.keep(now, mark, number, bytes);
-                Ok(None)
-            }
+        let Some(other) = self.halves.iter().find(|it| it.number == half.number) else {
+            self.keep(half);
+            return Ok(None);
+        };
+        if other.mark == mark {
+            return Err(PieceError::Duplicate);
         }
+        let joined = join(other, &half, &mut self.joined);
+        self.halves.retain(|other| other.number != half.number);
+        joined.ok_or(PieceError::Mismatch)?;
+        Ok(Some(&mut self.joined))
     }
 
     /// Gives up what has waited too long. A clock that jumped back makes nothing wait longer.
     fn forget(&mut self, now: Instant) {
-        for half in &mut self.halves {
+        self.halves.retain(|half| {
             let waited = now.as_micros().checked_sub(half.arrived.as_micros());
-            if waited.is_none_or(|waited| waited > PATIENCE_MICROS) {
-                half.clear();
-            }
-        }
+            waited.is_some_and(|waited| waited <= PATIENCE_MICROS)
+        });
     }
 
-    /// Keeps a half in a free place, or in that of the one that has waited longest.
-    fn keep(&mut self, now: Instant, mark: u8, number: u16, bytes: &[u8]) {
-        let place = self
-            .halves
-            .iter_mut()
-            .min_by_key(|half| (half.len > 0, half.arrived.as_micros()));
-        let Some(place) = place else { return };
-        place.mark = mark;
-        place.number = number;
-        place.arrived = now;
-        place.len = u16::try_from(bytes.len()).unwrap_or(0);
-        for (to, from) in place.bytes.iter_mut().zip(bytes) {
-            *to = *from;
+    /// Keeps a half; if there is no more room, in place of the one that has waited longest.
+    fn keep(&mut self, half: Half) {
+        if self.halves.is_full() {
+            let oldest = self.halves.iter().min_by_key(|half| half.arrived);
+            let oldest = oldest.map(|half| half.number);
+            self.halves.retain(|half| Some(half.number) != oldest);
         }
+        let _ = self.halves.push(half);
     }
 }
 
@@ -218,22 +192,19 @@ impl Default for Joiner {
 /// Joins a half that waited and one that arrived, if they are of one datagram.
 fn join(
     waiting: &Half,
-    mark: u8,
-    arrived: &[u8],
-    joined: &mut [u8; MAX_DATAGRAM_BYTES],
-) -> Option<usize> {
-    let (front, back) = match mark {
-        FRONT => (arrived, waiting.bytes()),
-        _ => (waiting.bytes(), arrived),
+    arrived: &Half,
+    joined: &mut Vec<u8, MAX_DATAGRAM_BYTES, u16>,
+) -> Option<()> {
+    let (front, back) = match arrived.mark {
+        FRONT => (&arrived.bytes, &waiting.bytes),
+        _ => (&waiting.bytes, &arrived.bytes),
     };
     if !matches!(front.len().checked_sub(back.len()), Some(0 | 1)) {
         return None;
     }
-    let len = front.len().checked_add(back.len())?;
-    let (first, second) = joined.get_mut(..len)?.split_at_mut_checked(front.len())?;
-    first.copy_from_slice(front);
-    second.copy_from_slice(back);
-    Some(len)
+    joined.clear();
+    joined.extend_from_slice(front).ok()?;
+    joined.extend_from_slice(back).ok()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::net::SocketAddr;
 
+use heapless::Vec;
 use zeroize::Zeroize;
 
 use super::Client;
@@ -73,16 +74,10 @@ impl Attempt {
 
 /// Tokens that have opened a session of this client, the latest eight, by four of the random bytes
 /// that no two tokens share: a new token is taken for a spent one once in five hundred million.
-pub(super) struct SpentTokens {
-    nonces: [[u8; 4]; 8],
-    count: u8,
-}
+pub(super) struct SpentTokens(Vec<[u8; 4], 8, u8>);
 
 impl SpentTokens {
-    pub(super) const NONE: Self = Self {
-        nonces: [[0; 4]; 8],
-        count: 0,
-    };
+    pub(super) const NONE: Self = Self(Vec::new());
 
     fn name(nonce: &TokenNonce) -> [u8; 4] {
         nonce.0.first_chunk().copied().unwrap_or_default()
@@ -90,16 +85,15 @@ impl SpentTokens {
 
     /// Remembers a token, in place of the oldest if there is no more room.
     pub(super) fn push(&mut self, nonce: &TokenNonce) {
-        self.nonces.rotate_right(1);
-        let [first, ..] = &mut self.nonces;
-        *first = Self::name(nonce);
-        let room = u8::try_from(self.nonces.len()).unwrap_or(u8::MAX);
-        self.count = self.count.saturating_add(1).min(room);
+        if self.0.is_full() {
+            self.0.rotate_left(1);
+            self.0.pop();
+        }
+        let _ = self.0.push(Self::name(nonce));
     }
 
     fn contains(&self, nonce: &TokenNonce) -> bool {
-        let spent = self.nonces.iter().take(usize::from(self.count));
-        spent.into_iter().any(|name| *name == Self::name(nonce))
+        self.0.contains(&Self::name(nonce))
     }
 }
 
@@ -224,7 +218,7 @@ impl<C: Crypto> Client<C> {
         self.replay = ReplayWindow::EMPTY;
         self.challenge = [0; CHALLENGE_TOKEN_BYTES];
         self.first_sent = None;
-        self.last_sent = None;
+        self.send_due = Local::ZERO;
         self.last_received = now;
         self.enter(ClientState::SendingConnectionRequest);
     }

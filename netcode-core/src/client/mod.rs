@@ -56,7 +56,8 @@ pub struct Client<C = RustCrypto> {
     challenge: [u8; CHALLENGE_TOKEN_BYTES],
     /// When the state's first packet left, while its answer is waited for.
     first_sent: Option<Local>,
-    last_sent: Option<Local>,
+    /// When the next request, response or keep-alive is due.
+    send_due: Local,
     last_received: Local,
     client_index: ClientIndex,
     max_clients: u32,
@@ -89,7 +90,7 @@ impl<C> Client<C> {
             crypto,
             clock: Clock::new(),
             state: ClientState::Disconnected,
-            events: Events::NONE,
+            events: Events::new(),
             attempt: Attempt::NONE,
             spent: SpentTokens::NONE,
             newest_token: None,
@@ -99,7 +100,7 @@ impl<C> Client<C> {
             challenge_sequence: Sequence(0),
             challenge: [0; CHALLENGE_TOKEN_BYTES],
             first_sent: None,
-            last_sent: None,
+            send_due: Local::ZERO,
             last_received: Local::ZERO,
             client_index: ClientIndex(0),
             max_clients: 0,
@@ -149,7 +150,7 @@ impl<C> Client<C> {
 
     /// The next change of state. Call until `None`.
     pub fn poll_event(&mut self) -> Option<ClientEvent> {
-        self.events.take().map(ClientEvent::StateChanged)
+        self.events.pop_front().map(ClientEvent::StateChanged)
     }
 
     /// Whether it is connected or trying to be.
@@ -159,6 +160,11 @@ impl<C> Client<C> {
 
     fn enter(&mut self, state: ClientState) {
         self.state = state;
-        self.events.push(state);
+        // Only a caller that does not drain can fill the queue. The newest state then takes the
+        // place of the one before it, so that the last event is always the present.
+        if self.events.is_full() {
+            self.events.pop_back();
+        }
+        let _ = self.events.push_back(state);
     }
 }

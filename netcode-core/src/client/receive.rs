@@ -123,7 +123,7 @@ impl<C: Crypto> Client<C> {
                 self.measure_round_trip(now);
                 self.challenge_sequence = sequence;
                 self.challenge = *token;
-                self.last_sent = None;
+                self.send_due = Local::ZERO;
                 self.last_received = now;
                 self.enter(ClientState::SendingConnectionResponse);
             }

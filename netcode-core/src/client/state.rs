@@ -78,35 +78,5 @@ pub enum ClientEvent {
     StateChanged(ClientState),
 }
 
-const ROOM: usize = 8;
-
-/// The states entered and not yet reported, oldest first.
-///
-/// Only a caller that does not drain can fill it; the newest state then takes the place of the
-/// one before it, so that the last event is always the present.
-pub(super) struct Events {
-    states: [ClientState; ROOM],
-    len: u8,
-}
-
-impl Events {
-    pub(super) const NONE: Self = Self {
-        states: [ClientState::Disconnected; ROOM],
-        len: 0,
-    };
-
-    pub(super) fn push(&mut self, state: ClientState) {
-        let place = usize::from(self.len).min(ROOM - 1);
-        if let Some(slot) = self.states.get_mut(place) {
-            *slot = state;
-        }
-        self.len = u8::try_from(place.saturating_add(1)).unwrap_or(0);
-    }
-
-    pub(super) fn take(&mut self) -> Option<ClientState> {
-        self.len = self.len.checked_sub(1)?;
-        let first = self.states.first().copied();
-        self.states.rotate_left(1);
-        first
-    }
-}
+/// States entered and not yet reported, oldest first.
+pub(super) type Events = heapless::Deque<ClientState, 4>;

@@ -74,7 +74,7 @@ impl<C: Crypto> Client<C> {
         let to = self.attempt.server()?;
         let len = if self.farewells > 0 {
             self.write_farewell(local, out)
-        } else if self.is_active() && self.send_due() <= local {
+        } else if self.is_active() && self.send_due <= local {
             self.write_due(local, out)
         } else {
             None
@@ -95,16 +95,11 @@ impl<C: Crypto> Client<C> {
             self.clock.local()
         } else if self.is_active() {
             self.timeouts()
-                .fold(self.send_due(), |due, (at, _)| due.min(at))
+                .fold(self.send_due, |due, (at, _)| due.min(at))
         } else {
             return None;
         };
         Some(self.clock.to_caller(due))
-    }
-
-    fn send_due(&self) -> Local {
-        self.last_sent
-            .map_or(Local::ZERO, |sent| sent.after(SEND_INTERVAL_MICROS))
     }
 
     /// What can end the present state, and where that leads.
@@ -209,7 +204,7 @@ impl<C: Crypto> Client<C> {
 
     fn count_sent(&mut self, now: Local, len: usize) {
         self.first_sent.get_or_insert(now);
-        self.last_sent = Some(now);
+        self.send_due = now.after(SEND_INTERVAL_MICROS);
         self.traffic.sent(len);
         self.datagrams_out = self.datagrams_out.saturating_add(1);
     }

@@ -1,5 +1,7 @@
 //! Packets 1 to 6 (standard: *Encrypted Packets*): `prefix · sequence · sealed body · MAC`.
 
+use heapless::Vec;
+
 use crate::crypto::{Crypto, Key, packet_nonce};
 use crate::drop_reason::Dropped;
 use crate::identity::{ClientIndex, ProtocolId, Sequence};
@@ -315,11 +317,10 @@ fn sequence_bytes(sequence: Sequence) -> u8 {
 }
 
 /// `version info · protocol id · prefix`: what a packet is bound to besides its body.
-fn associated_data(protocol_id: ProtocolId, prefix: u8) -> [u8; 22] {
-    let mut data = [prefix; 22];
-    let fields = VERSION_INFO.into_iter().chain(protocol_id.0.to_le_bytes());
-    for (to, from) in data.iter_mut().zip(fields) {
-        *to = from;
-    }
+fn associated_data(protocol_id: ProtocolId, prefix: u8) -> Vec<u8, 22> {
+    let mut data = Vec::from_array(VERSION_INFO);
+    // 13, 8 and 1 bytes fit into 22.
+    let _ = data.extend_from_slice(&protocol_id.0.to_le_bytes());
+    let _ = data.push(prefix);
     data
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use heapless::Vec;
 use rand_core::CryptoRng;
 use zeroize::Zeroize;
 
@@ -9,7 +10,6 @@ use super::keys::{DevicePublic, DeviceSecret, SealerPublic, SealerSecret};
 use super::suite::{self, ENCAPSULATED_KEY_BYTES, TAG_BYTES};
 use crate::identity::ProtocolId;
 use crate::standard::CONNECT_TOKEN_BYTES;
-use crate::wire::Writer;
 
 /// Bytes of a sealed token.
 pub const SEALED_TOKEN_BYTES: usize = FRONT_BYTES + CONNECT_TOKEN_BYTES + TAG_BYTES;
@@ -79,14 +79,12 @@ pub struct SealContext {
 }
 
 impl SealContext {
-    fn info(&self) -> [u8; INFO_BYTES] {
-        let mut info = [0; INFO_BYTES];
-        let mut fields = Writer::new(&mut info);
-        // The array is exactly as long as its four fields.
-        let _ = fields.put(LABEL);
-        let _ = fields.u64(self.protocol_id.0);
-        let _ = fields.u64(self.device_id.0);
-        let _ = fields.put(&self.nonce.0);
+    fn info(&self) -> Vec<u8, INFO_BYTES> {
+        let mut info = Vec::from_array(*LABEL);
+        // 21, 8, 8 and 16 bytes fit.
+        let _ = info.extend_from_slice(&self.protocol_id.0.to_le_bytes());
+        let _ = info.extend_from_slice(&self.device_id.0.to_le_bytes());
+        let _ = info.extend_from_slice(&self.nonce.0);
         info
     }
 }

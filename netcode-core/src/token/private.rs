@@ -3,6 +3,8 @@
 
 use core::fmt;
 
+use heapless::Vec;
+
 use crate::address::{AddressError, Addresses};
 use crate::crypto::{Crypto, Key, SessionKeys, Unauthentic, open_extended, seal_extended};
 use crate::identity::{ClientId, ProtocolId, Timeout, TokenNonce};
@@ -118,15 +120,11 @@ pub struct Binding {
 
 impl Binding {
     /// `version info · protocol id · expire timestamp`.
-    fn associated_data(&self) -> [u8; 29] {
-        let mut data = [0; 29];
-        let fields = VERSION_INFO
-            .into_iter()
-            .chain(self.protocol_id.0.to_le_bytes())
-            .chain(self.expires.as_secs().to_le_bytes());
-        for (to, from) in data.iter_mut().zip(fields) {
-            *to = from;
-        }
+    fn associated_data(&self) -> Vec<u8, 29> {
+        let mut data = Vec::from_array(VERSION_INFO);
+        // 13, 8 and 8 bytes fit into 29.
+        let _ = data.extend_from_slice(&self.protocol_id.0.to_le_bytes());
+        let _ = data.extend_from_slice(&self.expires.as_secs().to_le_bytes());
         data
     }
 }
