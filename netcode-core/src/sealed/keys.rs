@@ -3,15 +3,11 @@
 
 use core::fmt;
 
-use hpke::kem::X25519HkdfSha256;
-use hpke::{Deserializable, Kem, Serializable};
 use rand_core::CryptoRng;
+use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::standard::KEY_BYTES;
-
-pub(super) type KemSecret = <X25519HkdfSha256 as Kem>::PrivateKey;
-pub(super) type KemPublic = <X25519HkdfSha256 as Kem>::PublicKey;
 
 macro_rules! key_pair {
     ($(#[$secret_doc:meta])* $secret:ident, $(#[$public_doc:meta])* $public:ident) => {
@@ -41,16 +37,8 @@ macro_rules! key_pair {
 
             /// The public key that belongs to it.
             pub fn public(&self) -> $public {
-                let mut bytes = [0; KEY_BYTES];
-                if let Some(secret) = self.to_kem() {
-                    X25519HkdfSha256::sk_to_pk(&secret).write_exact(&mut bytes);
-                }
-                $public(bytes)
-            }
-
-            /// `None` never happens: any 32 bytes are an X25519 key.
-            pub(super) fn to_kem(&self) -> Option<KemSecret> {
-                KemSecret::from_bytes(&self.0).ok()
+                let secret = StaticSecret::from(self.0);
+                $public(PublicKey::from(&secret).to_bytes())
             }
         }
 
@@ -65,7 +53,7 @@ macro_rules! key_pair {
         pub struct $public([u8; KEY_BYTES]);
 
         impl $public {
-            /// Takes 32 bytes as a key.
+            /// Takes 32 bytes as a key. One of low order is refused where it is used.
             pub const fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
                 Self(bytes)
             }
@@ -73,12 +61,6 @@ macro_rules! key_pair {
             /// The bytes of the key.
             pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
                 &self.0
-            }
-
-            /// `None` never happens: any 32 bytes are an X25519 key. A key of low order is
-            /// refused where it is used.
-            pub(super) fn to_kem(self) -> Option<KemPublic> {
-                KemPublic::from_bytes(&self.0).ok()
             }
         }
     };

@@ -16,6 +16,8 @@ use super::keys::{DevicePublic, DeviceSecret, SealerPublic, SealerSecret};
 pub(super) const ENCAPSULATED_KEY_BYTES: usize = 32;
 pub(super) const TAG_BYTES: usize = 16;
 
+type Secret = <X25519HkdfSha256 as Kem>::PrivateKey;
+type Public = <X25519HkdfSha256 as Kem>::PublicKey;
 type EncappedKey = <X25519HkdfSha256 as Kem>::EncappedKey;
 
 /// Seals `body` in place; gives the encapsulated key and the tag.
@@ -27,9 +29,9 @@ pub(super) fn seal(
     body: &mut [u8],
     rng: &mut impl CryptoRng,
 ) -> Result<([u8; ENCAPSULATED_KEY_BYTES], [u8; TAG_BYTES]), HpkeError> {
-    let secret = from.to_kem().ok_or(HpkeError::ValidationError)?;
-    let public = X25519HkdfSha256::sk_to_pk(&secret);
-    let to = to.to_kem().ok_or(HpkeError::ValidationError)?;
+    let secret = Secret::from_bytes(from.as_bytes())?;
+    let public = Public::from_bytes(from.public().as_bytes())?;
+    let to = Public::from_bytes(to.as_bytes())?;
     let (key, tag) =
         single_shot_seal_inout_detached_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
             &OpModeS::Auth((secret, public)),
@@ -55,10 +57,10 @@ pub(super) fn open(
     body: &mut [u8],
     tag: &[u8; TAG_BYTES],
 ) -> Result<(), HpkeError> {
-    let from = from.to_kem().ok_or(HpkeError::ValidationError)?;
+    let from = Public::from_bytes(from.as_bytes())?;
     single_shot_open_inout_detached::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
         &OpModeR::Auth(from),
-        &to.to_kem().ok_or(HpkeError::ValidationError)?,
+        &Secret::from_bytes(to.as_bytes())?,
         &EncappedKey::from_bytes(encapsulated_key)?,
         info,
         InOutBuf::from(body),
