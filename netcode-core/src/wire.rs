@@ -98,8 +98,8 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// Bytes written so far.
-    pub(crate) const fn written(&self) -> usize {
-        self.written
+    /// What was written.
+    pub(crate) fn finish(self) -> &'b mut [u8] {
+        self.bytes.get_mut(..self.written).unwrap_or_default()
     }
 }

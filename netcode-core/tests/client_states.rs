@@ -388,11 +388,11 @@ fn who_gives_up_while_connecting_says_goodbye_ten_times() {
     let n = world.join(&Ticket::new(1));
     world.players[n].client.disconnect(world.now);
     world.drain();
-    let farewells = world
+    let disconnects = world
         .tape
         .iter()
         .filter(|(_, _, bytes)| bytes[0] & 0x0f == 6);
-    assert_eq!(farewells.count(), 10);
+    assert_eq!(disconnects.count(), 10);
     assert_eq!(world.state(n), ClientState::Disconnected);
     assert_eq!(world.players[n].client.next_deadline(), None);
 }

@@ -9,7 +9,7 @@
 //! | low nibble | message |
 //! | --- | --- |
 //! | 0 to 6 | a netcode datagram, as it is |
-//! | 7 | a piece of a datagram that is too long for the session: see [`Splitter`] |
+//! | 7 | a fragment of a datagram that is too long for the session: see [`Fragmenter`] |
 //! | 8 | bridge to client: the session ends, and why: see [`CloseCode`] |
 //!
 //! The first message of a session is a connection request. The server it goes to is named by the
@@ -19,10 +19,10 @@
 //! one data channel is the client's, [`CHANNEL_LABEL`], unordered and without retransmission.
 
 mod close;
-mod pieces;
+mod fragments;
 
 pub use close::CloseCode;
-pub use pieces::{Joiner, MAX_PIECE_BYTES, PieceError, Splitter};
+pub use fragments::{FragmentError, Fragmenter, MAX_FRAGMENT_BYTES, Reassembler};
 
 /// What stands in front of the server's address in a session's path.
 pub const PATH_PREFIX: &str = "/netcode/";
@@ -30,14 +30,14 @@ pub const PATH_PREFIX: &str = "/netcode/";
 /// The label of a session's data channel over WebRTC.
 pub const CHANNEL_LABEL: &str = "netcode";
 
-/// What a message of a session is.
+/// Kind of a session's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum MessageKind {
     /// A netcode datagram; whether it is a good one is its receiver's business.
     Datagram,
     /// One half of a datagram.
-    Piece,
+    Fragment,
     /// The bridge ends the session.
     Close,
 }
@@ -49,7 +49,7 @@ impl MessageKind {
         match message {
             [first, ..] => match *first & 0x0f {
                 0..=6 => Some(Self::Datagram),
-                pieces::MARK => Some(Self::Piece),
+                fragments::MARK => Some(Self::Fragment),
                 close::MARK => Some(Self::Close),
                 _ => None,
             },
@@ -68,7 +68,7 @@ mod tests {
             let kind = MessageKind::of(&[prefix]);
             match prefix & 0x0f {
                 0..=6 => assert_eq!(kind, Some(MessageKind::Datagram)),
-                7 => assert_eq!(kind, Some(MessageKind::Piece)),
+                7 => assert_eq!(kind, Some(MessageKind::Fragment)),
                 8 => assert_eq!(kind, Some(MessageKind::Close)),
                 _ => assert_eq!(kind, None),
             }

@@ -164,7 +164,7 @@ impl<C: Crypto> Client<C> {
         self.traffic = Traffic::ZERO;
         self.round_trip = RoundTrip::UNKNOWN;
         self.datagrams_out = 0;
-        self.farewells = 0;
+        self.disconnects_left = 0;
         self.loopback = false;
         self.try_server(local);
         Ok(())
@@ -252,7 +252,7 @@ impl<C: Crypto> Client<C> {
 
     /// Ends in `state` without a word to the server.
     pub(super) fn end(&mut self, state: ClientState) {
-        self.farewells = 0;
+        self.disconnects_left = 0;
         self.attempt.wipe();
         self.enter(state);
     }
@@ -268,7 +268,7 @@ impl<C: Crypto> Client<C> {
             self.end(ClientState::Disconnected);
         } else {
             self.attempt.private.zeroize();
-            self.farewells = REDUNDANT_DISCONNECTS;
+            self.disconnects_left = REDUNDANT_DISCONNECTS;
             self.enter(ClientState::Disconnected);
         }
     }

@@ -27,7 +27,7 @@ impl<C: Crypto> Client<C> {
             return Err(ConnectError::Active);
         }
         self.attempt.wipe();
-        self.farewells = 0;
+        self.disconnects_left = 0;
         self.traffic = Traffic::ZERO;
         self.round_trip = RoundTrip::UNKNOWN;
         self.datagrams_out = 0;

@@ -94,7 +94,7 @@ impl<C: Crypto> Client<C> {
                 .received(len, header.sequence, self.replay.most_recent());
             self.replay.mark(header.sequence);
         }
-        self.take_in(now, &header, packet)
+        self.apply(now, &header, packet)
     }
 
     /// Whether the type means anything in this state: asked before a key is touched.
@@ -111,7 +111,7 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    fn take_in<'d>(
+    fn apply<'d>(
         &mut self,
         now: Local,
         header: &Header,
@@ -218,17 +218,17 @@ mod tests {
         ];
         for packet in answers {
             assert_ne!(client.attempt.private, [0; 1024]);
-            let mut datagram = [0; 1300];
+            let mut buffer = [0; 1300];
             let sequence = Sequence(0);
-            let len = seal(
+            let sealed = seal(
                 &packet,
                 &RustCrypto,
                 &key,
                 ProtocolId(1),
                 sequence,
-                &mut datagram,
+                &mut buffer,
             );
-            let datagram = datagram.get_mut(..len.unwrap()).unwrap();
+            let datagram = sealed.unwrap();
             client
                 .handle_datagram(Instant::ZERO, server, datagram)
                 .unwrap();

@@ -28,11 +28,8 @@ impl<C: Crypto> Client<C> {
     ) -> Result<Transmit<'b>, SendError> {
         let local = self.clock.advance(now);
         let (to, _) = self.outlook(payload)?;
-        let len = self.write(local, &Packet::Payload(payload), out)?;
+        let datagram = self.write(local, &Packet::Payload(payload), out)?;
         self.traffic.payloads_out = self.traffic.payloads_out.saturating_add(1);
-        let datagram = out
-            .get(..len)
-            .ok_or(SendError::BufferTooShort { needed: len })?;
         Ok(Transmit { to, datagram })
     }
 
@@ -72,17 +69,14 @@ impl<C: Crypto> Client<C> {
         }
         self.pass_time(local);
         let to = self.attempt.server()?;
-        let len = if self.farewells > 0 {
-            self.write_farewell(local, out)
+        let datagram = if self.disconnects_left > 0 {
+            self.write_disconnect(local, out)?
         } else if self.is_active() && self.send_due <= local {
-            self.write_due(local, out)
+            self.write_due(local, out)?
         } else {
-            None
+            return None;
         };
-        Some(Transmit {
-            to,
-            datagram: out.get(..len?)?,
-        })
+        Some(Transmit { to, datagram })
     }
 
     /// When to call [`poll_transmit`](Self::poll_transmit) again if nothing arrives. `None` while
@@ -91,7 +85,7 @@ impl<C: Crypto> Client<C> {
         if self.loopback {
             return None;
         }
-        let due = if self.farewells > 0 {
+        let due = if self.disconnects_left > 0 {
             self.clock.local()
         } else if self.is_active() {
             self.timeouts()
@@ -134,17 +128,17 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    fn write_farewell(&mut self, now: Local, out: &mut [u8]) -> Option<usize> {
+    fn write_disconnect<'b>(&mut self, now: Local, out: &'b mut [u8]) -> Option<&'b mut [u8]> {
         let written = self.write(now, &Packet::Disconnect, out);
-        self.farewells = self.farewells.saturating_sub(1);
-        if self.farewells == 0 {
+        self.disconnects_left = self.disconnects_left.saturating_sub(1);
+        if self.disconnects_left == 0 {
             self.attempt.wipe();
         }
         written.ok()
     }
 
     /// Writes what the state repeats ten times a second.
-    fn write_due(&mut self, now: Local, out: &mut [u8]) -> Option<usize> {
+    fn write_due<'b>(&mut self, now: Local, out: &'b mut [u8]) -> Option<&'b mut [u8]> {
         match self.state {
             ClientState::SendingConnectionRequest => self.write_request(now, out),
             ClientState::SendingConnectionResponse => {
@@ -167,29 +161,29 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    fn write_request(&mut self, now: Local, out: &mut [u8]) -> Option<usize> {
+    fn write_request<'b>(&mut self, now: Local, out: &'b mut [u8]) -> Option<&'b mut [u8]> {
         let header = RequestHeader {
             protocol_id: self.attempt.protocol_id,
             expires: self.attempt.expires,
             nonce: self.attempt.nonce,
         };
-        let len = ConnectionRequest::write(&header, &self.attempt.private, out)?;
-        self.count_sent(now, len);
-        Some(len)
+        let datagram = ConnectionRequest::write(&header, &self.attempt.private, out)?;
+        self.count_sent(now, datagram.len());
+        Some(datagram)
     }
 
-    fn write(
+    fn write<'b>(
         &mut self,
         now: Local,
         packet: &Packet<'_>,
-        out: &mut [u8],
-    ) -> Result<usize, SendError> {
+        out: &'b mut [u8],
+    ) -> Result<&'b mut [u8], SendError> {
         if self.sequence > LAST_SEQUENCE {
             return Err(SendError::SequenceExhausted);
         }
         let key = &self.attempt.keys.client_to_server;
         let sequence = Sequence(self.sequence);
-        let len = seal(
+        let datagram = seal(
             packet,
             &self.crypto,
             key,
@@ -198,8 +192,8 @@ impl<C: Crypto> Client<C> {
             out,
         )?;
         self.sequence = self.sequence.saturating_add(1);
-        self.count_sent(now, len);
-        Ok(len)
+        self.count_sent(now, datagram.len());
+        Ok(datagram)
     }
 
     fn count_sent(&mut self, now: Local, len: usize) {

@@ -2,32 +2,68 @@
 
 use core::fmt;
 
+use heapless::Vec;
+
 use crate::drop_reason::Dropped;
 use crate::identity::{ProtocolId, TokenNonce};
 use crate::standard::{CONNECTION_REQUEST_BYTES, PRIVATE_TOKEN_BYTES, VERSION_INFO};
 use crate::time::UnixTime;
 use crate::wire::{Reader, Writer};
 
-/// Bytes in front of the private part.
-const HEADER_BYTES: usize = CONNECTION_REQUEST_BYTES - PRIVATE_TOKEN_BYTES;
-
-/// The fields in front of the private part.
+/// Fields in the clear that a token's private part is sealed with: its nonce, and what it
+/// authenticates besides itself. A connect token and its connection requests carry the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestHeader {
     /// The application the client wants to speak to.
     pub protocol_id: ProtocolId,
-    /// When the token ends; also part of what its private part authenticates.
+    /// When the token ends.
     pub expires: UnixTime,
     /// Nonce of the private part.
     pub nonce: TokenNonce,
 }
 
-/// A connection request: what a client shows to a server first.
+impl RequestHeader {
+    /// Reads the header of a connection request, which is given whole.
+    ///
+    /// # Errors
+    /// [`Dropped::RequestLength`], [`Dropped::Type`] or [`Dropped::Version`], in that order.
+    pub fn parse(datagram: &[u8]) -> Result<Self, Dropped> {
+        let datagram: &[u8; CONNECTION_REQUEST_BYTES] =
+            datagram.try_into().map_err(|_| Dropped::RequestLength)?;
+        let mut fields = Reader::new(datagram);
+        if fields.u8() != Some(0) {
+            return Err(Dropped::Type);
+        }
+        if fields.array() != Some(&VERSION_INFO) {
+            return Err(Dropped::Version);
+        }
+        Self::read(&mut fields).ok_or(Dropped::RequestLength)
+    }
+
+    fn read(fields: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            protocol_id: ProtocolId(fields.u64()?),
+            expires: UnixTime::from_secs(fields.u64()?),
+            nonce: TokenNonce(*fields.array()?),
+        })
+    }
+
+    /// `version info · protocol id · expire timestamp`. (*Private Connect Token Data*.)
+    pub(crate) fn associated_data(&self) -> Vec<u8, 29> {
+        let mut data = Vec::from_array(VERSION_INFO);
+        // 13, 8 and 8 bytes fit into 29.
+        let _ = data.extend_from_slice(&self.protocol_id.0.to_le_bytes());
+        let _ = data.extend_from_slice(&self.expires.as_secs().to_le_bytes());
+        data
+    }
+}
+
+/// A connection request, whose private part can be opened in place.
 #[derive(PartialEq, Eq)]
 pub struct ConnectionRequest<'d> {
     /// The fields in the clear.
     pub header: RequestHeader,
-    /// The private part, sealed by the backend for the server; opened here, in place.
+    /// The private part, sealed by the backend for the server.
     pub private: &'d mut [u8; PRIVATE_TOKEN_BYTES],
 }
 
@@ -41,50 +77,30 @@ impl fmt::Debug for ConnectionRequest<'_> {
 }
 
 impl<'d> ConnectionRequest<'d> {
-    /// Reads a whole datagram.
+    /// Reads a whole datagram. [`RequestHeader::parse`] reads one that is not to be changed.
     ///
     /// # Errors
-    /// [`Dropped::RequestLength`], [`Dropped::Type`] or [`Dropped::Version`], in that order.
+    /// As for [`RequestHeader::parse`].
     pub fn parse(datagram: &'d mut [u8]) -> Result<Self, Dropped> {
-        if datagram.len() != CONNECTION_REQUEST_BYTES {
-            return Err(Dropped::RequestLength);
-        }
-        let (front, private) = datagram
-            .split_last_chunk_mut::<PRIVATE_TOKEN_BYTES>()
-            .ok_or(Dropped::RequestLength)?;
-        let mut fields = Reader::new(front);
-        if fields.u8() != Some(0) {
-            return Err(Dropped::Type);
-        }
-        if fields.array() != Some(&VERSION_INFO) {
-            return Err(Dropped::Version);
-        }
-        let header = Self::header(&mut fields).ok_or(Dropped::RequestLength)?;
+        let header = RequestHeader::parse(datagram)?;
+        let private = datagram.last_chunk_mut().ok_or(Dropped::RequestLength)?;
         Ok(Self { header, private })
     }
 
-    fn header(fields: &mut Reader<'_>) -> Option<RequestHeader> {
-        Some(RequestHeader {
-            protocol_id: ProtocolId(fields.u64()?),
-            expires: UnixTime::from_secs(fields.u64()?),
-            nonce: TokenNonce(*fields.array()?),
-        })
-    }
-
-    /// Writes the datagram; returns its length, always 1078, or `None` if `out` is shorter.
-    pub fn write(
+    /// Writes a connection request to the front of `out` and returns it: 1078 bytes. `None` if
+    /// `out` is shorter.
+    pub fn write<'b>(
         header: &RequestHeader,
         private: &[u8; PRIVATE_TOKEN_BYTES],
-        out: &mut [u8],
-    ) -> Option<usize> {
+        out: &'b mut [u8],
+    ) -> Option<&'b mut [u8]> {
         let mut out = Writer::new(out.get_mut(..CONNECTION_REQUEST_BYTES)?);
         out.u8(0)?;
         out.put(&VERSION_INFO)?;
         out.u64(header.protocol_id.0)?;
         out.u64(header.expires.as_secs())?;
         out.put(&header.nonce.0)?;
-        debug_assert_eq!(out.written(), HEADER_BYTES);
         out.put(private)?;
-        Some(out.written())
+        Some(out.finish())
     }
 }

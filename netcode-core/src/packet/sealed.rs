@@ -1,5 +1,7 @@
 //! Packets 1 to 6 (standard: *Encrypted Packets*): `prefix · sequence · sealed body · MAC`.
 
+use core::ops::Range;
+
 use heapless::Vec;
 
 use crate::crypto::{Crypto, Key, packet_nonce};
@@ -134,6 +136,11 @@ impl Header {
         })
     }
 
+    /// Place of the body in a datagram of `len` bytes.
+    pub const fn body(&self, len: usize) -> Range<usize> {
+        self.len as usize..len.saturating_sub(MAC_BYTES)
+    }
+
     /// Opens the packet in place. `datagram` is the one this header was read from.
     ///
     /// # Errors
@@ -239,7 +246,24 @@ impl<'p> Packet<'p> {
         fields.rest().is_empty().then_some(packet)
     }
 
-    fn write(&self, out: &mut Writer<'_>) -> Option<()> {
+    /// Writes a datagram of exactly this packet's length, all but its tag; returns the part of it
+    /// that is to be sealed.
+    fn write<'b>(
+        &self,
+        prefix: u8,
+        sequence: Sequence,
+        datagram: &'b mut [u8],
+    ) -> Option<&'b mut [u8]> {
+        let sequence_len = usize::from(prefix >> 4);
+        let (clear, body_and_tag) = datagram.split_at_mut_checked(sequence_len.checked_add(1)?)?;
+        let mut out = Writer::new(clear);
+        out.u8(prefix)?;
+        out.put(sequence.0.to_le_bytes().get(..sequence_len)?)?;
+        self.write_body(&mut Writer::new(body_and_tag))?;
+        Some(body_and_tag)
+    }
+
+    fn write_body(&self, out: &mut Writer<'_>) -> Option<()> {
         match self {
             Self::Denied | Self::Disconnect => Some(()),
             Self::Challenge { sequence, token } | Self::Response { sequence, token } => {
@@ -258,48 +282,36 @@ impl<'p> Packet<'p> {
     }
 }
 
-/// Writes and seals `packet` at the front of `out`; returns the datagram's length.
+/// Writes and seals `packet` at the front of `out`; returns the datagram.
 ///
 /// # Errors
 /// [`SendError::PayloadLength`] for an empty payload or one above 1200 bytes;
 /// [`SendError::BufferTooShort`] with the length the datagram needs. `out` is then unchanged.
-pub fn seal(
+pub fn seal<'b>(
     packet: &Packet<'_>,
     crypto: &impl Crypto,
     key: &Key,
     protocol_id: ProtocolId,
     sequence: Sequence,
-    out: &mut [u8],
-) -> Result<usize, SendError> {
+    out: &'b mut [u8],
+) -> Result<&'b mut [u8], SendError> {
     let body = packet.body_len();
     if !packet.kind().fits_body(body) {
         return Err(SendError::PayloadLength { len: body });
     }
+    let needed = sealed_bytes(sequence, body);
+    let too_short = SendError::BufferTooShort { needed };
+    let datagram = out.get_mut(..needed).ok_or(too_short)?;
     let sequence_len = sequence_bytes(sequence);
-    let front = 1usize.saturating_add(usize::from(sequence_len));
-    let len = sealed_bytes(sequence, body);
-    let too_short = SendError::BufferTooShort { needed: len };
-    let datagram = out.get_mut(..len).ok_or(too_short)?;
-
     let prefix = packet.kind() as u8 | (sequence_len << 4);
-    let mut fields = Writer::new(datagram);
-    fields.u8(prefix).ok_or(too_short)?;
-    for byte in sequence
-        .0
-        .to_le_bytes()
-        .into_iter()
-        .take(usize::from(sequence_len))
-    {
-        fields.u8(byte).ok_or(too_short)?;
-    }
-    packet.write(&mut fields).ok_or(too_short)?;
+    let body_and_tag = packet.write(prefix, sequence, datagram).ok_or(too_short)?;
     crypto.seal(
         key,
         &packet_nonce(sequence.0),
         &associated_data(protocol_id, prefix),
-        datagram.get_mut(front..).ok_or(too_short)?,
+        body_and_tag,
     );
-    Ok(len)
+    Ok(datagram)
 }
 
 /// Bytes of the datagram that a body of `body` bytes becomes.

@@ -17,7 +17,7 @@ use crate::identity::{ClientId, Sequence, Timeout};
 use crate::packet::{ConnectionRequest, Packet, RequestHeader, seal};
 use crate::standard::{CHALLENGE_TOKEN_BYTES, MAC_BYTES, USER_DATA_BYTES};
 use crate::time::{Local, UnixTime, micros};
-use crate::token::{Binding, ChallengeToken, PrivateToken};
+use crate::token::{ChallengeToken, PrivateToken};
 use crate::transmit::Transmit;
 
 /// What a good token says, out of the datagram that the reply will be written over.
@@ -87,20 +87,10 @@ impl<C: Crypto> Server<'_, C> {
             return Err(Dropped::OverBudget);
         }
 
-        let RequestHeader {
-            protocol_id,
-            expires,
-            nonce,
-        } = request.header;
-        let binding = Binding {
-            protocol_id,
-            expires,
-            nonce,
-        };
         let key = &self.config.private_key;
-        PrivateToken::open(&self.crypto, key, &binding, request.private)
+        PrivateToken::open(&self.crypto, key, &request.header, request.private)
             .map_err(|_| Dropped::TokenUnauthentic)?;
-        let admitted = self.read_private(request.private, mac, expires);
+        let admitted = self.read_private(request.private, mac, request.header.expires);
         // The buffer is the caller's; the session's keys are not.
         request.private.zeroize();
         admitted
@@ -218,9 +208,8 @@ impl<C: Crypto> Server<'_, C> {
         let key = &keys.server_to_client;
         let protocol_id = self.config.protocol_id;
         // A reply is shorter than what it answers, so there is always room.
-        let len = seal(packet, &self.crypto, key, protocol_id, sequence, datagram)
+        let datagram = seal(packet, &self.crypto, key, protocol_id, sequence, datagram)
             .map_err(|_| Dropped::TooShort)?;
-        let datagram = datagram.get(..len).ok_or(Dropped::TooShort)?;
         Ok(Received::Reply(Transmit { to, datagram }))
     }
 }

@@ -241,7 +241,8 @@ impl<C: Crypto> Server<'_, C> {
             self.config.protocol_id,
             sequence,
             out,
-        )?;
+        )?
+        .len();
         slot.sequence = slot.sequence.saturating_add(1);
         slot.last_sent = now;
         slot.traffic.sent(len);

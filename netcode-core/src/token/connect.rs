@@ -6,10 +6,11 @@ use core::net::SocketAddr;
 
 use rand_core::CryptoRng;
 
-use super::private::{Binding, PrivateToken, read_keys, write_keys};
+use super::private::{PrivateToken, read_keys, write_keys};
 use crate::address::{AddressError, AddressList, Addresses};
 use crate::crypto::{Crypto, Key, RustCrypto, SessionKeys};
 use crate::identity::{ClientId, ProtocolId, Timeout, TokenNonce, UserData};
+use crate::packet::RequestHeader;
 use crate::standard::{CONNECT_TOKEN_BYTES, PRIVATE_TOKEN_BYTES, VERSION_INFO};
 use crate::time::UnixTime;
 use crate::wire::{Reader, Writer};
@@ -112,12 +113,12 @@ pub fn mint_with(
         user_data: &spec.user_data.0,
     };
     fields.write(&mut private).ok_or(AddressError::Truncated)?;
-    let binding = Binding {
+    let header = RequestHeader {
         protocol_id: spec.protocol_id,
         expires: spec.expires,
         nonce,
     };
-    PrivateToken::seal(&RustCrypto, private_key, &binding, &mut private);
+    PrivateToken::seal(&RustCrypto, private_key, &header, &mut private);
 
     let token = PublicToken {
         protocol_id: spec.protocol_id,
@@ -225,9 +226,9 @@ impl<'t> PublicToken<'t> {
         Ok(parsed)
     }
 
-    /// What the private part is bound to.
-    pub fn binding(&self) -> Binding {
-        Binding {
+    /// The fields that connection requests carry, and that the private part is sealed with.
+    pub fn request_header(&self) -> RequestHeader {
+        RequestHeader {
             protocol_id: self.protocol_id,
             expires: self.expires,
             nonce: self.nonce,
@@ -245,7 +246,7 @@ impl<'t> PublicToken<'t> {
         private_key: &Key,
     ) -> Result<[u8; PRIVATE_TOKEN_BYTES], crate::crypto::Unauthentic> {
         let mut private = *self.private;
-        PrivateToken::open(crypto, private_key, &self.binding(), &mut private)?;
+        PrivateToken::open(crypto, private_key, &self.request_header(), &mut private)?;
         Ok(private)
     }
 

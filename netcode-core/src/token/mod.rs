@@ -11,4 +11,4 @@ mod private;
 
 pub use challenge::ChallengeToken;
 pub use connect::{MintError, PublicToken, TokenError, TokenSpec, mint, mint_with};
-pub use private::{Binding, PrivateToken};
+pub use private::PrivateToken;

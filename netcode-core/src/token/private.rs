@@ -3,13 +3,11 @@
 
 use core::fmt;
 
-use heapless::Vec;
-
 use crate::address::{AddressError, Addresses};
 use crate::crypto::{Crypto, Key, SessionKeys, Unauthentic, open_extended, seal_extended};
-use crate::identity::{ClientId, ProtocolId, Timeout, TokenNonce};
-use crate::standard::{PRIVATE_TOKEN_BYTES, USER_DATA_BYTES, VERSION_INFO};
-use crate::time::UnixTime;
+use crate::identity::{ClientId, Timeout};
+use crate::packet::RequestHeader;
+use crate::standard::{PRIVATE_TOKEN_BYTES, USER_DATA_BYTES};
 use crate::wire::{Reader, Writer};
 
 /// The private part, borrowed from its opened bytes.
@@ -64,14 +62,14 @@ impl<'t> PrivateToken<'t> {
     pub(crate) fn seal(
         crypto: &impl Crypto,
         key: &Key,
-        binding: &Binding,
+        header: &RequestHeader,
         written: &mut [u8; PRIVATE_TOKEN_BYTES],
     ) {
         seal_extended(
             crypto,
             key,
-            &binding.nonce.0,
-            &binding.associated_data(),
+            &header.nonce.0,
+            &header.associated_data(),
             written,
         );
     }
@@ -84,14 +82,14 @@ impl<'t> PrivateToken<'t> {
     pub fn open(
         crypto: &impl Crypto,
         key: &Key,
-        binding: &Binding,
+        header: &RequestHeader,
         sealed: &mut [u8; PRIVATE_TOKEN_BYTES],
     ) -> Result<(), Unauthentic> {
         open_extended(
             crypto,
             key,
-            &binding.nonce.0,
-            &binding.associated_data(),
+            &header.nonce.0,
+            &header.associated_data(),
             sealed,
         )
     }
@@ -104,28 +102,6 @@ impl fmt::Debug for PrivateToken<'_> {
             .field("timeout", &self.timeout)
             .field("addresses", &self.addresses)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a private part is bound to: its nonce and the fields in the clear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Binding {
-    /// The application.
-    pub protocol_id: ProtocolId,
-    /// When the token ends.
-    pub expires: UnixTime,
-    /// Nonce of the seal.
-    pub nonce: TokenNonce,
-}
-
-impl Binding {
-    /// `version info · protocol id · expire timestamp`.
-    fn associated_data(&self) -> Vec<u8, 29> {
-        let mut data = Vec::from_array(VERSION_INFO);
-        // 13, 8 and 8 bytes fit into 29.
-        let _ = data.extend_from_slice(&self.protocol_id.0.to_le_bytes());
-        let _ = data.extend_from_slice(&self.expires.as_secs().to_le_bytes());
-        data
     }
 }
 

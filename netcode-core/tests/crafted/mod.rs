@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use netcode_core::crypto::{Key, RustCrypto, SessionKeys};
-use netcode_core::packet::{ConnectionRequest, Header, Packet, RequestHeader, Role, seal};
+use netcode_core::packet::{ConnectionRequest, Header, Packet, Role, seal};
 use netcode_core::server::{Received, Server, ServerConfig};
 use netcode_core::token::PublicToken;
 use netcode_core::{Dropped, Instant, ProtocolId, Sequence, UnixTime};
@@ -79,12 +79,7 @@ impl Forger {
     }
 
     fn request_with(&self, private: &[u8; 1024]) -> Vec<u8> {
-        let token = self.public();
-        let header = RequestHeader {
-            protocol_id: token.protocol_id,
-            expires: token.expires,
-            nonce: token.nonce,
-        };
+        let header = self.public().request_header();
         let mut out = vec![0; 1078];
         ConnectionRequest::write(&header, private, &mut out).unwrap();
         out
@@ -185,18 +180,9 @@ impl std::fmt::Debug for Challenge {
 }
 
 pub fn sealed(packet: &Packet<'_>, key: &Key, protocol_id: ProtocolId, sequence: u64) -> Vec<u8> {
-    let mut out = vec![0; 1300];
-    let len = seal(
-        packet,
-        &RustCrypto,
-        key,
-        protocol_id,
-        Sequence(sequence),
-        &mut out,
-    )
-    .unwrap();
-    out.truncate(len);
-    out
+    let (mut out, sequence) = ([0; 1300], Sequence(sequence));
+    let datagram = seal(packet, &RustCrypto, key, protocol_id, sequence, &mut out);
+    datagram.unwrap().to_vec()
 }
 
 /// Hands a datagram to a server; gives the reply, if there is one.

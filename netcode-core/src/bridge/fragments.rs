@@ -1,0 +1,339 @@
+//! Fragmentation of datagrams, for sessions that carry less than a full netcode datagram.
+//!
+//! `u8 mark · u16 number · half of the datagram`. The mark's low nibble is 7, its high nibble 0
+//! for the front half and 1 for the back half; the number, little-endian, is the same in both.
+//! The front half is as long as the back half, or one byte longer.
+
+use core::fmt;
+
+use heapless::Vec;
+
+use crate::standard::MAX_DATAGRAM_BYTES;
+use crate::time::Instant;
+use crate::wire::Writer;
+
+/// Low nibble of every fragment.
+pub(super) const MARK: u8 = 7;
+
+const FRONT: u8 = MARK;
+const BACK: u8 = MARK | 0x10;
+
+const HEADER_BYTES: usize = 3;
+const MAX_BODY_BYTES: usize = MAX_DATAGRAM_BYTES.div_ceil(2);
+
+/// The longest fragment, bytes. A session that carries this much carries every netcode datagram.
+pub const MAX_FRAGMENT_BYTES: usize = HEADER_BYTES + MAX_BODY_BYTES;
+
+/// Fragments that wait for their other half; one more, and the oldest is given up.
+const ROOM: usize = 4;
+
+/// How long a fragment waits, microseconds. Both leave at once, so the other is lost by then.
+const PATIENCE_MICROS: u64 = 1_000_000;
+
+/// Fragmentation of what a session sends: a datagram becomes two fragments.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fragmenter {
+    number: u16,
+}
+
+impl Fragmenter {
+    /// The fragmenter of one session.
+    pub const fn new() -> Self {
+        Self { number: 0 }
+    }
+
+    /// Writes both fragments of `datagram` into `out` and returns them; send both.
+    ///
+    /// `None` if the datagram is shorter than two bytes, or longer than any of netcode's (1225).
+    pub fn split<'b>(
+        &mut self,
+        datagram: &[u8],
+        out: &'b mut [[u8; MAX_FRAGMENT_BYTES]; 2],
+    ) -> Option<[&'b [u8]; 2]> {
+        if datagram.len() < 2 || datagram.len() > MAX_DATAGRAM_BYTES {
+            return None;
+        }
+        let number = self.number;
+        self.number = number.wrapping_add(1);
+        let (front, back) = datagram.split_at_checked(datagram.len().div_ceil(2))?;
+        let [first, second] = out;
+        Some([
+            write(FRONT, number, front, first)?,
+            write(BACK, number, back, second)?,
+        ])
+    }
+}
+
+fn write<'b>(
+    mark: u8,
+    number: u16,
+    half: &[u8],
+    out: &'b mut [u8; MAX_FRAGMENT_BYTES],
+) -> Option<&'b [u8]> {
+    let mut out = Writer::new(out);
+    out.u8(mark)?;
+    out.u16(number)?;
+    out.put(half)?;
+    Some(out.finish())
+}
+
+/// Reason for which a fragment was dropped. Nothing else changes: there is nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum FragmentError {
+    /// It is no fragment, or one without a byte of the datagram in it, or one that is too long.
+    Malformed,
+    /// This half was received before.
+    Duplicate,
+    /// The two halves are not of one datagram: their lengths do not fit.
+    Mismatch,
+}
+
+impl fmt::Display for FragmentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "not a fragment of a datagram",
+            Self::Duplicate => "this fragment was received before",
+            Self::Mismatch => "the two fragments are not of one datagram",
+        })
+    }
+}
+
+impl core::error::Error for FragmentError {}
+
+/// A fragment that waits for the other half of its datagram.
+struct Fragment {
+    mark: u8,
+    number: u16,
+    arrived: Instant,
+    bytes: Vec<u8, MAX_BODY_BYTES, u16>,
+}
+
+impl Fragment {
+    /// Reads a message; `None` unless it is a fragment with at least a byte of a datagram in it.
+    fn parse(arrived: Instant, message: &[u8]) -> Option<Self> {
+        let (header, bytes) = message.split_first_chunk::<HEADER_BYTES>()?;
+        let [mark @ (FRONT | BACK), low, high] = *header else {
+            return None;
+        };
+        let bytes = Vec::from_slice(bytes).ok().filter(|it| !it.is_empty())?;
+        Some(Self {
+            mark,
+            number: u16::from_le_bytes([low, high]),
+            arrived,
+            bytes,
+        })
+    }
+}
+
+/// Reassembly of what a session receives. About 3.7 KiB, fixed: however many fragments a hostile
+/// peer sends, they take no more memory, and each costs one look at four places.
+pub struct Reassembler {
+    /// At most one of each number.
+    waiting: Vec<Fragment, ROOM, u8>,
+    datagram: Vec<u8, MAX_DATAGRAM_BYTES, u16>,
+}
+
+impl Reassembler {
+    /// The reassembler of one session.
+    pub const fn new() -> Self {
+        Self {
+            waiting: Vec::new(),
+            datagram: Vec::new(),
+        }
+    }
+
+    /// Inserts a fragment that arrived at `now`; returns the datagram that it completes.
+    ///
+    /// # Errors
+    /// See [`FragmentError`].
+    pub fn insert(
+        &mut self,
+        now: Instant,
+        message: &[u8],
+    ) -> Result<Option<&mut [u8]>, FragmentError> {
+        let fragment = Fragment::parse(now, message).ok_or(FragmentError::Malformed)?;
+        self.forget(now);
+        let number = fragment.number;
+        let Some(other) = self.waiting.iter().find(|other| other.number == number) else {
+            self.keep(fragment);
+            return Ok(None);
+        };
+        if other.mark == fragment.mark {
+            return Err(FragmentError::Duplicate);
+        }
+        let joined = join(other, &fragment, &mut self.datagram);
+        self.waiting.retain(|other| other.number != number);
+        joined.ok_or(FragmentError::Mismatch)?;
+        Ok(Some(&mut self.datagram))
+    }
+
+    /// Gives up what has waited too long. A clock that jumped back makes nothing wait longer.
+    fn forget(&mut self, now: Instant) {
+        self.waiting.retain(|fragment| {
+            let waited = now.as_micros().checked_sub(fragment.arrived.as_micros());
+            waited.is_some_and(|waited| waited <= PATIENCE_MICROS)
+        });
+    }
+
+    /// Keeps a fragment; if there is no more room, in place of the one that has waited longest.
+    fn keep(&mut self, fragment: Fragment) {
+        if self.waiting.is_full() {
+            let oldest = self.waiting.iter().min_by_key(|other| other.arrived);
+            let oldest = oldest.map(|other| other.number);
+            self.waiting.retain(|other| Some(other.number) != oldest);
+        }
+        let _ = self.waiting.push(fragment);
+    }
+}
+
+impl Default for Reassembler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Joins a fragment that waited and one that arrived, if they are of one datagram.
+fn join(
+    waiting: &Fragment,
+    arrived: &Fragment,
+    datagram: &mut Vec<u8, MAX_DATAGRAM_BYTES, u16>,
+) -> Option<()> {
+    let (front, back) = match arrived.mark {
+        FRONT => (&arrived.bytes, &waiting.bytes),
+        _ => (&waiting.bytes, &arrived.bytes),
+    };
+    if !matches!(front.len().checked_sub(back.len()), Some(0 | 1)) {
+        return None;
+    }
+    datagram.clear();
+    datagram.extend_from_slice(front).ok()?;
+    datagram.extend_from_slice(back).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Instant = Instant::from_micros(5_000_000);
+
+    fn split(fragmenter: &mut Fragmenter, datagram: &[u8]) -> [Vec<u8>; 2] {
+        let mut out = [[0; MAX_FRAGMENT_BYTES]; 2];
+        fragmenter
+            .split(datagram, &mut out)
+            .unwrap()
+            .map(<[u8]>::to_vec)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_split_is_joined_again_in_either_order(
+            datagram in prop::collection::vec(any::<u8>(), 2..=MAX_DATAGRAM_BYTES),
+            back_first in any::<bool>(),
+        ) {
+            let mut fragments = split(&mut Fragmenter::new(), &datagram);
+            if back_first {
+                fragments.reverse();
+            }
+            let mut reassembler = Reassembler::new();
+            prop_assert_eq!(reassembler.insert(NOW, &fragments[0]), Ok(None));
+            let joined = reassembler.insert(NOW, &fragments[1]).unwrap().map(|it| it.to_vec());
+            prop_assert_eq!(joined, Some(datagram));
+        }
+
+        #[test]
+        fn hostile_pieces_neither_panic_nor_make_more_than_a_datagram(
+            fragments in prop::collection::vec(
+                (0u8..32, 0u16..3, 0usize..700, 0u64..3_000_000), 0..64),
+        ) {
+            let mut reassembler = Reassembler::new();
+            for (mark, number, len, at) in fragments {
+                let mut fragment = std::vec![mark];
+                fragment.extend(number.to_le_bytes());
+                fragment.resize(fragment.len() + len, mark);
+                if let Ok(Some(joined)) = reassembler.insert(Instant::from_micros(at), &fragment) {
+                    prop_assert!((2..=MAX_DATAGRAM_BYTES).contains(&joined.len()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_lengths_of_netcode_datagrams_are_split() {
+        let mut out = [[0; MAX_FRAGMENT_BYTES]; 2];
+        let mut fragmenter = Fragmenter::new();
+        assert!(fragmenter.split(&[], &mut out).is_none());
+        assert!(fragmenter.split(&[0], &mut out).is_none());
+        assert!(
+            fragmenter
+                .split(&[0; MAX_DATAGRAM_BYTES + 1], &mut out)
+                .is_none()
+        );
+        assert!(
+            fragmenter
+                .split(&[0; MAX_DATAGRAM_BYTES], &mut out)
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_half_waits_a_second_and_no_longer() {
+        let [front, back] = split(&mut Fragmenter::new(), &[1, 2, 3]);
+        let after = |micros| Instant::from_micros(NOW.as_micros() + micros);
+        let mut reassembler = Reassembler::new();
+        reassembler.insert(NOW, &front).unwrap();
+        assert!(
+            reassembler
+                .insert(after(PATIENCE_MICROS), &back)
+                .unwrap()
+                .is_some()
+        );
+        reassembler.insert(NOW, &front).unwrap();
+        assert!(
+            reassembler
+                .insert(after(PATIENCE_MICROS + 1), &back)
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn the_oldest_half_makes_room_for_a_fifth() {
+        let mut fragmenter = Fragmenter::new();
+        let datagrams: Vec<_> = (0..5).map(|_| split(&mut fragmenter, &[9; 100])).collect();
+        let mut reassembler = Reassembler::new();
+        for (at, [front, _]) in (0..).zip(&datagrams) {
+            reassembler.insert(Instant::from_micros(at), front).unwrap();
+        }
+        let now = Instant::from_micros(10);
+        assert!(reassembler.insert(now, &datagrams[4][1]).unwrap().is_some());
+        assert!(reassembler.insert(now, &datagrams[0][1]).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_piece_twice_is_dropped_once() {
+        let [front, back] = split(&mut Fragmenter::new(), &[1, 2, 3]);
+        let mut reassembler = Reassembler::new();
+        reassembler.insert(NOW, &front).unwrap();
+        assert_eq!(
+            reassembler.insert(NOW, &front),
+            Err(FragmentError::Duplicate)
+        );
+        assert!(reassembler.insert(NOW, &back).unwrap().is_some());
+    }
+
+    #[test]
+    fn halves_of_two_datagrams_are_not_joined() {
+        let mut reassembler = Reassembler::new();
+        reassembler.insert(NOW, &[FRONT, 0, 0, 1]).unwrap();
+        assert_eq!(
+            reassembler.insert(NOW, &[BACK, 0, 0, 1, 2]),
+            Err(FragmentError::Mismatch)
+        );
+    }
+}
