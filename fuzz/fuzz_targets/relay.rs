@@ -72,6 +72,5 @@ fn request() -> [u8; CONNECTION_REQUEST_BYTES] {
 }
 
 fn is_request(message: &[u8]) -> bool {
-    let mut copy = message.to_vec();
-    ConnectionRequest::parse(&mut copy).is_ok_and(|request| request.header.expires > UNIX)
+    RequestHeader::parse(message).is_ok_and(|header| header.expires > UNIX)
 }

@@ -91,7 +91,7 @@ impl Engine {
         message.copy_to(bytes);
         let datagram = match MessageKind::of(bytes) {
             Some(MessageKind::Datagram) => bytes,
-            Some(MessageKind::Piece) => match link.join(now, bytes) {
+            Some(MessageKind::Fragment) => match link.join(now, bytes) {
                 Ok(Some(datagram)) => datagram,
                 Ok(None) => return,
                 Err(_) => return self.drop_message(),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use netcode_core::Instant;
-use netcode_core::bridge::{Joiner, MAX_PIECE_BYTES, PieceError, Splitter};
+use netcode_core::bridge::{FragmentError, Fragmenter, MAX_FRAGMENT_BYTES, Reassembler};
 
 use crate::failure::TransportKind;
 use crate::options::Options;
@@ -24,8 +24,8 @@ pub(crate) struct Link {
     /// The newest datagram that the core produced before the session opened; empty if none did.
     /// Older ones are of no use: it repeats what it says.
     waiting: Vec<u8>,
-    splitter: Splitter,
-    joiner: Joiner,
+    fragmenter: Fragmenter,
+    reassembler: Reassembler,
 }
 
 impl Link {
@@ -54,8 +54,8 @@ impl Link {
             began: now,
             is_open: false,
             waiting: Vec::new(),
-            splitter: Splitter::new(),
-            joiner: Joiner::new(),
+            fragmenter: Fragmenter::new(),
+            reassembler: Reassembler::new(),
         }
     }
 
@@ -75,7 +75,7 @@ impl Link {
         waiting.is_empty() || self.send(&waiting)
     }
 
-    /// Sends a datagram, in two pieces if it is too long for one message, or keeps it until the
+    /// Sends a datagram, in two fragments if it is too long for one message, or keeps it until the
     /// session opens. Whether there was room for it.
     pub(crate) fn send(&mut self, datagram: &[u8]) -> bool {
         if !self.is_open {
@@ -86,17 +86,21 @@ impl Link {
         if datagram.len() <= self.transport.limit() {
             return self.transport.send(datagram);
         }
-        let mut out = [[0; MAX_PIECE_BYTES]; 2];
-        let pieces = self.splitter.split(datagram, &mut out);
-        pieces.is_some_and(|pieces| pieces.iter().all(|piece| self.transport.send(piece)))
+        let mut out = [[0; MAX_FRAGMENT_BYTES]; 2];
+        let fragments = self.fragmenter.split(datagram, &mut out);
+        fragments.is_some_and(|fragments| {
+            fragments
+                .iter()
+                .all(|fragment| self.transport.send(fragment))
+        })
     }
 
     pub(crate) fn join(
         &mut self,
         now: Instant,
-        piece: &[u8],
-    ) -> Result<Option<&mut [u8]>, PieceError> {
-        self.joiner.take_in(now, piece)
+        fragment: &[u8],
+    ) -> Result<Option<&mut [u8]>, FragmentError> {
+        self.reassembler.insert(now, fragment)
     }
 
     /// The page is left: the goodbye has to leave at once.
