@@ -52,7 +52,7 @@ fn uplink(relay: &mut Relay, now: Instant, admitted: bool, message: &[u8]) -> bo
 fn downlink(relay: &mut Relay, now: Instant, datagram: &[u8], most: usize) {
     match relay.downlink(now, datagram, most) {
         Ok(Downlink::Whole(whole)) => assert!(whole.len() <= most),
-        Ok(Downlink::Pieces(pieces)) => {
+        Ok(Downlink::Fragments(pieces)) => {
             assert!(pieces.iter().all(|piece| piece.len() <= most));
         }
         Err(_) => {}

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use netcode_core::Dropped;
 use netcode_core::UnixTime;
-use netcode_core::bridge::{CloseCode, Joiner, MAX_PIECE_BYTES, MessageKind, Splitter};
-use netcode_core::packet::ConnectionRequest;
+use netcode_core::bridge::{CloseCode, Fragmenter, MAX_FRAGMENT_BYTES, MessageKind, Reassembler};
+use netcode_core::packet::RequestHeader;
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
 
 use super::config::Limits;
@@ -36,7 +36,7 @@ pub enum Downlink<'d> {
     /// The datagram as it is.
     Whole(&'d [u8]),
     /// The datagram in two messages; send both.
-    Pieces([&'d [u8]; 2]),
+    Fragments([&'d [u8]; 2]),
 }
 
 /// One direction's allowance.
@@ -73,9 +73,9 @@ pub struct Relay {
     heard: Instant,
     up: Allowance,
     down: Allowance,
-    joiner: Box<Joiner>,
-    splitter: Splitter,
-    halves: Box<[[u8; MAX_PIECE_BYTES]; 2]>,
+    reassembler: Box<Reassembler>,
+    fragmenter: Fragmenter,
+    halves: Box<[[u8; MAX_FRAGMENT_BYTES]; 2]>,
 }
 
 impl Relay {
@@ -88,9 +88,9 @@ impl Relay {
             heard: now,
             up: Allowance::new(&limits, now),
             down: Allowance::new(&limits, now),
-            joiner: Box::default(),
-            splitter: Splitter::new(),
-            halves: Box::new([[0; MAX_PIECE_BYTES]; 2]),
+            reassembler: Box::default(),
+            fragmenter: Fragmenter::new(),
+            halves: Box::new([[0; MAX_FRAGMENT_BYTES]; 2]),
         }
     }
 
@@ -117,7 +117,7 @@ impl Relay {
             Some(MessageKind::Datagram) if message.len() <= MAX_DATAGRAM_BYTES => {
                 Ok(Uplink::Datagram(message))
             }
-            Some(MessageKind::Piece) => self.join(now, message),
+            Some(MessageKind::Fragment) => self.join(now, message),
             _ => Err(Refused::Dropped(DropCause::Malformed)),
         }
     }
@@ -127,7 +127,7 @@ impl Relay {
         let micros = now.saturating_duration_since(self.began).as_micros();
         let since_began = u64::try_from(micros).unwrap_or(u64::MAX);
         let core_time = netcode_core::Instant::from_micros(since_began);
-        match self.joiner.take_in(core_time, piece) {
+        match self.reassembler.insert(core_time, piece) {
             Ok(Some(datagram)) => match MessageKind::of(datagram) {
                 Some(MessageKind::Datagram) => Ok(Uplink::Datagram(datagram)),
                 // A piece of a piece would go round for ever.
@@ -157,12 +157,12 @@ impl Relay {
         if datagram.len() <= most {
             return Ok(Downlink::Whole(datagram));
         }
-        let pieces = self
-            .splitter
+        let fragments = self
+            .fragmenter
             .split(datagram, &mut self.halves)
-            .filter(|pieces| pieces.iter().all(|piece| piece.len() <= most))
+            .filter(|fragments| fragments.iter().all(|fragment| fragment.len() <= most))
             .ok_or(DropCause::TooLong)?;
-        Ok(Downlink::Pieces(pieces))
+        Ok(Downlink::Fragments(fragments))
     }
 
     /// When the session ends if nothing comes from the browser, and why.
@@ -181,10 +181,8 @@ impl Relay {
 /// The first message must be a connection request that could still be good. Whether it is, only
 /// its server can tell.
 fn check_request(unix: UnixTime, message: &[u8]) -> Result<(), CloseCode> {
-    // Parsing asks for the bytes themselves: a server opens the token in them.
-    let mut copy = message.to_vec();
-    match ConnectionRequest::parse(&mut copy) {
-        Ok(request) if request.header.expires > unix => Ok(()),
+    match RequestHeader::parse(message) {
+        Ok(header) if header.expires > unix => Ok(()),
         Ok(_) => Err(CloseCode::TokenExpired),
         Err(Dropped::Version) => Err(CloseCode::Version),
         Err(_) => Err(CloseCode::NotARequest),

@@ -134,7 +134,7 @@ impl Session {
             let datagram = buffer.get(..len).unwrap_or_default();
             let delivered = match self.relay.downlink(Instant::now(), datagram, most) {
                 Ok(Downlink::Whole(message)) => deliver(message),
-                Ok(Downlink::Pieces([front, back])) => deliver(front) && deliver(back),
+                Ok(Downlink::Fragments([front, back])) => deliver(front) && deliver(back),
                 Err(cause) => {
                     flow.dropped(cause);
                     continue;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use netcode_core::packet::RequestHeader;
+use netcode_core::packet::{ConnectionRequest, RequestHeader};
 use netcode_core::standard::CONNECTION_REQUEST_BYTES;
 use netcode_core::{ProtocolId, TokenNonce};
 
@@ -81,8 +81,8 @@ fn a_datagram_in_pieces_reaches_the_server_whole() {
     let now = Instant::now();
     let mut relay = admitted(Limits::default(), now);
     let datagram = [0x25; 1225];
-    let mut out = [[0; MAX_PIECE_BYTES]; 2];
-    let [front, back] = Splitter::new().split(&datagram, &mut out).unwrap();
+    let mut out = [[0; MAX_FRAGMENT_BYTES]; 2];
+    let [front, back] = Fragmenter::new().split(&datagram, &mut out).unwrap();
     assert_eq!(relay.uplink(now, UNIX, front), Ok(Uplink::Nothing));
     assert_eq!(
         relay.uplink(now, UNIX, back),
@@ -94,8 +94,8 @@ fn a_datagram_in_pieces_reaches_the_server_whole() {
 fn pieces_of_a_piece_go_nowhere() {
     let now = Instant::now();
     let mut relay = admitted(Limits::default(), now);
-    let mut out = [[0; MAX_PIECE_BYTES]; 2];
-    let [front, back] = Splitter::new().split(&[0x07; 50], &mut out).unwrap();
+    let mut out = [[0; MAX_FRAGMENT_BYTES]; 2];
+    let [front, back] = Fragmenter::new().split(&[0x07; 50], &mut out).unwrap();
     relay.uplink(now, UNIX, front).unwrap();
     assert_eq!(
         relay.uplink(now, UNIX, back),
@@ -112,13 +112,13 @@ fn what_is_too_long_for_the_session_goes_down_in_pieces() {
         relay.downlink(now, &datagram, 1225),
         Ok(Downlink::Whole(&datagram))
     );
-    let Ok(Downlink::Pieces([front, back])) = relay.downlink(now, &datagram, 1224) else {
+    let Ok(Downlink::Fragments([front, back])) = relay.downlink(now, &datagram, 1224) else {
         panic!("not in pieces");
     };
-    let mut joiner = Joiner::new();
+    let mut reassembler = Reassembler::new();
     let at = netcode_core::Instant::from_micros(0);
-    assert_eq!(joiner.take_in(at, front), Ok(None));
-    assert_eq!(joiner.take_in(at, back).unwrap().unwrap(), datagram);
+    assert_eq!(reassembler.insert(at, front), Ok(None));
+    assert_eq!(reassembler.insert(at, back).unwrap().unwrap(), datagram);
     assert_eq!(relay.downlink(now, &datagram, 500), Err(DropCause::TooLong));
 }
 

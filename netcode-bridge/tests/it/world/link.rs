@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use netcode_bridge::{BridgeAddresses, Transport};
 use netcode_std::Link;
-use netcode_std::core::bridge::{Joiner, MAX_PIECE_BYTES, MessageKind, Splitter};
+use netcode_std::core::bridge::{Fragmenter, MAX_FRAGMENT_BYTES, MessageKind, Reassembler};
 
 use super::browser::{Browser, Visit};
 
@@ -16,8 +16,8 @@ pub(crate) struct BrowserLink {
     bridge: BridgeAddresses,
     session: Option<(SocketAddr, Browser)>,
     waiting: Option<Vec<u8>>,
-    splitter: Splitter,
-    joiner: Joiner,
+    fragmenter: Fragmenter,
+    reassembler: Reassembler,
     origin: Instant,
     /// Datagrams that travelled in two pieces, there and back.
     pub(crate) in_pieces: [u32; 2],
@@ -30,8 +30,8 @@ impl BrowserLink {
             bridge: bridge.clone(),
             session: None,
             waiting: None,
-            splitter: Splitter::new(),
-            joiner: Joiner::new(),
+            fragmenter: Fragmenter::new(),
+            reassembler: Reassembler::new(),
             origin: Instant::now(),
             in_pieces: [0; 2],
         }
@@ -51,11 +51,11 @@ impl Link for BrowserLink {
             let (server, _) = self.session.as_ref().unwrap();
             let datagram = match MessageKind::of(&message) {
                 Some(MessageKind::Datagram) => &message[..],
-                Some(MessageKind::Piece) => {
+                Some(MessageKind::Fragment) => {
                     let micros = self.origin.elapsed().as_micros();
                     let now =
                         netcode_std::core::Instant::from_micros(u64::try_from(micros).unwrap());
-                    match self.joiner.take_in(now, &message) {
+                    match self.reassembler.insert(now, &message) {
                         Ok(Some(datagram)) => {
                             self.in_pieces[1] += 1;
                             datagram
@@ -86,8 +86,8 @@ impl Link for BrowserLink {
             session.send(datagram);
             return Ok(());
         }
-        let mut out = [[0; MAX_PIECE_BYTES]; 2];
-        for piece in self.splitter.split(datagram, &mut out).unwrap() {
+        let mut out = [[0; MAX_FRAGMENT_BYTES]; 2];
+        for piece in self.fragmenter.split(datagram, &mut out).unwrap() {
             session.send(piece);
         }
         self.in_pieces[0] += 1;
