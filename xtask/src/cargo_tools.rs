@@ -13,6 +13,8 @@ pub(crate) struct CargoTool<'a> {
     pub(crate) program: &'a str,
     pub(crate) package: &'a str,
     pub(crate) version: &'a str,
+    /// What makes it print its version.
+    pub(crate) asked: &'a [&'a str],
     /// More for `cargo install`.
     pub(crate) flags: &'a [&'a str],
 }
@@ -23,7 +25,7 @@ impl CargoTool<'_> {
         let tools = target_dir().join("tools");
         let built = tools.join("bin").join(self.program);
         for candidate in [PathBuf::from(self.program), built.clone()] {
-            let said = capture(Command::new(&candidate).arg("--version"));
+            let said = capture(Command::new(&candidate).args(self.asked));
             if said.is_ok_and(|said| said.trim().rsplit(' ').next() == Some(self.version)) {
                 return Ok(candidate);
             }

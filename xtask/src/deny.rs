@@ -29,6 +29,7 @@ fn deny() -> Result<Command> {
         program: "cargo-deny",
         package: "cargo-deny",
         version: "0.20.2",
+        asked: &["--version"],
         flags: &["--locked"],
     };
     let mut command = Command::new(tool.find()?);

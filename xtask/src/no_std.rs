@@ -68,10 +68,7 @@ pub(crate) fn run() -> Result<Outcome> {
 /// Builds for all targets at once; if that fails, each alone, to name those that fail.
 fn build(cross: &Cross, package: &Package, features: &[&str]) -> Result<Vec<String>> {
     let name = format!("{} [{}]", package.name, features.join(","));
-    if let Some(feature) = features
-        .iter()
-        .find(|it| !package.features.iter().any(|has| has == *it))
-    {
+    if let Some(feature) = features.iter().find(|it| !package.has_feature(it)) {
         println!("{name}: there is no feature {feature} yet: not built");
         return Ok(Vec::new());
     }

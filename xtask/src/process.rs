@@ -72,6 +72,20 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` did not print text"))
 }
 
+/// Runs a command and takes what it says on standard error, where cargo says everything.
+pub(crate) fn capture_errors(command: &mut Command) -> Result<String> {
+    let shown = show(command);
+    println!("$ {shown}");
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run `{shown}`"))?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() {
+        bail!("`{shown}` failed: {}", said.trim());
+    }
+    Ok(said)
+}
+
 /// Runs a command, hands each line of its standard output on and to `line`; says whether the
 /// command succeeded.
 pub(crate) fn listen(command: &mut Command, mut line: impl FnMut(&str)) -> Result<bool> {

@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 
-use crate::{checks, deny, features, firmware, machine, no_std, panic_free, size, web};
+use crate::{
+    checks, deny, features, firmware, machine, msrv, no_std, package, panic_free, size, web,
+};
 
 /// Something that is run and passes or fails.
 pub(crate) struct Step {
@@ -44,9 +46,19 @@ pub(crate) const STEPS: &[Step] = &[
         run: checks::fmt,
     },
     Step {
+        name: "msrv",
+        about: "Each crate's rust-version is not below its dependencies'",
+        run: msrv::run,
+    },
+    Step {
         name: "clippy",
         about: "No lint fires, with all features",
         run: checks::clippy,
+    },
+    Step {
+        name: "package",
+        about: "The crates as they are published, built from their packages",
+        run: package::package,
     },
     Step {
         name: "doc",

@@ -1,8 +1,11 @@
 //! Where things are, and what the workspace holds.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::process;
 
@@ -25,40 +28,43 @@ pub(crate) fn cargo(subcommand: &str) -> std::process::Command {
     command
 }
 
-/// One package of the workspace.
+/// A package, as `cargo metadata` describes it.
+#[derive(Deserialize)]
 pub(crate) struct Package {
-    /// Its name.
+    pub(crate) id: String,
     pub(crate) name: String,
-    /// Its features, sorted, without `default`.
-    pub(crate) features: Vec<String>,
+    pub(crate) version: String,
+    pub(crate) rust_version: Option<String>,
+    /// Registries that it may go to; absent if to any.
+    publish: Option<Vec<String>>,
+    features: BTreeMap<String, IgnoredAny>,
+}
+
+impl Package {
+    pub(crate) fn has_feature(&self, name: &str) -> bool {
+        self.features.contains_key(name)
+    }
+
+    pub(crate) fn is_published(&self) -> bool {
+        self.publish.is_none()
+    }
 }
 
 /// The workspace's packages.
 pub(crate) fn packages() -> Result<Vec<Package>> {
-    let text = process::capture(cargo("metadata").args(["--no-deps", "--format-version", "1"]))?;
-    let metadata: serde_json::Value = serde_json::from_str(&text)?;
-    let packages = metadata.get("packages").and_then(|it| it.as_array());
-    packages
-        .context("cargo metadata names no packages")?
-        .iter()
-        .map(read_package)
-        .collect()
+    #[derive(Deserialize)]
+    struct Metadata {
+        packages: Vec<Package>,
+    }
+    let metadata: Metadata = serde_json::from_str(&metadata(&["--no-deps"])?)?;
+    Ok(metadata.packages)
 }
 
-fn read_package(package: &serde_json::Value) -> Result<Package> {
-    let name = package
-        .get("name")
-        .and_then(|it| it.as_str())
-        .context("package without a name")?;
-    let features = package.get("features").and_then(|it| it.as_object());
-    let features = features.into_iter().flat_map(|map| map.keys());
-    Ok(Package {
-        name: name.to_owned(),
-        features: features.filter(|it| *it != "default").cloned().collect(),
-    })
-}
-
-/// The package of this name, if there is one yet.
-pub(crate) fn package(name: &str) -> Result<Option<Package>> {
-    Ok(packages()?.into_iter().find(|package| package.name == name))
+/// What `cargo metadata` says.
+pub(crate) fn metadata(flags: &[&str]) -> Result<String> {
+    process::capture(
+        cargo("metadata")
+            .args(["--format-version", "1"])
+            .args(flags),
+    )
 }

@@ -23,6 +23,7 @@ pub(super) fn test_runner() -> Result<PathBuf> {
         program,
         package: "wasm-bindgen-cli",
         version: &locked_version("wasm-bindgen")?,
+        asked: &["--version"],
         // It speaks plain HTTP to this machine; its TLS took a third of the time.
         flags: &["--no-default-features", "--bin", program],
     }
