@@ -16,6 +16,7 @@
 //! | `panic_free` | a program that does not link if the core could panic |
 //! | `size` | bytes of memory and of code |
 //! | `toolchain` | compilers for other targets |
+//! | `typos` | spelling |
 //! | `web` | the browser's client, its package and its tests |
 //! | `process`, `workspace` | commands, and where things are |
 
@@ -34,6 +35,7 @@ mod run;
 mod size;
 mod steps;
 mod toolchain;
+mod typos;
 mod web;
 mod workspace;
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::{
-    checks, deny, features, firmware, machine, msrv, no_std, package, panic_free, size, web,
+    checks, deny, features, firmware, machine, msrv, no_std, package, panic_free, size, typos, web,
 };
 
 /// Something that is run and passes or fails.
@@ -44,6 +44,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "fmt",
         about: "The formatting is rustfmt's",
         run: checks::fmt,
+    },
+    Step {
+        name: "typos",
+        about: "No word is misspelt",
+        run: typos::typos,
     },
     Step {
         name: "msrv",

@@ -1,0 +1,24 @@
+//! Spelling, by typos. What it must not read is in `typos.toml`.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::cargo_tools::CargoTool;
+use crate::process::run;
+use crate::steps::Outcome;
+use crate::workspace::root;
+
+pub(crate) fn typos() -> Result<Outcome> {
+    let tool = CargoTool {
+        program: "typos",
+        package: "typos-cli",
+        // The newest that compilers as old as ours can build.
+        version: "1.49.0",
+        asked: &["--version"],
+        // Without the dictionary of American and British variants: either is right here.
+        flags: &["--locked", "--no-default-features", "--features=dict"],
+    };
+    run(Command::new(tool.find()?).current_dir(root()))?;
+    Ok(Outcome::Passed)
+}
