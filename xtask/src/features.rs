@@ -1,4 +1,4 @@
-//! Every combination of features that is somebody's build, by cargo-hack.
+//! Combinations of features, checked by cargo-hack.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::process;
 use crate::steps::Outcome;
 use crate::workspace::root;
 
-/// Crates, and which of their combinations are left out.
+/// Selections of crates, and the combinations to leave out for each.
 const RUNS: [&[&str]; 2] = [
     &[
         "--workspace",
@@ -20,8 +20,8 @@ const RUNS: [&[&str]; 2] = [
         "--exclude=netcode-cli",
         "--skip=default",
     ],
-    // The network stacks below refuse to build without a protocol and a medium. `defmt` changes no
-    // code but derives one more trait: it is checked with everything, by `clippy`.
+    // smoltcp and embassy-net refuse to build without a protocol and a medium. `defmt` only derives
+    // one more trait; the `clippy` step checks it together with all other features.
     &[
         "--package=netcode-smoltcp",
         "--skip=default,defmt",
@@ -30,8 +30,8 @@ const RUNS: [&[&str]; 2] = [
     ],
 ];
 
-/// Checks by Clippy, which is `cargo check` that can also refuse warnings of the crate alone: code
-/// that is dead without a feature is found here and nowhere else.
+/// Runs Clippy, since `cargo check` cannot deny warnings of the crate alone. Code that is dead
+/// without a feature is found by no other step.
 pub(crate) fn run() -> Result<Outcome> {
     machine::ensure_component("clippy", "clippy")?;
     let mut good = true;

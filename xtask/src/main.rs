@@ -7,12 +7,12 @@
 //! | `cargo_tools` | commands that cargo installs |
 //! | `checks` | the steps that are one command of cargo |
 //! | `deny` | licences and advisories of what is linked |
-//! | `features` | every combination of features |
+//! | `features` | combinations of features |
 //! | `firmware` | the example firmware, in an emulator |
 //! | `machine` | programs that the steps need, found or installed |
-//! | `msrv` | the oldest compiler of each published crate |
+//! | `msrv` | minimum supported Rust version of each crate |
 //! | `no_std` | builds for bare metal |
-//! | `package` | the crates as they are published |
+//! | `package` | packages for crates.io |
 //! | `panic_free` | a program that does not link if the core could panic |
 //! | `size` | bytes of memory and of code |
 //! | `toolchain` | compilers for other targets |

@@ -1,8 +1,8 @@
-//! The oldest compiler of each published crate: the `rust-version` in its manifest, held against
-//! those of everything it links.
+//! Minimum supported Rust version of each published crate: the `rust-version` in its manifest,
+//! compared with those of all crates it links.
 //!
-//! Functions of the standard library that are younger are found by Clippy's `incompatible_msrv`. A
-//! build by that compiler is the workflow's: other compilers than ours may not be here.
+//! Clippy's `incompatible_msrv` finds newer functions of the standard library. Syntax that is too new
+//! only shows in a build with that compiler, which the GitHub workflow does.
 
 use std::collections::{HashMap, HashSet};
 
@@ -32,7 +32,7 @@ pub(crate) fn run() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Packages and who depends on whom, for all platforms.
+/// Dependency graph, for all platforms.
 #[derive(Deserialize)]
 struct Graph {
     packages: Vec<Package>,
@@ -63,7 +63,7 @@ struct DependencyKind {
 }
 
 impl Dependency {
-    /// Whether it is compiled for whoever depends on the crate, which tests' are not.
+    /// True unless only tests, examples or benchmarks use it.
     fn is_linked(&self) -> bool {
         self.dep_kinds
             .iter()
@@ -80,7 +80,7 @@ impl Graph {
             .filter(|package| package.is_published())
     }
 
-    /// The newest compiler that something it links asks for, and what that is.
+    /// Highest `rust-version` among the crates it links, and the crate that names it.
     fn needs(&self, package: &Package) -> Option<(Version, &Package)> {
         let linked = self.linked(&package.id);
         let linked = self
@@ -92,7 +92,7 @@ impl Graph {
             .max_by_key(|(version, _)| *version)
     }
 
-    /// It and everything it links.
+    /// Ids of the package and of all it links.
     fn linked<'a>(&'a self, package: &'a str) -> HashSet<&'a str> {
         let nodes: HashMap<&str, &Node> = self
             .resolve

@@ -1,11 +1,12 @@
-//! The crates as they are published: packed, and built from what was packed.
+//! Packages for crates.io: packed without a warning, and compiled from their own files.
 //!
-//! `cargo publish --dry-run` is `cargo package`, and asks the registry whether the version is taken.
-//! Both build every crate on its own, each with all of its dependencies, which takes minutes and
-//! finds what `features` finds. Here the packages become one workspace whose dependencies `clippy`
-//! has compiled. Each crate is built from the files in its package alone, against the others'
-//! packages: what `include` forgot is missed all the same. It is not where only a browser's build
-//! reads it, so `netcode-wasm` packs all of `glue`.
+//! `cargo publish --dry-run` adds one thing to `cargo package`: it asks the registry whether the
+//! version is taken. Both verify each crate in a build of its own, dependencies included, which takes
+//! minutes for six crates. Here the unpacked packages form one workspace with our profiles and
+//! lock file, so the dependencies that `clippy` has compiled serve again. A file that `include`
+//! omits still breaks the build, and so does a crate that relies on unpublished parts of another.
+//! Not covered: files that only a build for browsers reads, so `netcode-wasm` includes its whole
+//! `glue` folder.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -33,11 +34,11 @@ pub(crate) fn package() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Packs all at once: cargo then takes those that depend on others for published already.
+/// Packs all crates in one command, in which cargo treats each as published for those that depend on
+/// it.
 ///
-/// Whoever works on a change has files that are not committed; `cargo publish` refuses them soon
-/// enough. What others have published since `Cargo.lock` was written changes nothing here, so no
-/// registry is asked.
+/// Uncommitted files are allowed: this checks a change before it is committed, and `cargo publish`
+/// refuses them. Offline, since the result must not depend on what the registry holds today.
 fn pack(packages: &[Package]) -> Result<()> {
     run(cargo("fetch").arg("--locked"))?;
     let mut pack = cargo("package");
@@ -53,15 +54,15 @@ fn pack(packages: &[Package]) -> Result<()> {
     Ok(())
 }
 
-/// A test that needs files of another crate stays out of the package on purpose, and cargo has no
-/// way to be told so.
+/// True for any warning but that of a test or benchmark that `include` omits. Those that need files
+/// of another crate are omitted on purpose, and cargo has no setting for that.
 fn is_warning(line: &str) -> bool {
     let left_out = |kind| line.starts_with(&format!("warning: ignoring {kind} `"));
     line.starts_with("warning") && !left_out("test") && !left_out("benchmark")
 }
 
-/// Unpacks the packages into a workspace in which they are the registry's. As new files: those in a
-/// package are all of one date, by which cargo would take any change for compiled already.
+/// Unpacks the packages into a workspace that resolves them in place of the registry's. The files get
+/// today's date: in a package all have the same one, and cargo would see no change.
 fn unpack(packages: &[Package], into: &Path) -> Result<()> {
     if into.exists() {
         std::fs::remove_dir_all(into)?;
@@ -95,7 +96,7 @@ fn check_licences(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Compiles everything in the packages. With our profiles, or each dependency would be compiled anew.
+/// Compiles all targets of the packages, with our profiles: others would recompile the dependencies.
 fn build(workspace: &Path) -> Result<()> {
     let mut check = cargo("check");
     check.current_dir(workspace);
@@ -111,7 +112,7 @@ fn build(workspace: &Path) -> Result<()> {
 }
 
 impl Package {
-    /// What the package's file and the only folder in it are called.
+    /// Name of the packed file, without its ending, and of the only folder in it.
     fn folder(&self) -> String {
         format!("{}-{}", self.name, self.version)
     }

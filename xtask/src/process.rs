@@ -72,7 +72,7 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` did not print text"))
 }
 
-/// Runs a command and takes what it says on standard error, where cargo says everything.
+/// Runs a command and takes its standard error, which is where cargo reports.
 pub(crate) fn capture_errors(command: &mut Command) -> Result<String> {
     let shown = show(command);
     println!("$ {shown}");

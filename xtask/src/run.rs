@@ -19,6 +19,10 @@ pub(crate) fn run(steps: &[&Step]) -> ExitCode {
     for report in &reports {
         println!("{report}");
     }
+    if steps.len() > 1 {
+        let took: Duration = reports.iter().map(|report| report.took).sum();
+        println!("{:<11} {:>6.1} s", "all", took.as_secs_f64());
+    }
     let total = reports.iter().fold(Tests::default(), |sum, report| Tests {
         passed: sum.passed.saturating_add(report.tests.passed),
         failed: sum.failed.saturating_add(report.tests.failed),
@@ -79,7 +83,7 @@ impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{:<9} {:>6.1} s  {}",
+            "{:<11} {:>6.1} s  {}",
             self.name,
             self.took.as_secs_f64(),
             self.words

@@ -47,12 +47,12 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "typos",
-        about: "No word is misspelt",
+        about: "Spelling",
         run: typos::typos,
     },
     Step {
         name: "msrv",
-        about: "Each crate's rust-version is not below its dependencies'",
+        about: "Minimum supported Rust version of each crate",
         run: msrv::run,
     },
     Step {
@@ -62,7 +62,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "package",
-        about: "The crates as they are published, built from their packages",
+        about: "Packages for crates.io, compiled from their own files",
         run: package::package,
     },
     Step {

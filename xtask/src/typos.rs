@@ -1,4 +1,4 @@
-//! Spelling, by typos. What it must not read is in `typos.toml`.
+//! Spelling, checked by typos. Exceptions are in `typos.toml`.
 
 use std::process::Command;
 
@@ -13,10 +13,10 @@ pub(crate) fn typos() -> Result<Outcome> {
     let tool = CargoTool {
         program: "typos",
         package: "typos-cli",
-        // The newest that compilers as old as ours can build.
+        // The newest that the workspace's `rust-version` can build.
         version: "1.49.0",
         asked: &["--version"],
-        // Without the dictionary of American and British variants: either is right here.
+        // Without the dictionary of American and British variants, which no locale here uses.
         flags: &["--locked", "--no-default-features", "--features=dict"],
     };
     run(Command::new(tool.find()?).current_dir(root()))?;

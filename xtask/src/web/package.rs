@@ -18,7 +18,12 @@ const MAX_GZIPPED_BYTES: u64 = 30 * 1024;
 pub(crate) fn package() -> Result<Outcome> {
     build()?;
     print_sizes()?;
-    println!("packed for `npm install`: {}", pack()?.display());
+    let packed = pack()?;
+    run(tools::npm("publint")?
+        .args(["run", "--strict"])
+        .arg(&packed))?;
+    install(&packed)?;
+    println!("packed for `npm install`: {}", packed.display());
     Ok(Outcome::Passed)
 }
 
@@ -56,6 +61,30 @@ fn pack() -> Result<PathBuf> {
     pack.current_dir(&package).args(["pack", "--silent"]);
     let name = process::capture(pack.arg("--pack-destination").arg(folder))?;
     Ok(folder.join(name.trim()))
+}
+
+/// Installs the packed package into an empty project, whose program then finds it.
+fn install(packed: &Path) -> Result<()> {
+    let project = package_folder().with_file_name("installed");
+    if project.exists() {
+        std::fs::remove_dir_all(&project)?;
+    }
+    std::fs::create_dir_all(&project)?;
+    std::fs::write(project.join("package.json"), r#"{ "type": "module" }"#)?;
+    let mut install = Command::new("npm");
+    install.current_dir(&project);
+    install.args([
+        "install",
+        "--offline",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]);
+    run(install.arg(packed))?;
+    let program = "import('netcode-wasm').then(({ NetcodeClient }) => NetcodeClient.connect)";
+    run(Command::new("node")
+        .current_dir(&project)
+        .args(["-e", program]))
 }
 
 /// Writes the package's manifest.
