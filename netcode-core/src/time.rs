@@ -95,6 +95,19 @@ impl Local {
     }
 }
 
+/// A time that entries of a table can be due at. Those of one table are all of one kind.
+pub(crate) trait Deadline: Copy + Ord {
+    const ZERO: Self;
+}
+
+impl Deadline for Local {
+    const ZERO: Self = Self(0);
+}
+
+impl Deadline for UnixTime {
+    const ZERO: Self = Self(0);
+}
+
 /// Turns the caller's clock, which may jump, into [`Local`] time, which does not.
 ///
 /// A step backwards of at most [`MAX_STEP`] is ignored: local time stands still until the caller's

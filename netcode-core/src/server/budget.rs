@@ -14,10 +14,8 @@
 
 use core::num::NonZeroU32;
 
-use super::index::HashKey;
-use super::peer::Peer;
-use super::share::{Counters, Source, Tally};
-use super::storage::Table;
+use super::column::Column;
+use super::share::{Counters, Tally};
 use crate::standard::SEND_INTERVAL_MICROS;
 use crate::time::Local;
 
@@ -57,7 +55,7 @@ pub(crate) struct Budget<'s> {
 }
 
 impl<'s> Budget<'s> {
-    pub(crate) fn new(counters: Table<'s, Counters>) -> Self {
+    pub(crate) fn new(counters: Column<'s, Counters>) -> Self {
         Self {
             level: 0,
             filled_at: Local::ZERO,
@@ -69,21 +67,21 @@ impl<'s> Budget<'s> {
     }
 
     /// A full bucket.
-    pub(crate) fn reset(&mut self, now: Local, hash_key: HashKey) {
+    pub(crate) fn reset(&mut self, now: Local) {
         self.level = u64::MAX;
         self.filled_at = now;
         self.turn_began = now;
         self.arc = (0, CIRCLE);
         self.demand = 0;
-        self.hosts.reset(hash_key);
+        self.hosts.clear();
     }
 
-    /// Takes one open for a datagram from `host`; false if there is none for it now. Without a
-    /// rate there always is.
+    /// Takes one open for a datagram from the host with this hash; false if there is none for it
+    /// now. Without a rate there always is.
     pub(crate) fn spend(
         &mut self,
         now: Local,
-        host: &Peer,
+        host: u64,
         work: Work,
         rate: Option<NonZeroU32>,
     ) -> bool {
@@ -98,7 +96,6 @@ impl<'s> Budget<'s> {
         if now.since(self.turn_began) >= TURN {
             self.next_turn(now, rate);
         }
-        let host = Source::Host(host);
         let short = self.level < full / 2;
         if short {
             if self.has_had_its_part(host, rate) {
@@ -136,14 +133,14 @@ impl<'s> Budget<'s> {
         self.hosts.clear();
     }
 
-    fn has_had_its_part(&self, host: Source<'_>, rate: u64) -> bool {
+    fn has_had_its_part(&self, host: u64, rate: u64) -> bool {
         let part = rate.saturating_mul(TURN).div_ceil(HOST_PART * SECOND);
         self.hosts.count(host) as u64 >= part
     }
 
-    fn is_its_turn(&self, host: Source<'_>) -> bool {
+    fn is_its_turn(&self, host: u64) -> bool {
         let (began, len) = self.arc;
-        let place = self.hosts.hash(host) >> 32;
+        let place = host >> 32;
         place.wrapping_sub(began) % CIRCLE < len
     }
 }
@@ -153,24 +150,26 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::server::hash::HashKey;
+    use crate::server::peer::Peer;
 
     const RATE: Option<NonZeroU32> = NonZeroU32::new(80);
 
-    fn host(n: u32) -> Peer {
+    fn host(n: u32) -> u64 {
         let [a, b, c, d] = n.to_be_bytes();
-        Peer::new(&([a, b, c, d], 1).into())
+        Peer::new(&([a, b, c, d], 1).into()).hash_host(HashKey(1, 2))
     }
 
     fn with_budget(test: impl FnOnce(&mut Budget<'_>)) {
         let mut counters = [[0; 2]; 64];
-        let mut budget = Budget::new(Table::Borrowed(&mut counters));
-        budget.reset(Local(0), HashKey(1, 2));
+        let mut budget = Budget::new(Column::Borrowed(&mut counters));
+        budget.reset(Local(0));
         test(&mut budget);
     }
 
     fn spent(budget: &mut Budget<'_>, now: u64, from: u32, work: Work) -> usize {
         (0..100)
-            .filter(|_| budget.spend(Local(now), &host(from), work, RATE))
+            .filter(|_| budget.spend(Local(now), host(from), work, RATE))
             .count()
     }
 
@@ -202,8 +201,8 @@ mod tests {
             for n in 0..8_000_u32 {
                 now += SECOND / 800;
                 let flood = host(n.wrapping_mul(0x9e37_79b9) | 1 << 31);
-                served += usize::from(budget.spend(Local(now), &flood, Work::Request, RATE));
-                if n % 80 == 79 && budget.spend(Local(now), &host(7), Work::Request, RATE) {
+                served += usize::from(budget.spend(Local(now), flood, Work::Request, RATE));
+                if n % 80 == 79 && budget.spend(Local(now), host(7), Work::Request, RATE) {
                     turns_of_honest.push(n / 80);
                 }
             }
@@ -216,7 +215,7 @@ mod tests {
     #[test]
     fn without_a_rate_nobody_waits() {
         with_budget(|budget| {
-            let spend = |_| budget.spend(Local(0), &host(1), Work::Request, None);
+            let spend = |_| budget.spend(Local(0), host(1), Work::Request, None);
             assert!((0..1000).all(spend));
         });
     }

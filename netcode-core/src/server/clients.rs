@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use super::event::DisconnectReason;
+use super::peer::Source;
 use super::slots::Slot;
 use super::{SHARED, Server};
 use crate::crypto::Crypto;
@@ -33,25 +34,25 @@ pub struct ClientInfo<'a> {
 impl<C: Crypto> Server<'_, C> {
     fn info<'a>(&self, id: usize, slot: &'a Slot) -> ClientInfo<'a> {
         let first = if slot.sequence >= SHARED {
-            self.first_sequence(&slot.peer, slot.client_id)
+            self.first_sequence(&slot.session.peer, slot.session.client_id)
         } else {
             0
         };
         let sent = slot.sequence.saturating_sub(first);
         ClientInfo {
             client: ClientIndex::of_slot(id),
-            client_id: slot.client_id,
-            address: slot.peer.address(),
+            client_id: slot.session.client_id,
+            address: slot.session.peer.address(),
             user_data: &slot.user_data,
-            timeout: slot.timeout,
-            confirmed: slot.confirmed,
-            stats: slot.traffic.to_stats(sent, slot.round_trip),
+            timeout: slot.session.timeout,
+            confirmed: slot.is_confirmed(),
+            stats: slot.traffic.to_stats(sent, slot.session.round_trip),
         }
     }
 
     /// How many clients are connected, loopback included.
     pub fn connected_count(&self) -> usize {
-        self.slots.connected_count()
+        self.slots.connected
     }
 
     /// The client in a slot, if one is connected there.
@@ -69,14 +70,13 @@ impl<C: Crypto> Server<'_, C> {
 
     /// The slot of a client id.
     pub fn find_by_id(&self, client_id: ClientId) -> Option<ClientIndex> {
-        let id = self.slots.find_by_id(client_id)?;
-        self.slots.connected(id).map(|_| ClientIndex::of_slot(id))
+        self.slots.find_by_id(client_id).map(ClientIndex::of_slot)
     }
 
     /// The slot of an address.
     pub fn find_by_address(&self, address: SocketAddr) -> Option<ClientIndex> {
-        let id = self.slots.find_by_address(&address)?;
-        self.slots.connected(id).map(|_| ClientIndex::of_slot(id))
+        let source = Source::new(address, self.hash_key);
+        self.slots.find_by_source(&source).map(ClientIndex::of_slot)
     }
 
     /// Every connected client, by slot.
@@ -90,10 +90,8 @@ impl<C: Crypto> Server<'_, C> {
     pub fn disconnect(&mut self, now: Instant, client: ClientIndex) -> bool {
         self.clock.advance(now);
         let id = client.0 as usize;
-        let connected = self.slots.connected(id).is_some();
         self.slots
-            .leave(id, DisconnectReason::ByServer, REDUNDANT_DISCONNECTS);
-        connected
+            .leave(id, DisconnectReason::ByServer, REDUNDANT_DISCONNECTS)
     }
 
     /// Ends every session.
@@ -103,7 +101,7 @@ impl<C: Crypto> Server<'_, C> {
     }
 
     pub(super) fn leave_all(&mut self, reason: DisconnectReason) {
-        for id in 0..self.slots.capacity() {
+        for id in 0..self.slots.table.entries.len() {
             self.slots.leave(id, reason, REDUNDANT_DISCONNECTS);
         }
     }

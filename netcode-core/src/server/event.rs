@@ -1,8 +1,27 @@
-//! What a server's owner is told.
+//! Results of processing a datagram, and changes among the clients.
 
 use core::fmt;
 
-use crate::identity::{ClientId, ClientIndex};
+use crate::identity::{ClientId, ClientIndex, Sequence};
+use crate::transmit::Transmit;
+
+/// Result of processing a datagram.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received<'d> {
+    /// A client sent a payload; it stands, opened, in the datagram's buffer.
+    Payload {
+        /// Index of the sending client.
+        client: ClientIndex,
+        /// The number of its packet. Payloads arrive in any order; this tells which is newer.
+        sequence: Sequence,
+        /// The bytes, 1 to 1200.
+        payload: &'d [u8],
+    },
+    /// An answer, written over the datagram it answers: send it now. It is always shorter.
+    Reply(Transmit<'d>),
+    /// Taken in; there is nothing to do.
+    Handled,
+}
 
 /// A change among the clients, from [`Server::poll_event`](super::Server::poll_event).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

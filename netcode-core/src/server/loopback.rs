@@ -3,10 +3,10 @@
 use core::fmt;
 
 use super::Server;
-use super::peer::Peer;
-use super::receive::Received;
-use super::slots::{Joining, Slot};
-use crate::crypto::{Crypto, SessionKeys};
+use super::event::Received;
+use super::session::Session;
+use super::slots::Slot;
+use crate::crypto::Crypto;
 use crate::identity::{ClientId, ClientIndex, Sequence, Timeout, UserData};
 use crate::time::Instant;
 use crate::transmit::{SendError, check_payload};
@@ -56,16 +56,13 @@ impl<C: Crypto> Server<'_, C> {
         if self.slots.find_by_id(client_id).is_some() {
             return Err(LoopbackError::IdConnected);
         }
-        let joining = Joining {
-            peer: Peer::NONE,
+        let session = Session {
             client_id,
-            keys: SessionKeys::EMPTY,
             timeout: Timeout::NEVER,
-            user_data: &user_data.0,
-            sequence: 0,
-            now,
+            ..Session::EMPTY
         };
-        let id = self.slots.join(joining).ok_or(LoopbackError::Full)?;
+        let slot = Slot::new(session, &user_data.0, 0, now);
+        let id = self.slots.join(slot, None).ok_or(LoopbackError::Full)?;
         self.stats.connects = self.stats.connects.saturating_add(1);
         Ok(ClientIndex::of_slot(id))
     }
@@ -82,7 +79,8 @@ impl<C: Crypto> Server<'_, C> {
     ) -> Result<&'p [u8], SendError> {
         let slot = self.loopback_slot(client, payload)?;
         slot.sequence = slot.sequence.saturating_add(1);
-        self.count_payload_out(client.0 as usize);
+        slot.traffic.payloads_out = slot.traffic.payloads_out.saturating_add(1);
+        self.stats.payloads_out = self.stats.payloads_out.saturating_add(1);
         Ok(payload)
     }
 

@@ -8,52 +8,58 @@
 //! | --- | --- |
 //! | `receive` | a datagram's way in: who sent it, what it is |
 //! | `request`, `response` | the two halves of the handshake |
-//! | `transmit` | payloads out, and what time makes due |
+//! | `send` | payloads out |
+//! | `poll` | datagrams, deadlines and events that a shell drains |
 //! | `clients` | looking at clients, disconnecting them |
 //! | `loopback` | the player who hosts |
-//! | `slots`, `half_open`, `history` | the three tables |
+//! | `slots`, `half_open`, `history` | the three tables; `storage` is the room for them |
+//! | `table` | keyed table, made of `nodes` and `column`s; `hash`, `peer` make its keys |
+//! | `session` | what a half-open connection hands to a slot |
 //! | `share`, `budget` | what strangers may hold, and what they may cost |
-//! | `index`, `timers`, `storage`, `peer` | what tables are made of |
 
 mod budget;
 mod clients;
+mod column;
 mod config;
 mod event;
 mod half_open;
+mod hash;
 mod history;
-mod index;
 mod loopback;
+mod nodes;
 mod peer;
+mod poll;
 mod receive;
 mod request;
 mod response;
+mod send;
+mod session;
 mod share;
 mod slots;
 mod stats;
 mod storage;
-mod timers;
-mod transmit;
+mod table;
 
 use rand_core::CryptoRng;
 
 pub use self::clients::ClientInfo;
 pub use self::config::{ConfigError, RestartRule, ServerConfig, StartError};
-pub use self::event::{DisconnectReason, ServerEvent};
+pub use self::event::{DisconnectReason, Received, ServerEvent};
 pub use self::loopback::LoopbackError;
-pub use self::receive::Received;
+pub use self::send::{MAX_SEND_BYTES, Outgoing};
 pub use self::share::SourceLimit;
 pub use self::stats::ServerStats;
 #[cfg(feature = "alloc")]
 pub use self::storage::Capacity;
 pub use self::storage::{StaticStorage, Storage};
-pub use self::transmit::{MAX_SEND_BYTES, Outgoing};
 
 use self::budget::Budget;
 use self::half_open::HalfOpens;
+use self::hash::HashKey;
 use self::history::History;
-use self::index::HashKey;
 use self::peer::Peer;
 use self::slots::Slots;
+use self::table::KeyedTable;
 use crate::crypto::{Crypto, Key, RustCrypto};
 use crate::identity::{ClientId, Sequence};
 use crate::time::{Calendar, Clock, Instant, UnixTime};
@@ -79,6 +85,8 @@ pub struct Server<'s, C = RustCrypto> {
     clock: Clock,
     calendar: Calendar,
     first_start: Option<UnixTime>,
+    /// Of all tables, so that what is looked up is hashed once.
+    hash_key: HashKey,
     challenge_key: Key,
     challenge_sequence: u64,
     global_sequence: u64,
@@ -106,14 +114,14 @@ impl<'s, C: Crypto> Server<'s, C> {
         config: ServerConfig,
         crypto: C,
     ) -> Result<Self, ConfigError> {
-        let slots = storage.slots.len();
+        let slots = storage.slots.entries.len();
         if config.max_clients == 0 {
             return Err(ConfigError::NoClients);
         }
         if config.max_clients > slots {
             return Err(ConfigError::TooManyClients { slots });
         }
-        if storage.half_open.is_empty() || storage.tokens.is_empty() {
+        if storage.half_open.entries.is_empty() || storage.tokens.entries.is_empty() {
             return Err(ConfigError::NoRoom);
         }
         if config.addresses.is_empty() {
@@ -130,53 +138,46 @@ impl<'s, C: Crypto> Server<'s, C> {
         ) {
             return Err(ConfigError::NoTokenLifetime);
         }
+        let Storage {
+            slots,
+            half_open,
+            tokens,
+        } = storage;
+        let [half_open_held, opens_spent] = half_open.tallies;
+        let [tokens_held] = tokens.tallies;
         let mut server = Self {
             crypto,
             config,
-            slots: Slots::new(
-                storage.slots,
-                storage.slots_by_address,
-                storage.slots_by_id,
-                storage.slot_timers,
-            ),
-            half_open: HalfOpens::new(
-                storage.half_open,
-                storage.half_open_by_address,
-                storage.half_open_timers,
-                storage.half_open_shares,
-            ),
-            budget: Budget::new(storage.opens_by_host),
-            history: History::new(
-                storage.tokens,
-                storage.tokens_by_mac,
-                storage.token_timers,
-                storage.token_shares,
-            ),
+            slots: Slots::new(slots),
+            half_open: KeyedTable::new(half_open.entries, half_open.nodes, half_open_held),
+            budget: Budget::new(opens_spent),
+            history: KeyedTable::new(tokens.entries, tokens.nodes, tokens_held),
             stats: ServerStats::default(),
             clock: Clock::new(),
             calendar: Calendar::UNKNOWN,
             first_start: None,
+            hash_key: HashKey::NONE,
             challenge_key: Key::EMPTY,
             challenge_sequence: 0,
             global_sequence: 0,
-            sequence_key: HashKey(0, 0),
+            sequence_key: HashKey::NONE,
             running: false,
         };
         // A static outlives its servers: what the last one left must not look like clients of
         // this one. The hash key is drawn at the start; until then nothing is looked up.
-        let unkeyed = HashKey(0, 0);
-        server.slots.reset(0, unkeyed);
-        server.half_open.reset(unkeyed);
-        server.history.reset(unkeyed);
+        server.slots.reset(0, HashKey::NONE);
+        server.half_open.reset(0, HashKey::NONE);
+        server.history.reset(0, HashKey::NONE);
         Ok(server)
     }
 
     /// Starts to let clients in. `unix` is the calendar time at `now`; give it again from time to
     /// time with [`set_unix_time`](Self::set_unix_time).
     ///
-    /// Draws the challenge key, the base of the global sequences and the key of the hash indexes
-    /// from `rng`. A generator that repeats itself after a reset makes nonces repeat: on a device,
-    /// seed it from hardware. The token history survives a stop; it is empty at the first start.
+    /// Draws the challenge key, the base of the global sequences and, at the first start, the key
+    /// of the hash indexes from `rng`. A generator that repeats itself after a reset makes nonces
+    /// repeat: on a device, seed it from hardware. The token history survives a stop; it is empty
+    /// at the first start.
     ///
     /// # Errors
     /// See [`StartError`]. Nothing has changed then.
@@ -197,14 +198,14 @@ impl<'s, C: Crypto> Server<'s, C> {
         }
         let local = self.clock.advance(now);
         self.calendar.set(local, unix);
-        let hash_key = HashKey(rng.next_u64(), rng.next_u64());
         if self.first_start.is_none() {
             self.first_start = Some(self.calendar.at(local));
-            self.history.reset(HashKey(rng.next_u64(), rng.next_u64()));
+            self.hash_key = HashKey(rng.next_u64(), rng.next_u64());
+            self.history.reset(usize::MAX, self.hash_key);
         }
-        self.slots.reset(self.config.max_clients, hash_key);
-        self.half_open.reset(hash_key);
-        self.budget.reset(local, hash_key);
+        self.slots.reset(self.config.max_clients, self.hash_key);
+        self.half_open.reset(usize::MAX, self.hash_key);
+        self.budget.reset(local);
         self.challenge_key = Key::generate(rng);
         self.challenge_sequence = 0;
         self.global_sequence = rng.next_u64();
@@ -218,7 +219,7 @@ impl<'s, C: Crypto> Server<'s, C> {
     pub fn stop(&mut self, now: Instant) {
         self.clock.advance(now);
         self.leave_all(DisconnectReason::ServerStopped);
-        self.half_open.reset(HashKey(0, 0));
+        self.half_open.reset(usize::MAX, self.hash_key);
         self.challenge_key = Key::EMPTY;
         self.running = false;
     }
@@ -251,12 +252,12 @@ impl<'s, C: Crypto> Server<'s, C> {
 
     /// Handshakes under way.
     pub fn half_open_count(&self) -> usize {
-        self.half_open.count()
+        self.half_open.used
     }
 
     /// Tokens in the history.
     pub fn token_count(&self) -> usize {
-        self.history.count()
+        self.history.used
     }
 
     /// Sequence that the session of a token begins with which names other servers too.
@@ -268,7 +269,7 @@ impl<'s, C: Crypto> Server<'s, C> {
     fn first_sequence(&self, peer: &Peer, client_id: ClientId) -> u64 {
         let HashKey(one, other) = self.sequence_key;
         let of_client = HashKey(one, other ^ client_id.0);
-        SHARED | (of_client.hash(peer.as_bytes()) & (SHARED - 1))
+        SHARED | (peer.hash(of_client) & (SHARED - 1))
     }
 
     /// The next sequence for a packet that belongs to no session (challenge, denied): the top
@@ -284,7 +285,8 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
-    use super::slots::Joining;
+    use super::session::Session;
+    use super::slots::Slot;
     use super::*;
     use crate::address::AddressList;
     use crate::crypto::SessionKeys;
@@ -308,9 +310,7 @@ mod tests {
             server.start(Instant::ZERO, UNIX, &mut rng).unwrap();
             let peer = Peer::new(&"10.0.0.2:50000".parse().unwrap());
             [
-                server.slots.hash(b"key"),
-                server.half_open.hash(b"key"),
-                server.history.hash(b"key"),
+                server.hash_key.hash(b"key"),
                 server.first_sequence(&peer, ClientId(1)),
                 server.global_sequence,
             ]
@@ -328,21 +328,26 @@ mod tests {
         let mut server = Server::new(storage.tables(), config()).unwrap();
         let mut rng = StdRng::seed_from_u64(1);
         server.start(Instant::ZERO, UNIX, &mut rng).unwrap();
-        let joining = Joining {
-            peer: Peer::new(&"10.0.0.2:50000".parse().unwrap()),
-            client_id: ClientId(1),
+        let session = Session {
             keys: SessionKeys::generate(&mut rng),
+            client_id: ClientId(1),
             timeout: Timeout::NEVER,
-            user_data: &[3; 256],
-            sequence: 0,
-            now: Local::ZERO,
+            peer: Peer::new(&"10.0.0.2:50000".parse().unwrap()),
+            ..Session::EMPTY
         };
-        server.slots.join(joining).unwrap();
+        let slot = Slot::new(session, &[3; 256], 0, Local::ZERO);
+        server.slots.join(slot, None).unwrap();
         server.disconnect(Instant::ZERO, ClientIndex(0));
         let mut out = [0; MAX_SEND_BYTES];
         while server.poll_transmit(Instant::ZERO, &mut out).is_some() {}
-        assert_eq!(server.slots.get(0).unwrap().keys, SessionKeys::EMPTY);
+        assert_eq!(
+            server.slots.table.get_mut(0).unwrap().session.keys,
+            SessionKeys::EMPTY
+        );
         while server.poll_event().is_some() {}
-        assert_eq!(server.slots.get(0).unwrap().user_data, UserData::ZERO);
+        assert_eq!(
+            server.slots.table.get_mut(0).unwrap().user_data,
+            UserData::ZERO
+        );
     }
 }

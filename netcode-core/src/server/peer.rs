@@ -1,7 +1,9 @@
-//! A peer's address in 23 bytes: all-zero is none, so that tables of them are all-zero too.
+//! Addresses of peers, packed into 23 bytes. All-zero is none, so that tables of them are all-zero
+//! too.
 
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
+use super::hash::HashKey;
 use crate::wire::{Reader, Writer};
 
 const PEER_BYTES: usize = 1 + 16 + 2 + 4;
@@ -46,24 +48,54 @@ impl Peer {
         }
     }
 
-    /// The host: family, then an IPv4 address or the first 64 bits of an IPv6 one, which is what a
-    /// provider gives to one customer at least.
-    pub(crate) fn host(&self) -> [u8; 9] {
-        let [family, _, _, a, b, c, d, e, f, g, h, ..] = self.0;
-        match family {
-            4 => [family, a, b, c, d, 0, 0, 0, 0],
-            _ => [family, a, b, c, d, e, f, g, h],
-        }
+    pub(crate) fn hash(&self, hash_key: HashKey) -> u64 {
+        hash_key.hash(&self.0)
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+    /// Hash of the host: family, then an IPv4 address or the first 64 bits of an IPv6 one, which is
+    /// what a provider gives to one customer at least. Nine bytes, so it never coincides with the
+    /// hash of a client id.
+    pub(crate) fn hash_host(&self, hash_key: HashKey) -> u64 {
+        let [family, _, _, a, b, c, d, e, f, g, h, ..] = self.0;
+        hash_key.hash(&match family {
+            4 => [family, a, b, c, d, 0, 0, 0, 0],
+            _ => [family, a, b, c, d, e, f, g, h],
+        })
+    }
+}
+
+/// Sender of a datagram: its address, packed and hashed once for all lookups.
+#[derive(Clone, Copy)]
+pub(crate) struct Source {
+    pub(crate) address: SocketAddr,
+    pub(crate) peer: Peer,
+    pub(crate) hash: u64,
+}
+
+impl Source {
+    pub(crate) fn new(address: SocketAddr, hash_key: HashKey) -> Self {
+        let peer = Peer::new(&address);
+        let hash = peer.hash(hash_key);
+        Self {
+            address,
+            peer,
+            hash,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_an_ipv4_address_or_a_64_bit_prefix() {
+        let hash = |text: &str| Peer::new(&text.parse().unwrap()).hash_host(HashKey(1, 2));
+        assert_eq!(hash("10.0.0.1:1"), hash("10.0.0.1:2"));
+        assert_ne!(hash("10.0.0.1:1"), hash("10.0.0.2:1"));
+        assert_eq!(hash("[2001:db8::1]:1"), hash("[2001:db8::ffff:1]:9"));
+        assert_ne!(hash("[2001:db8::1]:1"), hash("[2001:db8:0:1::1]:1"));
+    }
 
     #[test]
     fn an_address_survives_packing() {

@@ -4,31 +4,14 @@
 use core::net::SocketAddr;
 
 use super::Server;
-use super::event::DisconnectReason;
+use super::event::{DisconnectReason, Received};
+use super::peer::Source;
+use super::slots::SlotState;
 use crate::crypto::Crypto;
 use crate::drop_reason::Dropped;
-use crate::identity::{ClientIndex, Sequence};
+use crate::identity::ClientIndex;
 use crate::packet::{Header, Packet, PacketType, Role};
 use crate::time::{Instant, Local};
-use crate::transmit::Transmit;
-
-/// What a datagram was good for.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Received<'d> {
-    /// A client sent a payload; it stands, opened, in the datagram's buffer.
-    Payload {
-        /// Whose.
-        client: ClientIndex,
-        /// The number of its packet. Payloads arrive in any order; this tells which is newer.
-        sequence: Sequence,
-        /// The bytes, 1 to 1200.
-        payload: &'d [u8],
-    },
-    /// An answer, written over the datagram it answers: send it now. It is always shorter.
-    Reply(Transmit<'d>),
-    /// Taken in; there is nothing to do.
-    Handled,
-}
 
 impl<C: Crypto> Server<'_, C> {
     /// Takes in a datagram that arrived at `now` from `from`, in place.
@@ -48,17 +31,6 @@ impl<C: Crypto> Server<'_, C> {
         self.stats.received(datagram.len());
         self.dispatch(local, from, datagram)
             .inspect_err(|&reason| self.stats.dropped.count(reason))
-            .inspect(|received| self.count_received(received))
-    }
-
-    fn count_received(&mut self, received: &Received<'_>) {
-        match received {
-            Received::Payload { .. } => {
-                self.stats.payloads_in = self.stats.payloads_in.saturating_add(1);
-            }
-            Received::Reply(reply) => self.stats.sent(reply.datagram.len()),
-            Received::Handled => {}
-        }
     }
 
     fn dispatch<'d>(
@@ -70,29 +42,21 @@ impl<C: Crypto> Server<'_, C> {
         if !self.running {
             return Err(Dropped::Inactive);
         }
-        match datagram.first() {
-            None => Err(Dropped::TooShort),
-            Some(0) => self.handle_request(now, from, datagram),
-            Some(_) => self.handle_sealed(now, from, datagram),
+        // A connection request is the one type that is not sealed.
+        if datagram.first() == Some(&0) {
+            return self.handle_request(now, from, datagram);
         }
-    }
-
-    fn handle_sealed<'d>(
-        &mut self,
-        now: Local,
-        from: SocketAddr,
-        datagram: &'d mut [u8],
-    ) -> Result<Received<'d>, Dropped> {
         let header = Header::parse(datagram, Role::Server)?;
-        match (self.slots.find_by_address(&from), header.kind) {
+        let source = Source::new(from, self.hash_key);
+        match (self.slots.find_by_source(&source), header.kind) {
             (Some(_), PacketType::Response) => Err(Dropped::AddressConnected),
+            (None, PacketType::Response) => self.handle_response(now, &source, &header, datagram),
             (Some(id), _) => self.handle_session(now, id, &header, datagram),
-            (None, PacketType::Response) => self.handle_response(now, from, &header, datagram),
             (None, _) => Err(Dropped::UnknownSender),
         }
     }
 
-    /// A packet from a connected client.
+    /// A packet from the connected client in slot `id`.
     fn handle_session<'d>(
         &mut self,
         now: Local,
@@ -100,13 +64,13 @@ impl<C: Crypto> Server<'_, C> {
         header: &Header,
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Dropped> {
-        let slot = self.slots.connected_mut(id).ok_or(Dropped::UnknownSender)?;
+        let slot = self.slots.table.get_mut(id).ok_or(Dropped::UnknownSender)?;
         if slot.replay.is_replay(header.sequence) {
             slot.traffic.replayed = slot.traffic.replayed.saturating_add(1);
             return Err(Dropped::Replayed);
         }
         let len = datagram.len();
-        let key = &slot.keys.client_to_server;
+        let key = &slot.session.keys.client_to_server;
         let packet = header
             .open(&self.crypto, key, self.config.protocol_id, datagram)
             .inspect_err(|_| {
@@ -117,25 +81,25 @@ impl<C: Crypto> Server<'_, C> {
         slot.replay.mark(header.sequence);
         slot.last_received = now;
         match packet {
-            Packet::Payload(payload) => {
-                slot.confirmed = true;
-                slot.traffic.payloads_in = slot.traffic.payloads_in.saturating_add(1);
-                let client = ClientIndex::of_slot(id);
-                Ok(Received::Payload {
-                    client,
-                    sequence: header.sequence,
-                    payload,
-                })
-            }
-            Packet::KeepAlive { .. } => {
-                slot.confirmed = true;
-                Ok(Received::Handled)
-            }
             Packet::Disconnect => {
                 self.slots.leave(id, DisconnectReason::ByClient, 0);
                 Ok(Received::Handled)
             }
-            _ => Err(Dropped::State),
+            Packet::Payload(payload) => {
+                slot.state = SlotState::Connected { confirmed: true };
+                slot.traffic.payloads_in = slot.traffic.payloads_in.saturating_add(1);
+                self.stats.payloads_in = self.stats.payloads_in.saturating_add(1);
+                Ok(Received::Payload {
+                    client: ClientIndex::of_slot(id),
+                    sequence: header.sequence,
+                    payload,
+                })
+            }
+            // A keep-alive: a server accepts no other type in a session.
+            _ => {
+                slot.state = SlotState::Connected { confirmed: true };
+                Ok(Received::Handled)
+            }
         }
     }
 }

@@ -6,30 +6,25 @@ use core::net::SocketAddr;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::budget::Work;
+use super::event::Received;
 use super::half_open::HalfOpen;
-use super::peer::Peer;
-use super::receive::Received;
-use super::share::Source;
+use super::history::UsedToken;
+use super::peer::{Peer, Source};
+use super::session::Session;
+use super::share::SourceLimit;
+use super::table::Hashes;
 use super::{RestartRule, Server};
 use crate::crypto::{Crypto, Mac, SessionKeys};
 use crate::drop_reason::Dropped;
-use crate::identity::{ClientId, Sequence, Timeout};
+use crate::identity::Sequence;
 use crate::packet::{ConnectionRequest, Packet, RequestHeader, seal};
-use crate::standard::{CHALLENGE_TOKEN_BYTES, MAC_BYTES, USER_DATA_BYTES};
+use crate::standard::{CHALLENGE_TOKEN_BYTES, MAC_BYTES, PRIVATE_TOKEN_BYTES, USER_DATA_BYTES};
+use crate::stats::RoundTrip;
 use crate::time::{Local, UnixTime, micros};
 use crate::token::{ChallengeToken, PrivateToken};
 use crate::transmit::Transmit;
 
-/// What a good token says, out of the datagram that the reply will be written over.
-struct Admitted {
-    client_id: ClientId,
-    timeout: Timeout,
-    keys: SessionKeys,
-    user_data: Zeroizing<[u8; USER_DATA_BYTES]>,
-    mac: Mac,
-    expires: UnixTime,
-    other_servers: bool,
-}
+type SecretUserData = Zeroizing<[u8; USER_DATA_BYTES]>;
 
 impl<C: Crypto> Server<'_, C> {
     pub(super) fn handle_request<'d>(
@@ -41,76 +36,68 @@ impl<C: Crypto> Server<'_, C> {
         let today = self.calendar.at(now);
         self.half_open.expire(now);
         self.history.expire(today);
-        let admitted = self.check_request(now, today, &from, datagram)?;
-        if self.slots.find_by_id(admitted.client_id).is_some() {
-            return Err(Dropped::IdConnected);
-        }
-        let source = Source::Client(admitted.client_id);
-        self.check_share(&from, &admitted.mac, source)?;
-        let (mac, id) = (admitted.mac, admitted.client_id);
-        self.history.admit(mac, id, &from, admitted.expires)?;
-        if self.slots.is_full() {
-            return self.deny(from, &admitted.keys, datagram);
-        }
-        let until = now.after(micros(self.config.handshake_timeout));
-        let entry = HalfOpen::new(
-            &from,
-            admitted.mac,
-            admitted.keys.clone(),
-            admitted.client_id,
-            admitted.timeout,
-            admitted.other_servers,
-        );
-        let id = self.half_open.admit(&from, entry, now, until)?;
-        self.challenge(from, id, &admitted, datagram)
-    }
 
-    /// Every check of a request that concerns the token itself, the cheap ones first.
-    fn check_request(
-        &mut self,
-        now: Local,
-        today: UnixTime,
-        from: &SocketAddr,
-        datagram: &mut [u8],
-    ) -> Result<Admitted, Dropped> {
-        let request = ConnectionRequest::parse(datagram)?;
+        // What costs no decryption.
+        let mut request = ConnectionRequest::parse(datagram)?;
         self.check_header(today, &request.header)?;
-        if self.slots.find_by_address(from).is_some() {
+        let source = Source::new(from, self.hash_key);
+        if self.slots.find_by_source(&source).is_some() {
             return Err(Dropped::AddressConnected);
         }
         let tag = request.private.last_chunk::<MAC_BYTES>();
         let mac = Mac(*tag.ok_or(Dropped::RequestLength)?);
-        let peer = Peer::new(from);
-        self.check_share(from, &mac, Source::Host(&peer))?;
+        let mac_hash = self.hash_key.hash(&mac.0);
+        let known = Known {
+            token: self.history.check(&mac, mac_hash, &source.peer)?,
+            half_open: self.half_open.find_token(&source, &mac),
+        };
+        let host = source.peer.hash_host(self.hash_key);
+        if !self.has_room(&known, host, self.config.per_host) {
+            return Err(Dropped::HostLimit);
+        }
         let rate = self.config.opens_per_second;
-        if !self.budget.spend(now, &peer, Work::Request, rate) {
+        if !self.budget.spend(now, host, Work::Request, rate) {
             return Err(Dropped::OverBudget);
         }
 
-        let key = &self.config.private_key;
-        PrivateToken::open(&self.crypto, key, &request.header, request.private)
-            .map_err(|_| Dropped::TokenUnauthentic)?;
-        let admitted = self.read_private(request.private, mac, request.header.expires);
-        // The buffer is the caller's; the session's keys are not.
-        request.private.zeroize();
-        admitted
+        let expires = request.header.expires;
+        let (session, user_data) = self.open_token(&mut request, source.peer)?;
+        if self.slots.find_by_id(session.client_id).is_some() {
+            return Err(Dropped::IdConnected);
+        }
+        let id_hash = self.hash_key.hash_id(session.client_id);
+        if !self.has_room(&known, id_hash, self.config.per_id) {
+            return Err(Dropped::IdLimit);
+        }
+        let hashes = |key| Hashes {
+            keys: [Some(key)],
+            sources: Some([host, id_hash]),
+        };
+        if !known.token {
+            let token = UsedToken::pending(mac, &session);
+            self.history.admit(token, expires, &hashes(mac_hash))?;
+        }
+        if self.slots.is_full() {
+            return Ok(self.deny(from, &session.keys, datagram));
+        }
+        let (id, entry) = match known.half_open {
+            Some((id, challenged_at)) => (id, HalfOpen::new(session, mac, challenged_at)),
+            None => {
+                let entry = HalfOpen::new(session, mac, now);
+                let hashes = hashes(source.hash);
+                let id = self.half_open.admit(&source, entry.clone(), &hashes)?;
+                (id, entry)
+            }
+        };
+        let until = now.after(micros(self.config.handshake_timeout));
+        self.half_open.nodes.set_due(id, until);
+        Ok(self.challenge(from, &entry, &user_data, datagram))
     }
 
-    /// Whether the token may be used from `from`, and whether its source may hold the entries that
-    /// it needs and does not have.
-    fn check_share(&self, from: &SocketAddr, mac: &Mac, source: Source<'_>) -> Result<(), Dropped> {
-        let (limit, refusal) = match source {
-            Source::Host(_) => (self.config.per_host, Dropped::HostLimit),
-            Source::Client(_) => (self.config.per_id, Dropped::IdLimit),
-        };
-        let has_token = self.history.check(mac, from)?;
-        let has_entry = self.half_open.find(from, mac).is_some();
-        if (has_token || self.history.shares.has_room(source, limit))
-            && (has_entry || self.half_open.shares.has_room(source, limit))
-        {
-            return Ok(());
-        }
-        Err(refusal)
+    /// Whether a source may hold the entries that this request needs and does not have.
+    fn has_room(&self, known: &Known, source: u64, limit: SourceLimit) -> bool {
+        (known.token || self.history.held.has_room(source, limit))
+            && (known.half_open.is_some() || self.half_open.held.has_room(source, limit))
     }
 
     fn check_header(&self, today: UnixTime, header: &RequestHeader) -> Result<(), Dropped> {
@@ -137,44 +124,56 @@ impl<C: Crypto> Server<'_, C> {
         Ok(())
     }
 
-    fn read_private(
+    /// Opens the token in place and takes out of the datagram what the reply will be written over.
+    fn open_token(
         &self,
-        opened: &[u8; 1024],
-        mac: Mac,
-        expires: UnixTime,
-    ) -> Result<Admitted, Dropped> {
+        request: &mut ConnectionRequest<'_>,
+        peer: Peer,
+    ) -> Result<(Session, SecretUserData), Dropped> {
+        let key = &self.config.private_key;
+        PrivateToken::open(&self.crypto, key, &request.header, request.private)
+            .map_err(|_| Dropped::TokenUnauthentic)?;
+        let session = self.read_token(request.private, peer);
+        // The buffer is the caller's; the session's keys are not.
+        request.private.zeroize();
+        session
+    }
+
+    fn read_token(
+        &self,
+        opened: &[u8; PRIVATE_TOKEN_BYTES],
+        peer: Peer,
+    ) -> Result<(Session, SecretUserData), Dropped> {
         let token = PrivateToken::parse(opened).map_err(|_| Dropped::TokenMalformed)?;
         let ours = |address| self.config.addresses.contains(&address);
         if !token.addresses.iter().any(ours) {
             return Err(Dropped::NotOurAddress);
         }
-        let other_servers = !token.addresses.iter().all(ours);
-        Ok(Admitted {
+        let session = Session {
+            keys: token.keys,
             client_id: token.client_id,
             timeout: token.timeout,
-            user_data: Zeroizing::new(*token.user_data),
-            keys: token.keys,
-            mac,
-            expires,
-            other_servers,
-        })
+            round_trip: RoundTrip::UNKNOWN,
+            peer,
+            other_servers: !token.addresses.iter().all(ours),
+        };
+        Ok((session, Zeroizing::new(*token.user_data)))
     }
 
-    /// Writes a challenge for half-open connection `id` over the request.
+    /// Writes a challenge for a half-open connection over the request.
     fn challenge<'d>(
         &mut self,
         to: SocketAddr,
-        id: usize,
-        admitted: &Admitted,
+        entry: &HalfOpen,
+        user_data: &SecretUserData,
         datagram: &'d mut [u8],
-    ) -> Result<Received<'d>, Dropped> {
+    ) -> Received<'d> {
         let sequence = Sequence(self.challenge_sequence);
         self.challenge_sequence = self.challenge_sequence.wrapping_add(1);
-        let entry = self.half_open.get(id).ok_or(Dropped::HalfOpenFull)?;
         let mut token = [0; CHALLENGE_TOKEN_BYTES];
         ChallengeToken {
-            client_id: admitted.client_id,
-            user_data: &admitted.user_data,
+            client_id: entry.session.client_id,
+            user_data,
             padding: &entry.challenge_padding(),
         }
         .seal(&self.crypto, &self.challenge_key, sequence, &mut token);
@@ -183,7 +182,7 @@ impl<C: Crypto> Server<'_, C> {
             sequence,
             token: &token,
         };
-        self.reply(to, &admitted.keys, &packet, datagram)
+        self.reply(to, &entry.session.keys, &packet, datagram)
     }
 
     /// Writes *denied* over a request or a response.
@@ -192,7 +191,7 @@ impl<C: Crypto> Server<'_, C> {
         to: SocketAddr,
         keys: &SessionKeys,
         datagram: &'d mut [u8],
-    ) -> Result<Received<'d>, Dropped> {
+    ) -> Received<'d> {
         self.stats.denied = self.stats.denied.saturating_add(1);
         self.reply(to, keys, &Packet::Denied, datagram)
     }
@@ -203,13 +202,33 @@ impl<C: Crypto> Server<'_, C> {
         keys: &SessionKeys,
         packet: &Packet<'_>,
         datagram: &'d mut [u8],
-    ) -> Result<Received<'d>, Dropped> {
+    ) -> Received<'d> {
         let sequence = self.next_global_sequence();
         let key = &keys.server_to_client;
         let protocol_id = self.config.protocol_id;
-        // A reply is shorter than what it answers, so there is always room.
-        let datagram = seal(packet, &self.crypto, key, protocol_id, sequence, datagram)
-            .map_err(|_| Dropped::TooShort)?;
-        Ok(Received::Reply(Transmit { to, datagram }))
+        let sealed = seal(packet, &self.crypto, key, protocol_id, sequence, datagram);
+        let len = sealed.ok().map(|sealed| sealed.len());
+        self.sent_over(to, len, datagram)
     }
+
+    /// The reply that was written over the front of the datagram it answers, which is longer.
+    pub(super) fn sent_over<'d>(
+        &mut self,
+        to: SocketAddr,
+        len: Option<usize>,
+        datagram: &'d [u8],
+    ) -> Received<'d> {
+        let Some(datagram) = len.and_then(|len| datagram.get(..len)) else {
+            return Received::Handled;
+        };
+        self.stats.sent(datagram.len());
+        Received::Reply(Transmit { to, datagram })
+    }
+}
+
+/// Entries that a request's token has from an earlier request.
+struct Known {
+    token: bool,
+    /// Its number, and when its first challenge left.
+    half_open: Option<(usize, Local)>,
 }

@@ -1,141 +1,128 @@
 //! The second half of the handshake: a challenge comes back, and its sender gets a slot.
 //! (Standard: *Processing Connection Response Packets*.)
 
-use core::net::SocketAddr;
-
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use super::Server;
 use super::budget::Work;
-use super::peer::Peer;
-use super::receive::Received;
-use super::slots::Joining;
+use super::event::Received;
+use super::half_open::HalfOpen;
+use super::peer::Source;
+use super::slots::Slot;
 use crate::crypto::Crypto;
 use crate::drop_reason::Dropped;
+use crate::identity::Sequence;
 use crate::packet::{Header, Packet};
 use crate::standard::{CHALLENGE_TOKEN_BYTES, MAX_OVERHEAD_BYTES};
 use crate::stats::RoundTrip;
 use crate::time::Local;
 use crate::token::ChallengeToken;
-use crate::transmit::Transmit;
 
 /// The longest response: its body under a full sequence.
 const MAX_RESPONSE_BYTES: usize = 8 + CHALLENGE_TOKEN_BYTES + MAX_OVERHEAD_BYTES;
+
+/// An authentic response: the half-open connection whose keys sealed it, and what it says.
+struct Answer {
+    id: usize,
+    half_open: HalfOpen,
+    sequence: Sequence,
+    token: Zeroizing<[u8; CHALLENGE_TOKEN_BYTES]>,
+}
 
 impl<C: Crypto> Server<'_, C> {
     pub(super) fn handle_response<'d>(
         &mut self,
         now: Local,
-        from: SocketAddr,
+        source: &Source,
         header: &Header,
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Dropped> {
         self.half_open.expire(now);
-        let id = self.half_open_of(now, &from, header, datagram)?;
-        let entry = self.half_open.get(id).ok_or(Dropped::UnknownSender)?;
-        let key = &entry.keys.client_to_server;
-        let opened = header.open(&self.crypto, key, self.config.protocol_id, datagram)?;
-        let Packet::Response { sequence, token } = opened else {
-            return Err(Dropped::Type);
-        };
-        let mut token = *token;
+        let Answer {
+            id,
+            half_open,
+            sequence,
+            mut token,
+        } = self.open_response(now, source, header, datagram)?;
         let challenge =
             ChallengeToken::open(&self.crypto, &self.challenge_key, sequence, &mut token)
                 .map_err(|_| Dropped::ChallengeUnauthentic)?;
-        if !bool::from(entry.challenge_padding().ct_eq(challenge.padding)) {
+        if !bool::from(half_open.challenge_padding().ct_eq(challenge.padding)) {
             return Err(Dropped::ChallengeMismatch);
         }
-        if self.slots.find_by_id(entry.client_id).is_some() {
+        if self.slots.find_by_id(half_open.session.client_id).is_some() {
             return Err(Dropped::IdConnected);
         }
         if self.slots.is_full() {
-            let keys = entry.keys.clone();
-            return self.deny(from, &keys, datagram);
+            return Ok(self.deny(source.address, &half_open.session.keys, datagram));
         }
-        if !self.slots.has_free() {
-            return Err(Dropped::SlotDraining);
-        }
-        self.accept(now, from, id, &challenge, datagram)
+        let slot = self.slot_for(now, &half_open, challenge.user_data);
+        let slot_id = self.slots.join(slot, Some(source.hash));
+        let slot_id = slot_id.ok_or(Dropped::SlotDraining)?;
+        self.history.consume(&half_open.mac);
+        self.half_open.remove(id);
+        self.stats.connects = self.stats.connects.saturating_add(1);
+        let keep_alive = self.keep_alive(slot_id);
+        let protocol_id = self.config.protocol_id;
+        let slot = self.slots.table.get_mut(slot_id);
+        let len = slot.and_then(|slot| {
+            slot.write(&self.crypto, protocol_id, now, &keep_alive, datagram)
+                .ok()
+        });
+        Ok(self.sent_over(source.address, len, datagram))
     }
 
-    /// The half-open connection whose key seals this response.
+    /// Opens a response under the keys of the sender's half-open connections, one after the other.
     ///
-    /// Opening loses the datagram if the key is wrong, so while there is more than one entry to
-    /// try, each is tried on a copy.
-    fn half_open_of(
+    /// Opening loses the bytes if the key is wrong, so each is tried on a copy.
+    fn open_response(
         &mut self,
         now: Local,
-        from: &SocketAddr,
+        source: &Source,
         header: &Header,
         datagram: &[u8],
-    ) -> Result<usize, Dropped> {
-        let mut entries = self.half_open.of_address(from);
-        let first = entries.next().ok_or(Dropped::UnknownSender)?;
-        let alone = entries.next().is_none();
-        drop(entries);
+    ) -> Result<Answer, Dropped> {
+        let mut entries = self.half_open.of_source(source).peekable();
+        if entries.peek().is_none() {
+            return Err(Dropped::UnknownSender);
+        }
         let rate = self.config.opens_per_second;
-        let peer = Peer::new(from);
-        if !self.budget.spend(now, &peer, Work::Response, rate) {
+        let host = source.peer.hash_host(self.hash_key);
+        if !self.budget.spend(now, host, Work::Response, rate) {
             return Err(Dropped::OverBudget);
         }
-        if alone {
-            return Ok(first);
+        let mut copy = Zeroizing::new([0; MAX_RESPONSE_BYTES]);
+        for id in entries {
+            let entry = self.half_open.get(id);
+            let bytes = copy.get_mut(..datagram.len());
+            let (Some(entry), Some(bytes)) = (entry, bytes) else {
+                continue;
+            };
+            bytes.copy_from_slice(datagram);
+            let key = &entry.session.keys.client_to_server;
+            let opened = header.open(&self.crypto, key, self.config.protocol_id, bytes);
+            if let Ok(Packet::Response { sequence, token }) = opened {
+                return Ok(Answer {
+                    id,
+                    half_open: entry.clone(),
+                    sequence,
+                    token: Zeroizing::new(*token),
+                });
+            }
         }
-        let mut copy = [0; MAX_RESPONSE_BYTES];
-        let copy = copy.get_mut(..datagram.len()).ok_or(Dropped::BodyLength)?;
-        let opens = |&id: &usize| {
-            copy.copy_from_slice(datagram);
-            self.half_open.get(id).is_some_and(|entry| {
-                let key = &entry.keys.client_to_server;
-                header
-                    .open(&self.crypto, key, self.config.protocol_id, copy)
-                    .is_ok()
-            })
-        };
-        self.half_open
-            .of_address(from)
-            .find(opens)
-            .ok_or(Dropped::Unauthentic)
+        Err(Dropped::Unauthentic)
     }
 
-    /// Gives the client its slot and writes its first keep-alive over the response.
-    fn accept<'d>(
-        &mut self,
-        now: Local,
-        from: SocketAddr,
-        half_open: usize,
-        challenge: &ChallengeToken<'_>,
-        datagram: &'d mut [u8],
-    ) -> Result<Received<'d>, Dropped> {
-        let entry = self
-            .half_open
-            .get(half_open)
-            .ok_or(Dropped::UnknownSender)?;
-        let round_trip = now.since(entry.challenged_at);
-        self.history.consume(&entry.mac);
-        let joining = Joining {
-            peer: Peer::new(&from),
-            client_id: entry.client_id,
-            keys: entry.keys.clone(),
-            timeout: entry.timeout,
-            user_data: challenge.user_data,
-            sequence: if entry.other_servers {
-                self.first_sequence(&Peer::new(&from), entry.client_id)
-            } else {
-                0
-            },
-            now,
+    /// The slot of a client that has answered its challenge.
+    fn slot_for(&self, now: Local, half_open: &HalfOpen, user_data: &[u8; 256]) -> Slot {
+        let mut session = half_open.session.clone();
+        session.round_trip = RoundTrip::from_micros(now.since(half_open.challenged_at));
+        let sequence = if session.other_servers {
+            self.first_sequence(&session.peer, session.client_id)
+        } else {
+            0
         };
-        let id = self.slots.join(joining).ok_or(Dropped::State)?;
-        self.half_open.release(half_open);
-        self.stats.connects = self.stats.connects.saturating_add(1);
-        if let Some(slot) = self.slots.get_mut(id) {
-            slot.round_trip = RoundTrip::from_micros(round_trip);
-        }
-        let len = self
-            .write_keep_alive(now, id, datagram)
-            .map_err(|_| Dropped::TooShort)?;
-        let datagram = datagram.get(..len).ok_or(Dropped::TooShort)?;
-        Ok(Received::Reply(Transmit { to: from, datagram }))
+        Slot::new(session, user_data, sequence, now)
     }
 }

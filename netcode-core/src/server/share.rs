@@ -5,10 +5,8 @@
 
 use core::num::NonZeroU32;
 
-use super::index::HashKey;
-use super::peer::Peer;
-use super::storage::Table;
-use crate::identity::ClientId;
+use super::column::Column;
+use super::hash::scale;
 
 /// Entries that one source may hold of any table, however small the table is.
 const LEAST: usize = 8;
@@ -44,47 +42,21 @@ impl SourceLimit {
     }
 }
 
-/// What an entry is counted for.
-#[derive(Clone, Copy)]
-pub(crate) enum Source<'p> {
-    Host(&'p Peer),
-    Client(ClientId),
-}
-
-impl Source<'_> {
-    fn hash(self, key: HashKey) -> u64 {
-        match self {
-            // A host's bytes are one more than a client id's, so the two never coincide.
-            Self::Host(peer) => key.hash(&peer.host()),
-            Self::Client(id) => key.hash(&id.0.to_le_bytes()),
-        }
-    }
-}
-
 /// Counters of a [`Tally`], one in each of its two rows.
 pub(crate) type Counters = [u32; 2];
 
 /// How many entries of a table each source holds, in constant time and fixed room.
 ///
-/// A counting sketch: two rows of counters, each source counted in one place of each by a keyed
+/// A counting sketch: two rows of counters, each source counted in one place of each by its keyed
 /// hash. Its count is the lower of the two: never below the truth, and above it only for a source
 /// that shares both places with others. Who they are cannot be chosen without the key.
 pub(crate) struct Tally<'s> {
-    counters: Table<'s, Counters>,
-    hash_key: HashKey,
+    counters: Column<'s, Counters>,
 }
 
 impl<'s> Tally<'s> {
-    pub(crate) fn new(counters: Table<'s, Counters>) -> Self {
-        Self {
-            counters,
-            hash_key: HashKey(0, 0),
-        }
-    }
-
-    pub(crate) fn reset(&mut self, hash_key: HashKey) {
-        self.clear();
-        self.hash_key = hash_key;
+    pub(crate) fn new(counters: Column<'s, Counters>) -> Self {
+        Self { counters }
     }
 
     /// Counts from zero again.
@@ -92,20 +64,20 @@ impl<'s> Tally<'s> {
         self.counters.fill([0; 2]);
     }
 
-    pub(crate) fn add(&mut self, source: Source<'_>) {
+    pub(crate) fn add(&mut self, source: u64) {
         self.each(source, |counter| *counter = counter.saturating_add(1));
     }
 
-    pub(crate) fn remove(&mut self, source: Source<'_>) {
+    pub(crate) fn remove(&mut self, source: u64) {
         self.each(source, |counter| *counter = counter.saturating_sub(1));
     }
 
     /// Whether the source may hold one more entry of the table.
-    pub(crate) fn has_room(&self, source: Source<'_>, limit: SourceLimit) -> bool {
+    pub(crate) fn has_room(&self, source: u64, limit: SourceLimit) -> bool {
         self.count(source) < limit.entries(self.counters.len())
     }
 
-    pub(crate) fn count(&self, source: Source<'_>) -> usize {
+    pub(crate) fn count(&self, source: u64) -> usize {
         let counts = self.places(source).into_iter().enumerate();
         let least = counts
             .filter_map(|(row, place)| self.counters.get(place)?.get(row).copied())
@@ -113,11 +85,7 @@ impl<'s> Tally<'s> {
         usize::try_from(least.unwrap_or(0)).unwrap_or(usize::MAX)
     }
 
-    pub(crate) fn hash(&self, source: Source<'_>) -> u64 {
-        source.hash(self.hash_key)
-    }
-
-    fn each(&mut self, source: Source<'_>, change: impl Fn(&mut u32)) {
+    fn each(&mut self, source: u64, change: impl Fn(&mut u32)) {
         for (row, place) in self.places(source).into_iter().enumerate() {
             let counters = self.counters.get_mut(place);
             if let Some(counter) = counters.and_then(|counters| counters.get_mut(row)) {
@@ -126,14 +94,9 @@ impl<'s> Tally<'s> {
         }
     }
 
-    /// The source's place in each row: the halves of its hash, scaled to the rows' length.
-    fn places(&self, source: Source<'_>) -> [usize; 2] {
-        let hash = self.hash(source);
-        let len = self.counters.len() as u64;
-        [hash >> 32, hash & 0xffff_ffff].map(|half| {
-            let scaled = half.wrapping_mul(len) >> 32;
-            usize::try_from(scaled).unwrap_or(0)
-        })
+    /// The source's place in each row, by the halves of its hash.
+    fn places(&self, source: u64) -> [usize; 2] {
+        [source >> 32, source].map(|half| scale(half, self.counters.len()))
     }
 }
 
@@ -144,6 +107,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::identity::ClientId;
+    use crate::server::hash::HashKey;
 
     #[test]
     fn a_limit_is_its_part_of_the_table_and_at_least_eight() {
@@ -154,18 +119,6 @@ mod tests {
         assert_eq!(SourceLimit::Unlimited.entries(1), usize::MAX);
     }
 
-    #[test]
-    fn a_host_is_an_ipv4_address_or_a_64_bit_prefix() {
-        let hash = |text: &str| {
-            let peer = Peer::new(&text.parse().unwrap());
-            Source::Host(&peer).hash(HashKey(1, 2))
-        };
-        assert_eq!(hash("10.0.0.1:1"), hash("10.0.0.1:2"));
-        assert_ne!(hash("10.0.0.1:1"), hash("10.0.0.2:1"));
-        assert_eq!(hash("[2001:db8::1]:1"), hash("[2001:db8::ffff:1]:9"));
-        assert_ne!(hash("[2001:db8::1]:1"), hash("[2001:db8:0:1::1]:1"));
-    }
-
     proptest! {
         /// Against exact counts.
         #[test]
@@ -173,29 +126,28 @@ mod tests {
             steps in prop::collection::vec((0u64..24, any::<bool>()), 1..200),
         ) {
             let mut counters = [[0; 2]; 16];
-            let mut tally = Tally::new(Table::Borrowed(&mut counters));
-            tally.reset(HashKey(3, 4));
+            let mut tally = Tally::new(Column::Borrowed(&mut counters));
+            let hash = |id| HashKey(3, 4).hash_id(ClientId(id));
             let mut exact = BTreeMap::<u64, usize>::new();
             for (id, joins) in steps {
                 let held = exact.entry(id).or_default();
                 if joins {
                     *held += 1;
-                    tally.add(Source::Client(ClientId(id)));
+                    tally.add(hash(id));
                 } else if *held > 0 {
                     *held -= 1;
-                    tally.remove(Source::Client(ClientId(id)));
+                    tally.remove(hash(id));
                 }
             }
             for (&id, &held) in &exact {
-                let source = Source::Client(ClientId(id));
                 let alone = (0..2).any(|row| {
-                    let place = tally.places(source)[row];
+                    let place = tally.places(hash(id))[row];
                     exact.iter().all(|(&other, &held)| {
-                        let same = tally.places(Source::Client(ClientId(other)))[row] == place;
+                        let same = tally.places(hash(other))[row] == place;
                         other == id || held == 0 || !same
                     })
                 });
-                let count = tally.count(source);
+                let count = tally.count(hash(id));
                 prop_assert!(count >= held);
                 prop_assert!(!alone || count == held);
             }

@@ -4,83 +4,90 @@
 //! go out, and has left until its events were taken, so an index never changes hands behind its
 //! owner's back.
 
-use core::net::SocketAddr;
-
 use zeroize::Zeroize;
 
+use super::column::Column;
 use super::event::DisconnectReason;
-use super::index::{HashKey, Index, Link};
-use super::peer::Peer;
-use super::storage::{IndexTables, Table, TimerTables};
-use super::timers::Timers;
-use crate::crypto::SessionKeys;
-use crate::identity::{ClientId, Timeout, UserData};
+use super::hash::HashKey;
+use super::nodes::Link;
+use super::peer::{Peer, Source};
+use super::session::Session;
+use super::table::{Columns, Entry, Hashes, KeyedTable, TableStorage};
+use crate::identity::{ClientId, UserData};
 use crate::replay::ReplayWindow;
 use crate::standard::SEND_INTERVAL_MICROS;
-use crate::stats::{RoundTrip, Traffic};
+use crate::stats::Traffic;
 use crate::time::Local;
 
+const BY_ADDRESS: usize = 0;
+const BY_ID: usize = 1;
+
+/// Room for `N` clients.
+pub(crate) type SlotStorage<const N: usize> = TableStorage<Slot, N, 2, 0>;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum SlotState {
     Free,
-    Connected,
-    /// Disconnect packets are owed.
-    Leaving,
+    Connected {
+        /// The client has shown that it knows its slot.
+        confirmed: bool,
+    },
+    Leaving {
+        /// Disconnect packets owed.
+        disconnects_left: u8,
+    },
     /// Events are owed.
     Left,
 }
 
-/// One client. The order of the fields leaves no gaps.
+/// One client. No gaps between its fields.
 pub(crate) struct Slot {
     pub(crate) user_data: UserData,
-    pub(crate) keys: SessionKeys,
+    pub(crate) session: Session,
     pub(crate) replay: ReplayWindow,
     pub(crate) traffic: Traffic,
-    pub(crate) round_trip: RoundTrip,
-    pub(crate) client_id: ClientId,
     /// Of the next packet.
     pub(crate) sequence: u64,
     pub(crate) last_sent: Local,
     pub(crate) last_received: Local,
-    pub(crate) timeout: Timeout,
     next_event: Link,
-    pub(crate) peer: Peer,
     pub(crate) state: SlotState,
-    pub(crate) confirmed: bool,
-    pub(crate) farewells: u8,
     pub(crate) owes_connected: bool,
     pub(crate) owes_disconnected: Option<DisconnectReason>,
 }
 
 impl Slot {
-    pub(crate) const EMPTY: Self = Self {
-        user_data: UserData::ZERO,
-        keys: SessionKeys::EMPTY,
-        replay: ReplayWindow::EMPTY,
-        traffic: Traffic::ZERO,
-        round_trip: RoundTrip::UNKNOWN,
-        client_id: ClientId(0),
-        sequence: 0,
-        last_sent: Local::ZERO,
-        last_received: Local::ZERO,
-        timeout: Timeout::from_secs(0),
-        next_event: Link::NONE,
-        peer: Peer::NONE,
-        state: SlotState::Free,
-        confirmed: false,
-        farewells: 0,
-        owes_connected: false,
-        owes_disconnected: None,
-    };
+    /// A client that has just got its slot. `sequence` is that of its first packet.
+    pub(crate) fn new(session: Session, user_data: &[u8; 256], sequence: u64, now: Local) -> Self {
+        Self {
+            user_data: UserData(*user_data),
+            state: SlotState::Connected {
+                confirmed: session.peer == Peer::NONE,
+            },
+            session,
+            sequence,
+            last_sent: now,
+            last_received: now,
+            owes_connected: true,
+            ..Self::EMPTY
+        }
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(self.state, SlotState::Connected { .. })
+    }
+
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.state == SlotState::Connected { confirmed: true }
+    }
 
     /// When silence ends the session, if it does. A client that has not shown that it knows its slot
     /// may be silent no longer than a handshake takes, also where its token sets no timeout: nobody
     /// may be there.
     pub(crate) fn times_out_at(&self, handshake: u64) -> Option<Local> {
-        let limit = match self.timeout.as_micros() {
+        let limit = match self.session.timeout.as_micros() {
             Some(limit) => limit,
-            None if !self.confirmed => handshake,
+            None if !self.is_confirmed() => handshake,
             None => return None,
         };
         Some(self.last_received.after(limit))
@@ -99,58 +106,60 @@ impl Slot {
 
     /// Whether the client is in this process: it then has no address.
     pub(crate) fn is_loopback(&self) -> bool {
-        self.peer == Peer::NONE
+        self.session.peer == Peer::NONE
     }
 
     fn owes_event(&self) -> bool {
         self.owes_connected || self.owes_disconnected.is_some()
     }
+}
+
+impl Entry<2> for Slot {
+    type Deadline = Local;
+
+    const EMPTY: Self = Self {
+        user_data: UserData::ZERO,
+        session: Session::EMPTY,
+        replay: ReplayWindow::EMPTY,
+        traffic: Traffic::ZERO,
+        sequence: 0,
+        last_sent: Local::ZERO,
+        last_received: Local::ZERO,
+        next_event: Link::NONE,
+        state: SlotState::Free,
+        owes_connected: false,
+        owes_disconnected: None,
+    };
+
+    fn hashes(&self, hash_key: HashKey) -> Hashes<2> {
+        let by_address = (!self.is_loopback()).then(|| self.session.peer.hash(hash_key));
+        let by_id = hash_key.hash_id(self.session.client_id);
+        Hashes {
+            keys: [by_address, Some(by_id)],
+            sources: None,
+        }
+    }
 
     fn wipe(&mut self) {
-        self.keys.zeroize();
+        // Dropping the keys wipes them.
         self.user_data.zeroize();
         *self = Self::EMPTY;
     }
 }
 
-/// Who gets a slot, and with what. A loopback client has no peer.
-pub(crate) struct Joining<'j> {
-    pub(crate) peer: Peer,
-    pub(crate) client_id: ClientId,
-    pub(crate) keys: SessionKeys,
-    pub(crate) timeout: Timeout,
-    pub(crate) user_data: &'j [u8; 256],
-    /// Of the first packet.
-    pub(crate) sequence: u64,
-    pub(crate) now: Local,
-}
-
-/// All slots with their indexes, timers and owed events.
+/// All slots, with their owed events.
 pub(crate) struct Slots<'s> {
-    slots: Table<'s, Slot>,
-    by_address: Index<'s>,
-    by_id: Index<'s>,
-    pub(crate) timers: Timers<'s>,
-    hash_key: HashKey,
+    pub(crate) table: KeyedTable<'s, Slot, 2>,
     usable: usize,
-    connected: usize,
+    pub(crate) connected: usize,
     first_event: Link,
     last_event: Link,
 }
 
 impl<'s> Slots<'s> {
-    pub(crate) fn new(
-        slots: Table<'s, Slot>,
-        by_address: IndexTables<'s>,
-        by_id: IndexTables<'s>,
-        timers: TimerTables<'s>,
-    ) -> Self {
+    pub(crate) fn new(columns: Columns<'s, Slot, 2, 0>) -> Self {
         Self {
-            slots,
-            by_address: Index::new(by_address),
-            by_id: Index::new(by_id),
-            timers: Timers::new(timers),
-            hash_key: HashKey(0, 0),
+            table: KeyedTable::new(columns.entries, columns.nodes, Column::Borrowed(&mut [])),
             usable: 0,
             connected: 0,
             first_event: Link::NONE,
@@ -160,23 +169,11 @@ impl<'s> Slots<'s> {
 
     /// Empties everything; the first `usable` slots can be joined.
     pub(crate) fn reset(&mut self, usable: usize, hash_key: HashKey) {
-        self.slots.iter_mut().for_each(Slot::wipe);
-        self.by_address.reset(usable);
-        self.by_id.reset(0);
-        self.timers.reset();
-        self.hash_key = hash_key;
+        self.table.reset(usable, hash_key);
         self.usable = usable;
         self.connected = 0;
         self.first_event = Link::NONE;
         self.last_event = Link::NONE;
-    }
-
-    pub(crate) fn capacity(&self) -> usize {
-        self.slots.len()
-    }
-
-    pub(crate) fn connected_count(&self) -> usize {
-        self.connected
     }
 
     /// Whether nobody can join before a client leaves. A slot whose last client has left counts as
@@ -185,139 +182,99 @@ impl<'s> Slots<'s> {
         self.connected >= self.usable
     }
 
-    /// Whether a slot can be joined now.
-    pub(crate) fn has_free(&self) -> bool {
-        self.by_address.has_free()
-    }
-
     /// Whether every slot is free: nobody connected, nothing owed.
     pub(crate) fn all_free(&self) -> bool {
-        self.connected == 0
-            && self.first_event == Link::NONE
-            && self.slots.iter().all(|slot| slot.state == SlotState::Free)
-    }
-
-    pub(crate) fn get(&self, id: usize) -> Option<&Slot> {
-        self.slots.get(id)
-    }
-
-    pub(crate) fn get_mut(&mut self, id: usize) -> Option<&mut Slot> {
-        self.slots.get_mut(id)
+        self.table.used == 0
     }
 
     pub(crate) fn connected(&self, id: usize) -> Option<&Slot> {
-        self.slots
-            .get(id)
-            .filter(|slot| slot.state == SlotState::Connected)
+        self.table.get(id).filter(|slot| slot.is_connected())
     }
 
     pub(crate) fn connected_mut(&mut self, id: usize) -> Option<&mut Slot> {
-        self.slots
-            .get_mut(id)
-            .filter(|slot| slot.state == SlotState::Connected)
+        self.table.get_mut(id).filter(|slot| slot.is_connected())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Slot)> + '_ {
-        let slots = self.slots.iter().enumerate();
-        slots.filter(|(_, slot)| slot.state == SlotState::Connected)
+        let slots = self.table.entries.iter().enumerate();
+        slots.filter(|(_, slot)| slot.is_connected())
     }
 
-    #[cfg(test)]
-    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
-        self.hash_key.hash(bytes)
+    /// The slot of a connected client.
+    pub(crate) fn find_by_source(&self, source: &Source) -> Option<usize> {
+        self.table
+            .find(BY_ADDRESS, source.hash, |slot| {
+                slot.session.peer == source.peer
+            })
+            .next()
     }
 
-    pub(crate) fn find_by_address(&self, address: &SocketAddr) -> Option<usize> {
-        let peer = Peer::new(address);
-        let mut found = self
-            .by_address
-            .candidates(self.hash_key.hash(peer.as_bytes()));
-        found.find(|&id| self.slots.get(id).is_some_and(|slot| slot.peer == peer))
-    }
-
+    /// The slot of a connected client.
     pub(crate) fn find_by_id(&self, client_id: ClientId) -> Option<usize> {
-        let mut found = self
-            .by_id
-            .candidates(self.hash_key.hash(&client_id.0.to_le_bytes()));
-        found.find(|&id| {
-            self.slots
-                .get(id)
-                .is_some_and(|slot| slot.client_id == client_id)
-        })
+        let hash = self.table.hash_key.hash_id(client_id);
+        self.table
+            .find(BY_ID, hash, |slot| slot.session.client_id == client_id)
+            .next()
     }
 
-    /// Gives a free slot to a client and owes the event that says so.
-    pub(crate) fn join(&mut self, joining: Joining<'_>) -> Option<usize> {
-        let id = self.by_address.take_free()?;
-        let slot = self.slots.get_mut(id)?;
-        *slot = Slot {
-            user_data: UserData(*joining.user_data),
-            keys: joining.keys,
-            client_id: joining.client_id,
-            sequence: joining.sequence,
-            last_sent: joining.now,
-            last_received: joining.now,
-            timeout: joining.timeout,
-            peer: joining.peer,
-            state: SlotState::Connected,
-            owes_connected: true,
-            ..Slot::EMPTY
-        };
+    /// Gives a free slot to a client, if there is one, and owes the event that says so. A loopback
+    /// client has no address.
+    pub(crate) fn join(&mut self, slot: Slot, address_hash: Option<u64>) -> Option<usize> {
         // A timeout that is shorter than the interval of keep-alives is found with the first one.
-        let due = slot.keep_alive_at();
-        let loopback = slot.is_loopback();
-        slot.confirmed = loopback;
-        if loopback {
-            // Nobody looks a local player up by address, and silence means nothing.
-        } else {
-            self.by_address
-                .insert(self.hash_key.hash(joining.peer.as_bytes()), id);
-            self.timers.set(id, due.0);
+        // Silence of a local player means nothing.
+        let due = (!slot.is_loopback()).then(|| slot.keep_alive_at());
+        let by_id = self.table.hash_key.hash_id(slot.session.client_id);
+        let hashes = Hashes {
+            keys: [address_hash, Some(by_id)],
+            sources: None,
+        };
+        let id = self.table.insert(slot, &hashes)?;
+        if let Some(due) = due {
+            self.table.nodes.set_due(id, due);
         }
-        self.by_id
-            .insert(self.hash_key.hash(&joining.client_id.0.to_le_bytes()), id);
         self.connected = self.connected.saturating_add(1);
         self.queue_event(id);
         Some(id)
     }
 
-    /// Ends a connected client's session; `farewells` disconnect packets are owed first.
-    pub(crate) fn leave(&mut self, id: usize, reason: DisconnectReason, farewells: u8) {
+    /// Ends a connected client's session; `disconnects` packets that say so are owed first. False
+    /// if nobody is connected there.
+    pub(crate) fn leave(&mut self, id: usize, reason: DisconnectReason, disconnects: u8) -> bool {
         let Some(slot) = self.connected_mut(id) else {
-            return;
+            return false;
         };
-        slot.state = SlotState::Leaving;
-        slot.farewells = if slot.is_loopback() { 0 } else { farewells };
+        slot.state = SlotState::Leaving {
+            disconnects_left: if slot.is_loopback() { 0 } else { disconnects },
+        };
         slot.owes_disconnected = Some(reason);
-        let (peer, client_id, loopback) = (slot.peer, slot.client_id, slot.is_loopback());
-        if !loopback {
-            self.by_address
-                .remove(self.hash_key.hash(peer.as_bytes()), id);
-        }
-        self.by_id
-            .remove(self.hash_key.hash(&client_id.0.to_le_bytes()), id);
+        self.table.unlink(id);
+        self.table.nodes.set_due(id, Local::ZERO);
         self.connected = self.connected.saturating_sub(1);
         self.queue_event(id);
-        self.timers.set(id, Local::ZERO.0);
         self.settle(id);
+        true
     }
 
     /// Moves a slot on that owes no more packets, or no more events.
     pub(crate) fn settle(&mut self, id: usize) {
-        let Some(slot) = self.slots.get_mut(id) else {
+        let Some(slot) = self.table.get_mut(id) else {
             return;
         };
-        if slot.state == SlotState::Leaving && slot.farewells == 0 {
+        if slot.state
+            == (SlotState::Leaving {
+                disconnects_left: 0,
+            })
+        {
             slot.state = SlotState::Left;
-            slot.keys.zeroize();
-            self.timers.cancel(id);
+            slot.session.keys.zeroize();
         }
-        let Some(slot) = self.slots.get_mut(id) else {
-            return;
-        };
-        if slot.state == SlotState::Left && !slot.owes_event() {
-            slot.wipe();
-            self.by_address.give_back(id);
+        let left = slot.state == SlotState::Left;
+        let done = left && !slot.owes_event();
+        if left {
+            self.table.nodes.cancel_due(id);
+        }
+        if done {
+            self.table.free(id);
         }
     }
 
@@ -326,7 +283,7 @@ impl<'s> Slots<'s> {
         if self.is_queued(id) {
             return;
         }
-        match last.and_then(|last| self.slots.get_mut(last)) {
+        match last.and_then(|last| self.table.get_mut(last)) {
             Some(last) => last.next_event = Link::to(id),
             None => self.first_event = Link::to(id),
         }
@@ -334,10 +291,8 @@ impl<'s> Slots<'s> {
     }
 
     fn is_queued(&self, id: usize) -> bool {
-        let linked = self
-            .slots
-            .get(id)
-            .is_some_and(|slot| slot.next_event != Link::NONE);
+        let slot = self.table.get(id);
+        let linked = slot.is_some_and(|slot| slot.next_event != Link::NONE);
         linked || self.last_event == Link::to(id)
     }
 
@@ -348,7 +303,7 @@ impl<'s> Slots<'s> {
 
     /// Takes the first slot out of the queue if it owes no more events.
     pub(crate) fn settle_first_event(&mut self, id: usize) {
-        let Some(slot) = self.slots.get_mut(id) else {
+        let Some(slot) = self.table.get_mut(id) else {
             return;
         };
         if slot.owes_event() {
@@ -359,12 +314,5 @@ impl<'s> Slots<'s> {
             self.last_event = Link::NONE;
         }
         self.settle(id);
-    }
-}
-
-// The table may be a static, which nothing drops.
-impl Drop for Slots<'_> {
-    fn drop(&mut self) {
-        self.slots.iter_mut().for_each(Slot::wipe);
     }
 }

@@ -1,0 +1,110 @@
+//! Polls of a shell: datagrams that are due, the next deadline, events.
+
+use core::net::SocketAddr;
+
+use super::Server;
+use super::event::{DisconnectReason, ServerEvent};
+use super::slots::SlotState;
+use crate::crypto::Crypto;
+use crate::identity::ClientIndex;
+use crate::packet::Packet;
+use crate::standard::REDUNDANT_DISCONNECTS;
+use crate::time::{Instant, Local, micros};
+use crate::transmit::Transmit;
+
+impl<C: Crypto> Server<'_, C> {
+    /// Writes the next datagram that is due into `out`, which needs
+    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES) at most. Call until `None`. What
+    /// does not fit into a shorter buffer is skipped, as if it were lost on its way.
+    ///
+    /// Time passes here: timeouts are found, half-open connections end. At most one datagram per
+    /// client and tenth of a second comes of it, and ten when a client leaves.
+    pub fn poll_transmit<'b>(&mut self, now: Instant, out: &'b mut [u8]) -> Option<Transmit<'b>> {
+        let local = self.clock.advance(now);
+        self.half_open.expire(local);
+        while let Some(id) = self.slots.table.due(local) {
+            if let Some((to, len)) = self.transmit_due(local, id, out) {
+                self.stats.sent(len);
+                let datagram = out.get(..len)?;
+                return Some(Transmit { to, datagram });
+            }
+        }
+        None
+    }
+
+    /// Does what slot `id` is due for and sets its deadline again.
+    fn transmit_due(
+        &mut self,
+        now: Local,
+        id: usize,
+        out: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        let handshake = micros(self.config.handshake_timeout);
+        let protocol_id = self.config.protocol_id;
+        let keep_alive = self.keep_alive(id);
+        let slot = self.slots.table.get_mut(id)?;
+        let to = slot.session.peer.address();
+        match slot.state {
+            SlotState::Leaving { disconnects_left } => {
+                slot.state = SlotState::Leaving {
+                    disconnects_left: disconnects_left.saturating_sub(1),
+                };
+                let packet = Packet::Disconnect;
+                let written = slot.write(&self.crypto, protocol_id, now, &packet, out);
+                self.slots.settle(id);
+                Some((to?, written.ok()?))
+            }
+            SlotState::Connected { .. } => {
+                if slot.times_out_at(handshake).is_some_and(|at| at <= now) {
+                    self.slots
+                        .leave(id, DisconnectReason::TimedOut, REDUNDANT_DISCONNECTS);
+                    return None;
+                }
+                let mut written = None;
+                if slot.keep_alive_at() <= now {
+                    let sealed = slot.write(&self.crypto, protocol_id, now, &keep_alive, out);
+                    written = sealed.ok();
+                    // One that could not be written is not tried again at once.
+                    slot.last_sent = now;
+                }
+                let due = slot.due_at(handshake);
+                self.slots.table.nodes.set_due(id, due);
+                Some((to?, written?))
+            }
+            SlotState::Free | SlotState::Left => {
+                self.slots.table.nodes.cancel_due(id);
+                None
+            }
+        }
+    }
+
+    /// When to call [`poll_transmit`](Self::poll_transmit) again if nothing arrives. Never late;
+    /// sometimes early.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let slots = self.slots.table.nodes.first_due();
+        let half_open = self.half_open.nodes.first_due();
+        let (due, _) = slots.into_iter().chain(half_open).min()?;
+        Some(self.clock.to_caller(due))
+    }
+
+    /// The next change among the clients. Call until `None`: a slot whose last event was not
+    /// taken is not given to anybody else.
+    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        let id = self.slots.first_event()?;
+        let slot = self.slots.table.get_mut(id)?;
+        let client = ClientIndex::of_slot(id);
+        let client_id = slot.session.client_id;
+        let event = if core::mem::take(&mut slot.owes_connected) {
+            Some(ServerEvent::Connected { client, client_id })
+        } else {
+            let reason = slot.owes_disconnected.take();
+            reason.map(|reason| ServerEvent::Disconnected {
+                client,
+                client_id,
+                reason,
+            })
+        };
+        self.slots.settle_first_event(id);
+        event
+    }
+}

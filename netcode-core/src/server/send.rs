@@ -1,0 +1,203 @@
+//! Payloads to clients.
+
+use core::iter::{Chain, Once, once};
+use core::net::SocketAddr;
+use core::option;
+
+use super::slots::Slot;
+use super::{GLOBAL, Server};
+use crate::crypto::Crypto;
+use crate::identity::{ClientIndex, ProtocolId, Sequence};
+use crate::packet::{Packet, seal};
+use crate::standard::{MAX_DATAGRAM_BYTES, MAX_OVERHEAD_BYTES};
+use crate::time::{Instant, Local};
+use crate::transmit::{SendError, Transmit};
+
+/// A keep-alive at its longest.
+const MAX_KEEP_ALIVE_BYTES: usize = 8 + MAX_OVERHEAD_BYTES;
+
+/// A buffer of this many bytes serves every call of [`Server::send`]: a full payload with a
+/// keep-alive in front of it.
+pub const MAX_SEND_BYTES: usize = MAX_DATAGRAM_BYTES + MAX_KEEP_ALIVE_BYTES;
+
+/// A payload that is ready to leave: one datagram, or two to a client that has not yet shown that
+/// it knows it is connected. Send all, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outgoing<'b> {
+    /// Where they go.
+    pub to: SocketAddr,
+    /// Goes first, if there is one: tells the client its slot, in case the first keep-alive was
+    /// lost. Without it the client would drop the payload.
+    pub keep_alive: Option<&'b [u8]>,
+    /// The sealed payload.
+    pub datagram: &'b [u8],
+}
+
+impl<'b> IntoIterator for Outgoing<'b> {
+    type Item = Transmit<'b>;
+    type IntoIter = Chain<option::IntoIter<Transmit<'b>>, Once<Transmit<'b>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let to = self.to;
+        let transmit = |datagram| Transmit { to, datagram };
+        let keep_alive = self.keep_alive.map(transmit);
+        keep_alive.into_iter().chain(once(transmit(self.datagram)))
+    }
+}
+
+impl<C: Crypto> Server<'_, C> {
+    /// Seals a payload for a client into `out`; the caller sends the result.
+    ///
+    /// `out` needs the payload's length and 25 bytes more, and 33 for the keep-alive in front of
+    /// it while the client is unconfirmed: [`MAX_SEND_BYTES`] always does.
+    ///
+    /// # Errors
+    /// See [`SendError`]. Nothing was sent or counted then.
+    pub fn send<'b>(
+        &mut self,
+        now: Instant,
+        client: ClientIndex,
+        payload: &[u8],
+        out: &'b mut [u8],
+    ) -> Result<Outgoing<'b>, SendError> {
+        let now = self.clock.advance(now);
+        let id = client.0 as usize;
+        let keep_alive = self.keep_alive(id);
+        let protocol_id = self.config.protocol_id;
+        let slot = self.slots.connected_mut(id);
+        let slot = slot.ok_or(SendError::NotConnected)?;
+        let to = slot.session.peer.address().ok_or(SendError::Loopback)?;
+
+        let packets_before = u8::from(!slot.is_confirmed());
+        let room_before = usize::from(packets_before) * MAX_KEEP_ALIVE_BYTES;
+        let (front, back) = out.split_at_mut_checked(room_before).unwrap_or_default();
+        let payload = Packet::Payload(payload);
+        let sealed = slot.seal(&self.crypto, protocol_id, packets_before, &payload, back);
+        let len = sealed.map_err(|error| match error {
+            SendError::BufferTooShort { needed } => SendError::BufferTooShort {
+                needed: needed.saturating_add(room_before),
+            },
+            other => other,
+        })?;
+        let keep_alive = match packets_before {
+            0 => None,
+            _ => Some(slot.write(&self.crypto, protocol_id, now, &keep_alive, front)?),
+        };
+        slot.count_sent(now, len);
+        slot.traffic.payloads_out = slot.traffic.payloads_out.saturating_add(1);
+        self.stats.payloads_out = self.stats.payloads_out.saturating_add(1);
+        let outgoing = Outgoing {
+            to,
+            keep_alive: keep_alive.and_then(|len| front.get(..len)),
+            datagram: back.get(..len).unwrap_or_default(),
+        };
+        for transmit in outgoing {
+            self.stats.sent(transmit.datagram.len());
+        }
+        Ok(outgoing)
+    }
+
+    /// The keep-alive that tells a client its slot.
+    pub(super) fn keep_alive(&self, id: usize) -> Packet<'static> {
+        Packet::KeepAlive {
+            client_index: ClientIndex::of_slot(id),
+            max_clients: u32::try_from(self.config.max_clients).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+impl Slot {
+    /// Seals a packet of the session and counts it as sent; returns its length.
+    pub(super) fn write(
+        &mut self,
+        crypto: &impl Crypto,
+        protocol_id: ProtocolId,
+        now: Local,
+        packet: &Packet<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, SendError> {
+        let len = self.seal(crypto, protocol_id, 0, packet, out)?;
+        self.count_sent(now, len);
+        Ok(len)
+    }
+
+    /// Seals the packet of the session that goes after `packets_before` others.
+    fn seal(
+        &self,
+        crypto: &impl Crypto,
+        protocol_id: ProtocolId,
+        packets_before: u8,
+        packet: &Packet<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, SendError> {
+        let sequence = self.sequence.saturating_add(u64::from(packets_before));
+        if sequence >= GLOBAL {
+            return Err(SendError::SequenceExhausted);
+        }
+        let key = &self.session.keys.server_to_client;
+        let sealed = seal(packet, crypto, key, protocol_id, Sequence(sequence), out)?;
+        Ok(sealed.len())
+    }
+
+    fn count_sent(&mut self, now: Local, len: usize) {
+        self.sequence = self.sequence.saturating_add(1);
+        self.last_sent = now;
+        self.traffic.sent(len);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::address::AddressList;
+    use crate::crypto::{Key, SessionKeys};
+    use crate::identity::{ClientId, ProtocolId, Timeout};
+    use crate::server::peer::Peer;
+    use crate::server::session::Session;
+    use crate::server::slots::SlotState;
+    use crate::server::{RestartRule, ServerConfig, StaticStorage};
+    use crate::time::UnixTime;
+
+    #[test]
+    fn the_last_sequence_is_used_and_none_after_it() {
+        let addresses = AddressList::new(&["10.0.0.1:40000".parse().unwrap()]).unwrap();
+        let config = ServerConfig::new(
+            ProtocolId(1),
+            Key::from_bytes([7; 32]),
+            addresses,
+            1,
+            RestartRule::AdmitAgain,
+        );
+        let mut storage = StaticStorage::<1, 1, 1>::new();
+        let mut server = Server::new(storage.tables(), config).unwrap();
+        let mut rng = StdRng::seed_from_u64(1);
+        let unix = UnixTime::from_secs(1_700_000_000);
+        server.start(Instant::ZERO, unix, &mut rng).unwrap();
+        let session = Session {
+            keys: SessionKeys::generate(&mut rng),
+            client_id: ClientId(1),
+            timeout: Timeout::NEVER,
+            peer: Peer::new(&"10.0.0.2:50000".parse().unwrap()),
+            ..Session::EMPTY
+        };
+        let mut slot = Slot::new(session, &[0; 256], GLOBAL - 1, Local::ZERO);
+        slot.state = SlotState::Connected { confirmed: true };
+        server.slots.join(slot, None).unwrap();
+        let mut out = [0; MAX_SEND_BYTES];
+        let client = ClientIndex(0);
+        assert!(
+            server
+                .send(Instant::ZERO, client, b"last", &mut out)
+                .is_ok()
+        );
+        assert_eq!(
+            server.send(Instant::ZERO, client, b"none", &mut out),
+            Err(SendError::SequenceExhausted)
+        );
+        let later = Instant::from_millis(200);
+        assert_eq!(server.poll_transmit(later, &mut out), None);
+    }
+}

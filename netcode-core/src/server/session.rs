@@ -1,0 +1,31 @@
+//! Session: what a connect token establishes between a client and this server.
+
+use super::peer::Peer;
+use crate::crypto::SessionKeys;
+use crate::identity::{ClientId, Timeout};
+use crate::stats::RoundTrip;
+
+/// The part that a half-open connection hands to its client's slot. No gaps between its fields.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) keys: SessionKeys,
+    pub(crate) client_id: ClientId,
+    pub(crate) timeout: Timeout,
+    /// From the first challenge to its answer.
+    pub(crate) round_trip: RoundTrip,
+    /// A loopback client has none.
+    pub(crate) peer: Peer,
+    /// The token names other servers too.
+    pub(crate) other_servers: bool,
+}
+
+impl Session {
+    pub(crate) const EMPTY: Self = Self {
+        keys: SessionKeys::EMPTY,
+        client_id: ClientId(0),
+        timeout: Timeout::from_secs(0),
+        round_trip: RoundTrip::UNKNOWN,
+        peer: Peer::NONE,
+        other_servers: false,
+    };
+}

@@ -1,0 +1,209 @@
+//! Keyed table: entries found by hash, ended by deadline, counted by source, in fixed room.
+//!
+//! Slots, half-open connections and the token history are its three uses.
+
+use super::column::Column;
+use super::hash::HashKey;
+use super::nodes::{Node, Nodes};
+use super::share::{Counters, Tally};
+use crate::time::Deadline;
+
+/// Entry of a table that is found by `KEYS` keys.
+pub(crate) trait Entry<const KEYS: usize>: Sized {
+    /// Time its deadlines are measured in.
+    type Deadline: Deadline;
+
+    /// A free entry: all zeros.
+    const EMPTY: Self;
+
+    fn hashes(&self, hash_key: HashKey) -> Hashes<KEYS>;
+
+    /// Leaves nothing secret behind.
+    fn wipe(&mut self);
+}
+
+/// Hashes of what an entry is found by and counted for.
+#[derive(Clone, Copy)]
+pub(crate) struct Hashes<const KEYS: usize> {
+    /// An entry without one of the keys is not found by it.
+    pub(crate) keys: [Option<u64>; KEYS],
+    /// Host and client id, in a table that bounds what each may hold.
+    pub(crate) sources: Option<[u64; 2]>,
+}
+
+/// Columns of a table with room for `N` entries, where the caller puts them.
+pub(crate) struct TableStorage<
+    T: Entry<KEYS>,
+    const N: usize,
+    const KEYS: usize,
+    const TALLIES: usize,
+> {
+    entries: [T; N],
+    nodes: [Node<T::Deadline, KEYS>; N],
+    tallies: [[Counters; N]; TALLIES],
+}
+
+impl<T: Entry<KEYS>, const N: usize, const KEYS: usize, const TALLIES: usize>
+    TableStorage<T, N, KEYS, TALLIES>
+{
+    pub(crate) const EMPTY: Self = Self {
+        entries: [const { T::EMPTY }; N],
+        nodes: [const { Node::EMPTY }; N],
+        tallies: [[[0; 2]; N]; TALLIES],
+    };
+
+    pub(crate) fn columns(&mut self) -> Columns<'_, T, KEYS, TALLIES> {
+        Columns {
+            entries: Column::Borrowed(&mut self.entries),
+            nodes: Column::Borrowed(&mut self.nodes),
+            tallies: self.tallies.each_mut().map(|row| Column::Borrowed(row)),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn entries(&self) -> &[T] {
+        &self.entries
+    }
+}
+
+/// Columns of a table, wherever they are.
+pub(crate) struct Columns<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> {
+    pub(crate) entries: Column<'s, T>,
+    pub(crate) nodes: Column<'s, Node<T::Deadline, KEYS>>,
+    pub(crate) tallies: [Column<'s, Counters>; TALLIES],
+}
+
+#[cfg(feature = "alloc")]
+impl<T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> Columns<'_, T, KEYS, TALLIES> {
+    /// Columns on the heap.
+    pub(crate) fn heap(len: usize) -> Self {
+        Self {
+            entries: Column::heap(len, || T::EMPTY),
+            nodes: Column::heap(len, || Node::EMPTY),
+            tallies: core::array::from_fn(|_| Column::heap(len, || [0; 2])),
+        }
+    }
+}
+
+/// A table. Its entries are wiped when it is dropped.
+pub(crate) struct KeyedTable<'s, T: Entry<KEYS>, const KEYS: usize> {
+    pub(crate) entries: Column<'s, T>,
+    pub(crate) nodes: Nodes<'s, T::Deadline, KEYS>,
+    /// Entries of each host and client id.
+    pub(crate) held: Tally<'s>,
+    pub(crate) hash_key: HashKey,
+    /// Entries that are not free.
+    pub(crate) used: usize,
+}
+
+impl<'s, T: Entry<KEYS>, const KEYS: usize> KeyedTable<'s, T, KEYS> {
+    pub(crate) fn new(
+        entries: Column<'s, T>,
+        nodes: Column<'s, Node<T::Deadline, KEYS>>,
+        held: Column<'s, Counters>,
+    ) -> Self {
+        Self {
+            entries,
+            nodes: Nodes::new(nodes),
+            held: Tally::new(held),
+            hash_key: HashKey::NONE,
+            used: 0,
+        }
+    }
+
+    /// Empties the table; its first `usable` entries, or all if it has fewer, can be used.
+    pub(crate) fn reset(&mut self, usable: usize, hash_key: HashKey) {
+        self.entries.iter_mut().for_each(T::wipe);
+        self.nodes.reset(usable);
+        self.held.clear();
+        self.hash_key = hash_key;
+        self.used = 0;
+    }
+
+    pub(crate) fn get(&self, id: usize) -> Option<&T> {
+        self.entries.get(id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: usize) -> Option<&mut T> {
+        self.entries.get_mut(id)
+    }
+
+    /// Entries under `hash` in the index of number `key` that are what is looked for.
+    pub(crate) fn find(
+        &self,
+        key: usize,
+        hash: u64,
+        is: impl Fn(&T) -> bool,
+    ) -> impl Iterator<Item = usize> {
+        let candidates = self.nodes.candidates(key, hash);
+        candidates.filter(move |&id| self.entries.get(id).is_some_and(&is))
+    }
+
+    /// Puts an entry into a free place and returns its number. `hashes` are its own.
+    pub(crate) fn insert(&mut self, entry: T, hashes: &Hashes<KEYS>) -> Option<usize> {
+        let id = self.nodes.take_free()?;
+        *self.entries.get_mut(id)? = entry;
+        for (key, hash) in hashes.keys.iter().enumerate() {
+            if let Some(hash) = hash {
+                self.nodes.insert(key, *hash, id);
+            }
+        }
+        for source in hashes.sources.into_iter().flatten() {
+            self.held.add(source);
+        }
+        self.used = self.used.saturating_add(1);
+        Some(id)
+    }
+
+    /// Takes an entry out of every index: it is found no more, and nobody is charged for it.
+    pub(crate) fn unlink(&mut self, id: usize) {
+        let Some(entry) = self.entries.get(id) else {
+            return;
+        };
+        let hashes = entry.hashes(self.hash_key);
+        for (key, hash) in hashes.keys.into_iter().enumerate() {
+            if let Some(hash) = hash {
+                self.nodes.remove(key, hash, id);
+            }
+        }
+        for source in hashes.sources.into_iter().flatten() {
+            self.held.remove(source);
+        }
+    }
+
+    /// Wipes and frees an entry that was unlinked.
+    pub(crate) fn free(&mut self, id: usize) {
+        let Some(entry) = self.entries.get_mut(id) else {
+            return;
+        };
+        entry.wipe();
+        self.nodes.cancel_due(id);
+        self.nodes.give_back(id);
+        self.used = self.used.saturating_sub(1);
+    }
+
+    pub(crate) fn remove(&mut self, id: usize) {
+        self.unlink(id);
+        self.free(id);
+    }
+
+    /// Removes every entry whose deadline has come.
+    pub(crate) fn expire(&mut self, now: T::Deadline) {
+        while let Some(id) = self.due(now) {
+            self.remove(id);
+        }
+    }
+
+    /// The entry that is due first, if its deadline has come.
+    pub(crate) fn due(&self, now: T::Deadline) -> Option<usize> {
+        let (due, id) = self.nodes.first_due()?;
+        (due <= now).then_some(id)
+    }
+}
+
+// The columns may be a static, which nothing drops.
+impl<T: Entry<KEYS>, const KEYS: usize> Drop for KeyedTable<'_, T, KEYS> {
+    fn drop(&mut self) {
+        self.entries.iter_mut().for_each(T::wipe);
+    }
+}
