@@ -95,18 +95,29 @@ impl Local {
     }
 }
 
-/// A time that entries of a table can be due at. Those of one table are all of one kind.
-pub(crate) trait Deadline: Copy + Ord {
-    const ZERO: Self;
+/// A time that entries of a table can be due at, in units of its own. Those of one table are all
+/// of one kind.
+pub(crate) trait Deadline: Copy {
+    fn from_ticks(ticks: u64) -> Self;
+    fn ticks(self) -> u64;
 }
 
-impl Deadline for Local {
-    const ZERO: Self = Self(0);
+macro_rules! deadline {
+    ($time:ident) => {
+        impl Deadline for $time {
+            fn from_ticks(ticks: u64) -> Self {
+                Self(ticks)
+            }
+
+            fn ticks(self) -> u64 {
+                self.0
+            }
+        }
+    };
 }
 
-impl Deadline for UnixTime {
-    const ZERO: Self = Self(0);
-}
+deadline!(Local);
+deadline!(UnixTime);
 
 /// Turns the caller's clock, which may jump, into [`Local`] time, which does not.
 ///

@@ -85,7 +85,10 @@ impl HalfOpens<'_> {
     /// The entries of an address: at most [`MAX_PER_ADDRESS`].
     pub(crate) fn of_source(&self, source: &Source) -> impl Iterator<Item = usize> {
         let peer = source.peer;
-        self.find(0, source.hash, move |entry| entry.session.peer == peer)
+        let [by_address] = &self.indexes;
+        self.find(by_address, source.hash, move |entry| {
+            entry.session.peer == peer
+        })
     }
 
     /// The entry of an address and a token, and when its first challenge left.

@@ -66,7 +66,9 @@ pub(crate) type History<'s> = KeyedTable<'s, UsedToken, 1>;
 
 impl History<'_> {
     fn find_token(&self, mac: &Mac, mac_hash: u64) -> Option<usize> {
-        self.find(0, mac_hash, |token| token.mac == *mac).next()
+        let [by_mac] = &self.indexes;
+        self.find(by_mac, mac_hash, |token| token.mac == *mac)
+            .next()
     }
 
     /// Whether a token with this MAC may be used from `peer`, and whether it is known already.
@@ -88,7 +90,7 @@ impl History<'_> {
         hashes: &Hashes<1>,
     ) -> Result<(), Dropped> {
         let id = self.insert(token, hashes).ok_or(Dropped::HistoryFull)?;
-        self.nodes.set_due(id, expires);
+        self.set_due(id, expires);
         Ok(())
     }
 

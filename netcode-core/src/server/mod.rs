@@ -13,7 +13,7 @@
 //! | `clients` | looking at clients, disconnecting them |
 //! | `loopback` | the player who hosts |
 //! | `slots`, `half_open`, `history` | the three tables; `storage` is the room for them |
-//! | `table` | keyed table, made of `nodes` and `column`s; `hash`, `peer` make its keys |
+//! | `table` | keyed table, made of `index`, `deadlines`, `column`; `hash`, `peer` make its keys |
 //! | `session` | what a half-open connection hands to a slot |
 //! | `share`, `budget` | what strangers may hold, and what they may cost |
 
@@ -21,12 +21,13 @@ mod budget;
 mod clients;
 mod column;
 mod config;
+mod deadlines;
 mod event;
 mod half_open;
 mod hash;
 mod history;
+mod index;
 mod loopback;
-mod nodes;
 mod peer;
 mod poll;
 mod receive;
@@ -149,9 +150,14 @@ impl<'s, C: Crypto> Server<'s, C> {
             crypto,
             config,
             slots: Slots::new(slots),
-            half_open: KeyedTable::new(half_open.entries, half_open.nodes, half_open_held),
+            half_open: KeyedTable::new(
+                half_open.entries,
+                half_open.hooks,
+                half_open.waits,
+                half_open_held,
+            ),
             budget: Budget::new(opens_spent),
-            history: KeyedTable::new(tokens.entries, tokens.nodes, tokens_held),
+            history: KeyedTable::new(tokens.entries, tokens.hooks, tokens.waits, tokens_held),
             stats: ServerStats::default(),
             clock: Clock::new(),
             calendar: Calendar::UNKNOWN,

@@ -68,11 +68,11 @@ impl<C: Crypto> Server<'_, C> {
                     slot.last_sent = now;
                 }
                 let due = slot.due_at(handshake);
-                self.slots.table.nodes.set_due(id, due);
+                self.slots.table.set_due(id, due);
                 Some((to?, written?))
             }
             SlotState::Free | SlotState::Left => {
-                self.slots.table.nodes.cancel_due(id);
+                self.slots.table.cancel_due(id);
                 None
             }
         }
@@ -81,10 +81,9 @@ impl<C: Crypto> Server<'_, C> {
     /// When to call [`poll_transmit`](Self::poll_transmit) again if nothing arrives. Never late;
     /// sometimes early.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let slots = self.slots.table.nodes.first_due();
-        let half_open = self.half_open.nodes.first_due();
-        let (due, _) = slots.into_iter().chain(half_open).min()?;
-        Some(self.clock.to_caller(due))
+        let slots = self.slots.table.first_due();
+        let due = slots.into_iter().chain(self.half_open.first_due());
+        Some(self.clock.to_caller(due.min()?))
     }
 
     /// The next change among the clients. Call until `None`: a slot whose last event was not

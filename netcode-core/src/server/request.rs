@@ -80,17 +80,17 @@ impl<C: Crypto> Server<'_, C> {
         if self.slots.is_full() {
             return Ok(self.deny(from, &session.keys, datagram));
         }
-        let (id, entry) = match known.half_open {
-            Some((id, challenged_at)) => (id, HalfOpen::new(session, mac, challenged_at)),
+        let challenged_at = known.half_open.map_or(now, |(_, at)| at);
+        let entry = HalfOpen::new(session, mac, challenged_at);
+        let id = match known.half_open {
+            Some((id, _)) => id,
             None => {
-                let entry = HalfOpen::new(session, mac, now);
                 let hashes = hashes(source.hash);
-                let id = self.half_open.admit(&source, entry.clone(), &hashes)?;
-                (id, entry)
+                self.half_open.admit(&source, entry.clone(), &hashes)?
             }
         };
         let until = now.after(micros(self.config.handshake_timeout));
-        self.half_open.nodes.set_due(id, until);
+        self.half_open.set_due(id, until);
         Ok(self.challenge(from, &entry, &user_data, datagram))
     }
 

@@ -51,16 +51,27 @@ impl<C: Crypto> Server<'_, C> {
         if !bool::from(half_open.challenge_padding().ct_eq(challenge.padding)) {
             return Err(Dropped::ChallengeMismatch);
         }
-        if self.slots.find_by_id(half_open.session.client_id).is_some() {
+        let HalfOpen {
+            mut session,
+            mac,
+            challenged_at,
+        } = half_open;
+        if self.slots.find_by_id(session.client_id).is_some() {
             return Err(Dropped::IdConnected);
         }
         if self.slots.is_full() {
-            return Ok(self.deny(source.address, &half_open.session.keys, datagram));
+            return Ok(self.deny(source.address, &session.keys, datagram));
         }
-        let slot = self.slot_for(now, &half_open, challenge.user_data);
+        let sequence = if session.other_servers {
+            self.first_sequence(&session.peer, session.client_id)
+        } else {
+            0
+        };
+        session.round_trip = RoundTrip::from_micros(now.since(challenged_at));
+        let slot = Slot::new(session, challenge.user_data, sequence, now);
         let slot_id = self.slots.join(slot, Some(source.hash));
         let slot_id = slot_id.ok_or(Dropped::SlotDraining)?;
-        self.history.consume(&half_open.mac);
+        self.history.consume(&mac);
         self.half_open.remove(id);
         self.stats.connects = self.stats.connects.saturating_add(1);
         let keep_alive = self.keep_alive(slot_id);
@@ -112,17 +123,5 @@ impl<C: Crypto> Server<'_, C> {
             }
         }
         Err(Dropped::Unauthentic)
-    }
-
-    /// The slot of a client that has answered its challenge.
-    fn slot_for(&self, now: Local, half_open: &HalfOpen, user_data: &[u8; 256]) -> Slot {
-        let mut session = half_open.session.clone();
-        session.round_trip = RoundTrip::from_micros(now.since(half_open.challenged_at));
-        let sequence = if session.other_servers {
-            self.first_sequence(&session.peer, session.client_id)
-        } else {
-            0
-        };
-        Slot::new(session, user_data, sequence, now)
     }
 }

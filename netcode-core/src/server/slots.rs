@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 use super::column::Column;
 use super::event::DisconnectReason;
 use super::hash::HashKey;
-use super::nodes::Link;
+use super::index::Link;
 use super::peer::{Peer, Source};
 use super::session::Session;
 use super::table::{Columns, Entry, Hashes, KeyedTable, TableStorage};
@@ -18,9 +18,6 @@ use crate::replay::ReplayWindow;
 use crate::standard::SEND_INTERVAL_MICROS;
 use crate::stats::Traffic;
 use crate::time::Local;
-
-const BY_ADDRESS: usize = 0;
-const BY_ID: usize = 1;
 
 /// Room for `N` clients.
 pub(crate) type SlotStorage<const N: usize> = TableStorage<Slot, N, 2, 0>;
@@ -159,7 +156,12 @@ pub(crate) struct Slots<'s> {
 impl<'s> Slots<'s> {
     pub(crate) fn new(columns: Columns<'s, Slot, 2, 0>) -> Self {
         Self {
-            table: KeyedTable::new(columns.entries, columns.nodes, Column::Borrowed(&mut [])),
+            table: KeyedTable::new(
+                columns.entries,
+                columns.hooks,
+                columns.waits,
+                Column::Borrowed(&mut []),
+            ),
             usable: 0,
             connected: 0,
             first_event: Link::NONE,
@@ -202,8 +204,9 @@ impl<'s> Slots<'s> {
 
     /// The slot of a connected client.
     pub(crate) fn find_by_source(&self, source: &Source) -> Option<usize> {
+        let [by_address, _] = &self.table.indexes;
         self.table
-            .find(BY_ADDRESS, source.hash, |slot| {
+            .find(by_address, source.hash, |slot| {
                 slot.session.peer == source.peer
             })
             .next()
@@ -212,8 +215,9 @@ impl<'s> Slots<'s> {
     /// The slot of a connected client.
     pub(crate) fn find_by_id(&self, client_id: ClientId) -> Option<usize> {
         let hash = self.table.hash_key.hash_id(client_id);
+        let [_, by_id] = &self.table.indexes;
         self.table
-            .find(BY_ID, hash, |slot| slot.session.client_id == client_id)
+            .find(by_id, hash, |slot| slot.session.client_id == client_id)
             .next()
     }
 
@@ -230,7 +234,7 @@ impl<'s> Slots<'s> {
         };
         let id = self.table.insert(slot, &hashes)?;
         if let Some(due) = due {
-            self.table.nodes.set_due(id, due);
+            self.table.set_due(id, due);
         }
         self.connected = self.connected.saturating_add(1);
         self.queue_event(id);
@@ -248,7 +252,7 @@ impl<'s> Slots<'s> {
         };
         slot.owes_disconnected = Some(reason);
         self.table.unlink(id);
-        self.table.nodes.set_due(id, Local::ZERO);
+        self.table.set_due(id, Local::ZERO);
         self.connected = self.connected.saturating_sub(1);
         self.queue_event(id);
         self.settle(id);
@@ -271,7 +275,7 @@ impl<'s> Slots<'s> {
         let left = slot.state == SlotState::Left;
         let done = left && !slot.owes_event();
         if left {
-            self.table.nodes.cancel_due(id);
+            self.table.cancel_due(id);
         }
         if done {
             self.table.free(id);

@@ -136,7 +136,8 @@ mod tests {
         let slot = Slot::new(session.clone(), &[3; 256], 0, Local::ZERO);
         assert_eq!(slots.join(slot, Some(source.hash)), Some(0));
         let [held, _] = half_open.tallies;
-        let mut half_open = KeyedTable::new(half_open.entries, half_open.nodes, held);
+        let mut half_open =
+            KeyedTable::new(half_open.entries, half_open.hooks, half_open.waits, held);
         half_open.reset(1, HashKey::NONE);
         let entry = HalfOpen::new(session, Mac([4; 16]), Local::ZERO);
         let hashes = entry.hashes(HashKey::NONE);

@@ -3,8 +3,9 @@
 //! Slots, half-open connections and the token history are its three uses.
 
 use super::column::Column;
+use super::deadlines::{Deadlines, Wait};
 use super::hash::HashKey;
-use super::nodes::{Node, Nodes};
+use super::index::{Hook, Index};
 use super::share::{Counters, Tally};
 use crate::time::Deadline;
 
@@ -39,7 +40,8 @@ pub(crate) struct TableStorage<
     const TALLIES: usize,
 > {
     entries: [T; N],
-    nodes: [Node<T::Deadline, KEYS>; N],
+    hooks: [[Hook; N]; KEYS],
+    waits: [Wait; N],
     tallies: [[Counters; N]; TALLIES],
 }
 
@@ -48,15 +50,17 @@ impl<T: Entry<KEYS>, const N: usize, const KEYS: usize, const TALLIES: usize>
 {
     pub(crate) const EMPTY: Self = Self {
         entries: [const { T::EMPTY }; N],
-        nodes: [const { Node::EMPTY }; N],
+        hooks: [[Hook::EMPTY; N]; KEYS],
+        waits: [Wait::EMPTY; N],
         tallies: [[[0; 2]; N]; TALLIES],
     };
 
     pub(crate) fn columns(&mut self) -> Columns<'_, T, KEYS, TALLIES> {
         Columns {
             entries: Column::Borrowed(&mut self.entries),
-            nodes: Column::Borrowed(&mut self.nodes),
-            tallies: self.tallies.each_mut().map(|row| Column::Borrowed(row)),
+            hooks: self.hooks.each_mut().map(|hooks| Column::Borrowed(hooks)),
+            waits: Column::Borrowed(&mut self.waits),
+            tallies: self.tallies.each_mut().map(|tally| Column::Borrowed(tally)),
         }
     }
 
@@ -69,7 +73,8 @@ impl<T: Entry<KEYS>, const N: usize, const KEYS: usize, const TALLIES: usize>
 /// Columns of a table, wherever they are.
 pub(crate) struct Columns<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> {
     pub(crate) entries: Column<'s, T>,
-    pub(crate) nodes: Column<'s, Node<T::Deadline, KEYS>>,
+    pub(crate) hooks: [Column<'s, Hook>; KEYS],
+    pub(crate) waits: Column<'s, Wait>,
     pub(crate) tallies: [Column<'s, Counters>; TALLIES],
 }
 
@@ -79,7 +84,8 @@ impl<T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> Columns<'_, T, KEY
     pub(crate) fn heap(len: usize) -> Self {
         Self {
             entries: Column::heap(len, || T::EMPTY),
-            nodes: Column::heap(len, || Node::EMPTY),
+            hooks: core::array::from_fn(|_| Column::heap(len, || Hook::EMPTY)),
+            waits: Column::heap(len, || Wait::EMPTY),
             tallies: core::array::from_fn(|_| Column::heap(len, || [0; 2])),
         }
     }
@@ -88,7 +94,9 @@ impl<T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> Columns<'_, T, KEY
 /// A table. Its entries are wiped when it is dropped.
 pub(crate) struct KeyedTable<'s, T: Entry<KEYS>, const KEYS: usize> {
     pub(crate) entries: Column<'s, T>,
-    pub(crate) nodes: Nodes<'s, T::Deadline, KEYS>,
+    pub(crate) indexes: [Index<'s>; KEYS],
+    /// In the units of the entry's deadline.
+    deadlines: Deadlines<'s>,
     /// Entries of each host and client id.
     pub(crate) held: Tally<'s>,
     pub(crate) hash_key: HashKey,
@@ -97,14 +105,17 @@ pub(crate) struct KeyedTable<'s, T: Entry<KEYS>, const KEYS: usize> {
 }
 
 impl<'s, T: Entry<KEYS>, const KEYS: usize> KeyedTable<'s, T, KEYS> {
+    /// A table of these columns. Those of other tallies than the first are the caller's.
     pub(crate) fn new(
         entries: Column<'s, T>,
-        nodes: Column<'s, Node<T::Deadline, KEYS>>,
+        hooks: [Column<'s, Hook>; KEYS],
+        waits: Column<'s, Wait>,
         held: Column<'s, Counters>,
     ) -> Self {
         Self {
             entries,
-            nodes: Nodes::new(nodes),
+            indexes: hooks.map(Index::new),
+            deadlines: Deadlines::new(waits),
             held: Tally::new(held),
             hash_key: HashKey::NONE,
             used: 0,
@@ -114,7 +125,10 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize> KeyedTable<'s, T, KEYS> {
     /// Empties the table; its first `usable` entries, or all if it has fewer, can be used.
     pub(crate) fn reset(&mut self, usable: usize, hash_key: HashKey) {
         self.entries.iter_mut().for_each(T::wipe);
-        self.nodes.reset(usable);
+        for index in &mut self.indexes {
+            index.reset(usable);
+        }
+        self.deadlines.clear();
         self.held.clear();
         self.hash_key = hash_key;
         self.used = 0;
@@ -128,26 +142,22 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize> KeyedTable<'s, T, KEYS> {
         self.entries.get_mut(id)
     }
 
-    /// Entries under `hash` in the index of number `key` that are what is looked for.
-    pub(crate) fn find(
-        &self,
-        key: usize,
+    /// Entries under `hash` in one of the table's indexes that are what is looked for.
+    pub(crate) fn find<'t>(
+        &'t self,
+        index: &'t Index<'s>,
         hash: u64,
-        is: impl Fn(&T) -> bool,
-    ) -> impl Iterator<Item = usize> {
-        let candidates = self.nodes.candidates(key, hash);
+        is: impl Fn(&T) -> bool + 't,
+    ) -> impl Iterator<Item = usize> + 't {
+        let candidates = index.candidates(hash);
         candidates.filter(move |&id| self.entries.get(id).is_some_and(&is))
     }
 
     /// Puts an entry into a free place and returns its number. `hashes` are its own.
     pub(crate) fn insert(&mut self, entry: T, hashes: &Hashes<KEYS>) -> Option<usize> {
-        let id = self.nodes.take_free()?;
+        let id = self.indexes.first_mut()?.take_free()?;
         *self.entries.get_mut(id)? = entry;
-        for (key, hash) in hashes.keys.iter().enumerate() {
-            if let Some(hash) = hash {
-                self.nodes.insert(key, *hash, id);
-            }
-        }
+        link(&mut self.indexes, &hashes.keys, id);
         for source in hashes.sources.into_iter().flatten() {
             self.held.add(source);
         }
@@ -161,11 +171,7 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize> KeyedTable<'s, T, KEYS> {
             return;
         };
         let hashes = entry.hashes(self.hash_key);
-        for (key, hash) in hashes.keys.into_iter().enumerate() {
-            if let Some(hash) = hash {
-                self.nodes.remove(key, hash, id);
-            }
-        }
+        unlink(&mut self.indexes, &hashes.keys, id);
         for source in hashes.sources.into_iter().flatten() {
             self.held.remove(source);
         }
@@ -173,12 +179,13 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize> KeyedTable<'s, T, KEYS> {
 
     /// Wipes and frees an entry that was unlinked.
     pub(crate) fn free(&mut self, id: usize) {
-        let Some(entry) = self.entries.get_mut(id) else {
-            return;
-        };
-        entry.wipe();
-        self.nodes.cancel_due(id);
-        self.nodes.give_back(id);
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.wipe();
+        }
+        self.deadlines.cancel(id);
+        if let Some(index) = self.indexes.first_mut() {
+            index.give_back(id);
+        }
         self.used = self.used.saturating_sub(1);
     }
 
@@ -196,8 +203,39 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize> KeyedTable<'s, T, KEYS> {
 
     /// The entry that is due first, if its deadline has come.
     pub(crate) fn due(&self, now: T::Deadline) -> Option<usize> {
-        let (due, id) = self.nodes.first_due()?;
-        (due <= now).then_some(id)
+        let (due, id) = self.deadlines.first()?;
+        (due <= now.ticks()).then_some(id)
+    }
+
+    pub(crate) fn first_due(&self) -> Option<T::Deadline> {
+        let (due, _) = self.deadlines.first()?;
+        Some(T::Deadline::from_ticks(due))
+    }
+
+    pub(crate) fn set_due(&mut self, id: usize, at: T::Deadline) {
+        self.deadlines.set(id, at.ticks());
+    }
+
+    pub(crate) fn cancel_due(&mut self, id: usize) {
+        self.deadlines.cancel(id);
+    }
+}
+
+// Compiled once for all tables.
+
+fn link(indexes: &mut [Index<'_>], hashes: &[Option<u64>], id: usize) {
+    for (index, hash) in indexes.iter_mut().zip(hashes) {
+        if let Some(hash) = hash {
+            index.insert(*hash, id);
+        }
+    }
+}
+
+fn unlink(indexes: &mut [Index<'_>], hashes: &[Option<u64>], id: usize) {
+    for (index, hash) in indexes.iter_mut().zip(hashes) {
+        if let Some(hash) = hash {
+            index.remove(*hash, id);
+        }
     }
 }
 
