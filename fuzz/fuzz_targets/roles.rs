@@ -11,7 +11,7 @@ use netcode_core::client::Client;
 use netcode_core::crypto::Key;
 use netcode_core::server::{Received, RestartRule, Server, ServerConfig, StaticStorage};
 use netcode_core::token::{TokenSpec, mint};
-use netcode_core::{ClientId, ClientIndex, Instant, ProtocolId, Timeout, UnixTime, UserData};
+use netcode_core::{ClientId, ClientIndex, Instant, ProtocolId, UnixTime};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -73,18 +73,9 @@ fuzz_target!(|steps: Vec<Step<'_>>| {
     server.start(Instant::ZERO, UNIX, &mut rng).unwrap();
     let mut client = Client::new();
     let mut now = Instant::ZERO;
-    let mut token = [0; 2048];
-    let spec = TokenSpec {
-        protocol_id: ProtocolId(1),
-        client_id: ClientId(1),
-        created: UNIX,
-        expires: UNIX.saturating_add_secs(60),
-        timeout: Timeout::from_secs(5),
-        public_addresses: &[here],
-        internal_addresses: &[],
-        user_data: &UserData::ZERO,
-    };
-    mint(&spec, &key, &mut rng, &mut token).unwrap();
+    let servers = [here];
+    let spec = TokenSpec::new(ProtocolId(1), ClientId(1), &servers, UNIX);
+    let token = mint(&spec, &key, &mut rng).unwrap();
     client.connect(now, &token).unwrap();
 
     let mut out = [0; 1300];

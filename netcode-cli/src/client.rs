@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
-use netcode_std::core::client::{ClientEvent, ClientState};
+use netcode_std::core::client::{ClientState, Event};
 use netcode_std::core::standard::MAX_PAYLOAD_BYTES;
 use netcode_std::{Client, RECEIVE_BUFFER_BYTES};
 use serde_json::json;
@@ -127,10 +127,7 @@ impl Session<'_> {
     fn turn(&mut self) -> Result<bool> {
         let now = Instant::now();
         self.client.update(now)?;
-        self.receive()?;
-        while let Some(event) = self.client.poll_event() {
-            self.show(event)?;
-        }
+        self.drain()?;
         let state = self.client.state();
         if state.is_error() {
             return Err(Failure::NoConnection(explain(state).to_owned()).into());
@@ -154,29 +151,32 @@ impl Session<'_> {
         Ok(true)
     }
 
-    fn receive(&mut self) -> Result<()> {
+    /// Takes and shows every event of the turn.
+    fn drain(&mut self) -> Result<()> {
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-        while let Some(payload) = self.client.receive(&mut buffer)? {
-            self.received += 1;
-            if self.args.json {
-                print_json(&json!({
-                    "event": "payload", "sequence": payload.sequence.0,
-                    "bytes": hex::encode(payload.bytes),
-                }))?;
-            } else {
-                print(format_args!("{}", show_payload(payload.bytes)))?;
-            }
+        while let Some(event) = self.client.next_event(&mut buffer)? {
+            self.show(event)?;
         }
         Ok(())
     }
 
-    fn show(&self, event: ClientEvent) -> Result<()> {
+    fn show(&mut self, event: Event<&[u8]>) -> Result<()> {
         match event {
-            ClientEvent::StateChanged(state) if self.args.json => print_json(&json!({
+            Event::Payload { sequence, payload } => {
+                self.received += 1;
+                if self.args.json {
+                    return print_json(&json!({
+                        "event": "payload", "sequence": sequence.0,
+                        "bytes": hex::encode(payload),
+                    }));
+                }
+                print(format_args!("{}", show_payload(payload)))
+            }
+            Event::StateChanged(state) if self.args.json => print_json(&json!({
                 "event": "state", "state": state.as_str(), "code": state.code(),
-                "server": self.client.server_address().map(|it| it.to_string()),
+                "server": self.client.core().server_address().map(|it| it.to_string()),
             })),
-            ClientEvent::StateChanged(state) => {
+            Event::StateChanged(state) => {
                 say(format_args!("{}", state.as_str()));
                 Ok(())
             }
@@ -187,24 +187,20 @@ impl Session<'_> {
     /// Disconnects, and waits until a bad network has carried that.
     fn say_goodbye(&mut self) -> Result<()> {
         self.client.disconnect()?;
-        let mut buffer = [0; RECEIVE_BUFFER_BYTES];
         let end = Instant::now() + self.client.link().patience();
         while self.client.link().under_way() > 0 && Instant::now() < end {
             self.client.update(Instant::now())?;
-            while self.client.receive(&mut buffer)?.is_some() {}
+            self.drain()?;
             self.client.wait(Duration::from_millis(10))?;
         }
-        while let Some(event) = self.client.poll_event() {
-            self.show(event)?;
-        }
-        Ok(())
+        self.drain()
     }
 
     fn summarize(&self) -> Result<()> {
         if self.args.json {
             return print_json(&json!({
                 "event": "done", "sent": self.source.sent, "received": self.received,
-                "lost": self.client.stats().lost,
+                "lost": self.client.core().stats().lost,
             }));
         }
         say(format_args!(

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::text::print;
 
 /// Rows of a live table; a terminal has no room for thousands.
-const MOST_ROWS: usize = 20;
+const MOST_ROWS: u32 = 20;
 
 const BETWEEN_DRAWINGS: Duration = Duration::from_millis(200);
 
@@ -53,14 +53,14 @@ impl Live {
     pub(crate) fn draw<const COLUMNS: usize>(
         &mut self,
         header: [&str; COLUMNS],
-        count: usize,
+        count: u32,
         rows: impl Iterator<Item = [String; COLUMNS]>,
     ) {
         self.drawn = Some(Instant::now());
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         table.set_header(header);
-        for row in rows.take(MOST_ROWS) {
+        for row in rows.take(MOST_ROWS as usize) {
             table.add_row(row);
         }
         self.bar.set_message(match count.saturating_sub(MOST_ROWS) {

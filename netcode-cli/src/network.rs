@@ -135,6 +135,10 @@ impl Link for Network {
         self.link().send(to, datagram)
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.link().flush()
+    }
+
     fn wait(&mut self, timeout: Duration) -> io::Result<()> {
         self.link().wait(timeout)
     }

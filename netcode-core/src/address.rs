@@ -44,6 +44,23 @@ fn encode(address: &SocketAddr) -> Vec<u8, MAX_ADDRESS_BYTES, u8> {
     encoded
 }
 
+/// Writes count and addresses.
+pub(crate) fn write_addresses(addresses: &[SocketAddr], out: &mut Writer<'_>) -> Option<()> {
+    out.u32(u32::try_from(addresses.len()).ok()?)?;
+    for address in addresses {
+        out.put(&encode(address))?;
+    }
+    Some(())
+}
+
+/// Checks that a token can name as many addresses.
+pub(crate) fn check_count(addresses: &[SocketAddr]) -> Result<(), AddressError> {
+    match addresses.len() {
+        1..=MAX_SERVER_ADDRESSES => Ok(()),
+        _ => Err(AddressError::Count),
+    }
+}
+
 fn read_address(from: &mut Reader<'_>) -> Result<SocketAddr, AddressError> {
     let ip = match from.u8().ok_or(AddressError::Truncated)? {
         IPV4 => IpAddr::V4(Ipv4Addr::from(
@@ -67,6 +84,7 @@ fn read_address(from: &mut Reader<'_>) -> Result<SocketAddr, AddressError> {
 /// A list of server addresses that cannot be read, or cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum AddressError {
     /// No address, or more than 32.
     Count,
@@ -107,10 +125,8 @@ impl AddressList {
     /// # Errors
     /// [`AddressError::Count`] for none, or for more than 32.
     pub fn new(addresses: &[SocketAddr]) -> Result<Self, AddressError> {
+        check_count(addresses)?;
         let mut list = Self::EMPTY;
-        if addresses.is_empty() {
-            return Err(AddressError::Count);
-        }
         for address in addresses {
             list.push(*address)?;
         }
@@ -131,13 +147,6 @@ impl AddressList {
             .map_err(|_| AddressError::Count)
     }
 
-    /// The same list, borrowed.
-    pub fn as_addresses(&self) -> Addresses<'_> {
-        Addresses {
-            encoded: &self.encoded,
-        }
-    }
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.iter().count()
@@ -150,7 +159,9 @@ impl AddressList {
 
     /// Walks the list in order.
     pub fn iter(&self) -> AddressIter<'_> {
-        self.as_addresses().iter()
+        AddressIter {
+            encoded: Reader::new(&self.encoded),
+        }
     }
 
     /// The address at `position`, counted from zero.
@@ -208,12 +219,6 @@ impl<'t> Addresses<'t> {
         Ok(Self { encoded })
     }
 
-    /// Writes count and addresses.
-    pub(crate) fn write(&self, out: &mut Writer<'_>) -> Option<()> {
-        out.u32(u32::try_from(self.len()).ok()?)?;
-        out.put(self.encoded)
-    }
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.iter().count()
@@ -259,6 +264,12 @@ impl fmt::Debug for Addresses<'_> {
 #[derive(Clone)]
 pub struct AddressIter<'t> {
     encoded: Reader<'t>,
+}
+
+impl fmt::Debug for AddressIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
 }
 
 impl Iterator for AddressIter<'_> {

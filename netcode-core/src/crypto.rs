@@ -5,6 +5,7 @@
 //! implementation than [`RustCrypto`] provides two methods and gets both.
 
 use core::fmt;
+use core::str::FromStr;
 
 use chacha20::{R20, hchacha};
 use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit, aead::inout::InOutBuf};
@@ -34,11 +35,68 @@ impl Key {
         key
     }
 
+    /// Reads a key from 64 hexadecimal digits of either case, and nothing around them. Also
+    /// [`FromStr`]. The caller's own copy is the caller's to wipe.
+    ///
+    /// # Errors
+    /// See [`ParseKeyError`], which says nothing of the text's content.
+    pub fn from_hex(text: &str) -> Result<Self, ParseKeyError> {
+        if text.len() != 2 * KEY_BYTES {
+            return Err(ParseKeyError::Length { len: text.len() });
+        }
+        let (pairs, _) = text.as_bytes().as_chunks();
+        let mut key = Self::EMPTY;
+        for (byte, &[high, low]) in key.0.iter_mut().zip(pairs) {
+            *byte = (digit(high)? << 4) | digit(low)?;
+        }
+        Ok(key)
+    }
+
     /// The secret itself: for a crypto provider or for storage, not for logs.
     pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
     }
 }
+
+fn digit(character: u8) -> Result<u8, ParseKeyError> {
+    let value = char::from(character).to_digit(16);
+    value
+        .and_then(|value| u8::try_from(value).ok())
+        .ok_or(ParseKeyError::Digit)
+}
+
+impl FromStr for Key {
+    type Err = ParseKeyError;
+
+    fn from_str(text: &str) -> Result<Self, ParseKeyError> {
+        Self::from_hex(text)
+    }
+}
+
+/// Reason for which a text is not a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ParseKeyError {
+    /// A key is 64 digits.
+    Length {
+        /// The length of the text, bytes.
+        len: usize,
+    },
+    /// Not every character is a hexadecimal digit.
+    Digit,
+}
+
+impl fmt::Display for ParseKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { len } => write!(f, "a key is 64 hexadecimal digits, not {len} bytes"),
+            Self::Digit => f.write_str("a key is 64 hexadecimal digits, and nothing else"),
+        }
+    }
+}
+
+impl core::error::Error for ParseKeyError {}
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
@@ -252,6 +310,26 @@ mod tests {
             packet_nonce(u64::MAX),
             [0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255]
         );
+    }
+
+    #[test]
+    fn a_key_is_read_from_64_digits_and_from_nothing_else() {
+        let text = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eFf";
+        let mut bytes: [u8; 32] = core::array::from_fn(|i| u8::try_from(i).unwrap());
+        bytes[31] = 0xff;
+        assert_eq!(text.parse(), Ok(Key::from_bytes(bytes)));
+        assert_eq!(
+            Key::from_hex(&text[1..]),
+            Err(ParseKeyError::Length { len: 63 })
+        );
+        assert_eq!(
+            Key::from_hex(&format!("{text}\n")),
+            Err(ParseKeyError::Length { len: 65 })
+        );
+        for strange in ["g0", "+0", " 0", "é"] {
+            let text = format!("{strange}{}", &text[2..]);
+            assert_eq!(Key::from_hex(&text), Err(ParseKeyError::Digit));
+        }
     }
 
     #[test]

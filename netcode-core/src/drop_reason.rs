@@ -4,8 +4,7 @@ use core::fmt;
 
 macro_rules! dropped {
     ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
-        /// Why a datagram was dropped. Not an error of the caller: there is nothing to do but to
-        /// go on. Both roles count each reason; see [`DropCounts`].
+        /// Reason for which a datagram was dropped. Not an error of the caller, who goes on. Both roles count each reason; see [`DropCounts`].
         ///
         /// After a drop the datagram's buffer holds nothing of use, and nothing secret.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,8 +108,8 @@ impl fmt::Display for Dropped {
 
 impl core::error::Error for Dropped {}
 
-/// How many datagrams were dropped for each reason. Counters stop at `u32::MAX`.
-#[derive(Clone, Debug)]
+/// Datagrams dropped, counted by reason. Counters stop at `u32::MAX`.
+#[derive(Clone)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DropCounts([u32; Dropped::ALL.len()]);
 
@@ -143,8 +142,31 @@ impl DropCounts {
     }
 }
 
+/// The reasons that have occurred, by name.
+impl fmt::Debug for DropCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let occurred = self.iter().filter(|&(_, count)| count > 0);
+        f.debug_map().entries(occurred).finish()
+    }
+}
+
 impl Default for DropCounts {
     fn default() -> Self {
         Self::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_printed_by_name_and_without_zeros() {
+        let mut counts = DropCounts::ZERO;
+        assert_eq!(format!("{counts:?}"), "{}");
+        counts.count(Dropped::Replayed);
+        counts.count(Dropped::Replayed);
+        counts.count(Dropped::TooShort);
+        assert_eq!(format!("{counts:?}"), "{TooShort: 1, Replayed: 2}");
     }
 }

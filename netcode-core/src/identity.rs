@@ -1,6 +1,7 @@
-//! The numbers that name things, each a type of its own so that none is taken for another.
+//! Newtypes for ids, indices and other numbers, so that none is taken for another.
 
 use core::fmt;
+use core::time::Duration;
 
 use zeroize::Zeroize;
 
@@ -22,13 +23,12 @@ macro_rules! number {
 }
 
 number! {
-    /// Who a client is, as the web backend knows it. Unique among connected clients of a server.
+    /// A client's id, as the web backend knows it. Unique among connected clients of a server.
     ClientId(u64)
 }
 
 number! {
-    /// Which game or application, and which version of it. Clients and servers that differ here
-    /// never talk.
+    /// The application and its version. Clients and servers that differ here never talk.
     ProtocolId(u64)
 }
 
@@ -39,9 +39,20 @@ number! {
 }
 
 impl ClientIndex {
+    /// The index for tables with an entry for each slot.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
     /// The index of a table's entry: no table has more than 2³² of them.
     pub(crate) fn of_slot(id: usize) -> Self {
         Self(u32::try_from(id).unwrap_or(u32::MAX))
+    }
+}
+
+impl From<ClientIndex> for usize {
+    fn from(client: ClientIndex) -> Self {
+        client.index()
     }
 }
 
@@ -100,6 +111,7 @@ impl fmt::Debug for UserData {
 /// User data holds 256 bytes at most; shorten it to fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct UserDataTooLong {
     /// The length that was asked for, bytes.
     pub len: usize,
@@ -117,7 +129,7 @@ impl fmt::Display for UserDataTooLong {
 
 impl core::error::Error for UserDataTooLong {}
 
-/// How long silence may last before a connection counts as lost: the token's *timeout seconds*.
+/// The silence after which a connection counts as lost: the token's *timeout seconds*.
 ///
 /// On the wire it is a signed number. Above zero it is seconds; zero and everything below mean
 /// that silence never ends the connection (as in the reference, which compares with `> 0`). A
@@ -138,6 +150,14 @@ impl Timeout {
     /// The number as it travels.
     pub const fn as_secs(self) -> i32 {
         self.0
+    }
+
+    /// The limit, or `None` if there is none.
+    pub const fn as_duration(self) -> Option<Duration> {
+        if self.0 <= 0 {
+            return None;
+        }
+        Some(Duration::from_secs(self.0.unsigned_abs() as u64))
     }
 
     /// The limit in microseconds, or `None` if there is none.

@@ -10,14 +10,16 @@
 //! the loop below: *mutate, then drain*.
 //!
 //! ```
+//! use core::time::Duration;
+//!
 //! use netcode_core::address::AddressList;
-//! use netcode_core::client::{self, Client, ClientState};
+//! use netcode_core::client::{self, Client};
 //! use netcode_core::crypto::Key;
 //! use netcode_core::server::{
-//!     MAX_SEND_BYTES, Received, RestartRule, Server, ServerConfig, StaticStorage,
+//!     Event, MAX_SEND_BYTES, Received, RestartRule, Server, ServerConfig, StaticStorage,
 //! };
 //! use netcode_core::token::{TokenSpec, mint};
-//! use netcode_core::{ClientId, Instant, ProtocolId, Timeout, UnixTime, UserData};
+//! use netcode_core::{ClientId, Instant, ProtocolId, Timeout, UnixTime};
 //! use rand::SeedableRng as _;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,22 +31,15 @@
 //!
 //! // The backend lets client 7 in for 30 seconds.
 //! let unix = UnixTime::from_secs(1_800_000_000);
-//! let mut token = [0; 2048];
-//! let spec = TokenSpec {
-//!     protocol_id,
-//!     client_id: ClientId(7),
-//!     created: unix,
-//!     expires: unix.saturating_add_secs(30),
-//!     timeout: Timeout::from_secs(5),
-//!     public_addresses: &[server_address],
-//!     internal_addresses: &[],
-//!     user_data: &UserData::ZERO,
-//! };
-//! mint(&spec, &key, &mut rng, &mut token)?;
+//! let servers = [server_address];
+//! let spec = TokenSpec::new(protocol_id, ClientId(7), &servers, unix)
+//!     .with_lifetime(Duration::from_secs(30))
+//!     .with_timeout(Timeout::from_secs(5));
+//! let token = mint(&spec, &key, &mut rng)?;
 //!
 //! // A server with 4 slots, room for 8 handshakes and for 32 tokens in use.
 //! let mut storage = StaticStorage::<4, 8, 32>::new();
-//! let addresses = AddressList::new(&[server_address])?;
+//! let addresses = AddressList::new(&servers)?;
 //! // It starts with the program, so no token can be from before its start.
 //! let config =
 //!     ServerConfig::new(protocol_id, key, addresses, 4, RestartRule::AdmitAgain);
@@ -59,22 +54,25 @@
 //! let mut buffer = [0; MAX_SEND_BYTES];
 //! let mut greeted = false;
 //! while !greeted {
-//!     now = now.saturating_add(core::time::Duration::from_millis(100));
+//!     now = now.saturating_add(Duration::from_millis(100));
 //!
 //!     let mut to_server = Vec::new();
 //!     while let Some(transmit) = client.poll_transmit(now, &mut buffer) {
 //!         to_server.push(transmit.datagram.to_vec());
 //!     }
-//!     if client.state() == ClientState::Connected {
-//!         let transmit = client.send(now, b"hello", &mut buffer)?;
+//!     // Nothing is sent until the client is connected.
+//!     if let Some(transmit) = client.send(now, b"hello", &mut buffer)? {
 //!         to_server.push(transmit.datagram.to_vec());
 //!     }
 //!
 //!     let mut to_client = Vec::new();
 //!     for mut datagram in to_server {
 //!         match server.handle_datagram(now, client_address, &mut datagram) {
-//!             // It was opened in place: the payload borrows the datagram.
-//!             Ok(Received::Payload { payload, .. }) => greeted = payload == b"hello",
+//!             // It was opened in place: the payload is a part of the datagram.
+//!             Ok(Received::Event(Event::Payload { payload, .. })) => {
+//!                 greeted = datagram.get(payload) == Some(b"hello");
+//!             }
+//!             Ok(Received::Event(event)) => println!("{event:?}"),
 //!             // The answer was written over the request, which is always longer.
 //!             Ok(Received::Reply(reply)) => to_client.push(reply.datagram.to_vec()),
 //!             Ok(Received::Handled) => {}
@@ -88,9 +86,15 @@
 //!         println!("{event:?}");
 //!     }
 //!
+//!     while let Some(event) = client.poll_event() {
+//!         println!("{event:?}");
+//!     }
 //!     for mut datagram in to_client {
 //!         match client.handle_datagram(now, server_address, &mut datagram) {
-//!             Ok(client::Received::Payload { payload, .. }) => println!("{payload:?}"),
+//!             // The event names the payload's place in the datagram.
+//!             Ok(client::Received::Event(event)) => {
+//!                 println!("{:?}", event.map_payload(|place| &datagram[place]));
+//!             }
 //!             Ok(client::Received::Handled) => {}
 //!             Err(dropped) => println!("dropped: {dropped}"),
 //!         }
@@ -105,7 +109,9 @@
 //! 1. Hand every datagram to `handle_datagram`. It never panics and costs no more than the check
 //!    that drops it. A [`Dropped`] is no error: go on. A reply, if there is one, is sent at once.
 //! 2. Then call `poll_transmit` until `None`, and send what it gives; then `poll_event` until
-//!    `None`.
+//!    `None`. What a datagram causes is returned by the call that took it; these two give what time
+//!    and commands cause. Drained before the next datagram, they keep events in the order in which
+//!    they became true.
 //! 3. Come back when a datagram arrives, and no later than `next_deadline`.
 //! 4. Addresses are compared as they are. A socket that serves IPv6 and IPv4 at once gives IPv4
 //!    addresses as mapped ones: make them [canonical](core::net::IpAddr::to_canonical) first.

@@ -1,4 +1,4 @@
-//! What a connection counts, for both roles.
+//! Counters of a connection, for both roles.
 
 use core::time::Duration;
 
@@ -7,6 +7,7 @@ use crate::identity::Sequence;
 /// Counters of one connection, since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct ConnectionStats {
     /// Authentic datagrams received.
     pub datagrams_in: u64,

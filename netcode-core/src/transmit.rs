@@ -7,20 +7,19 @@ use crate::standard::MAX_PAYLOAD_BYTES;
 
 /// A datagram for the caller to send, in the buffer the caller lent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a datagram that nobody sends is lost"]
 pub struct Transmit<'b> {
-    /// Where it goes.
+    /// Its destination.
     pub to: SocketAddr,
     /// Its bytes.
     pub datagram: &'b [u8],
 }
 
-/// Why a payload could not be sent. The buffer's content is unspecified but holds no key.
+/// Reason for which a payload cannot be sent. That nobody is connected is none. The buffer's content is unspecified but holds no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SendError {
-    /// There is no connection: wait for the event that says so, or connect again.
-    NotConnected,
     /// Payloads are 1 to 1200 bytes: split this one.
     PayloadLength {
         /// The length that was given, bytes.
@@ -31,9 +30,6 @@ pub enum SendError {
         /// The length that would do, bytes.
         needed: usize,
     },
-    /// The other end is in this process: hand the payload over with `send_loopback`. Or, asked of
-    /// `send_loopback`, it is not: use `send`.
-    Loopback,
     /// All 2⁶³ sequences of a session are used up: connect again, with a new token.
     SequenceExhausted,
 }
@@ -41,14 +37,12 @@ pub enum SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotConnected => f.write_str("not connected"),
             Self::PayloadLength { len } => {
                 write!(f, "a payload is 1 to 1200 bytes, not {len}; split it")
             }
             Self::BufferTooShort { needed } => {
                 write!(f, "the buffer for the datagram needs {needed} bytes")
             }
-            Self::Loopback => f.write_str("loopback and network payloads are sent separately"),
             Self::SequenceExhausted => f.write_str("the session's sequences are used up"),
         }
     }

@@ -90,6 +90,14 @@ impl<'b> Writer<'b> {
         self.put(&value.to_le_bytes())
     }
 
+    /// Room for a field of `N` bytes that is written by other means.
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        let end = self.written.checked_add(N)?;
+        let field = self.bytes.get_mut(self.written..end)?;
+        self.written = end;
+        field.first_chunk_mut()
+    }
+
     /// Fills what is left with zeros: every padding of the standard.
     pub(crate) fn zeros_to_end(&mut self) {
         if let Some(rest) = self.bytes.get_mut(self.written..) {

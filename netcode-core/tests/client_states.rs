@@ -252,7 +252,7 @@ fn a_request_that_times_out_goes_to_the_next_address() {
 }
 
 /// A server with two addresses, of which one works at a time.
-fn moving_world(max_clients: usize) -> (World, Ticket) {
+fn moving_world(max_clients: u32) -> (World, Ticket) {
     let second = address("10.0.0.2:40000");
     let mut config = config(max_clients);
     config.addresses.push(second).unwrap();
@@ -297,9 +297,9 @@ fn a_denial_goes_to_the_next_address() {
 fn what_is_no_token_is_an_invalid_connect_token() {
     let whole = Ticket::new(1).mint();
     let changed = |at: usize, bytes: &[u8]| {
-        let mut token = whole;
+        let mut token = whole.to_vec();
         token[at..at + bytes.len()].copy_from_slice(bytes);
-        token.to_vec()
+        token
     };
     // Behind the private part: timeout, then the number of addresses, then their types.
     let count = 13 + 8 + 8 + 8 + 24 + 1024 + 4;
@@ -416,21 +416,21 @@ fn every_change_of_state_is_told_once_and_in_order() {
 }
 
 #[test]
-fn the_outlook_of_a_payload_is_what_its_datagram_becomes() {
+fn the_size_of_a_payload_to_send_is_what_its_datagram_becomes() {
     let mut world = World::new(4);
     let n = world.join(&Ticket::new(1));
-    let outlook = world.players[n].client.outlook(b"early");
-    assert_eq!(outlook, Err(SendError::NotConnected));
+    let early = world.players[n].client.send_size(b"early");
+    assert_eq!(early, Ok(None));
     world.run_until(|world| world.state(n) == ClientState::Connected);
     // Past 256 packets a sequence takes a byte more on the wire.
     for len in (1..=300).chain([1200]) {
         let client = &mut world.players[n].client;
         let payload = vec![7; len];
-        let outlook = client.outlook(&payload).unwrap();
-        let mut out = vec![0; outlook.1];
-        let sent = client.send(world.now, &payload, &mut out).unwrap();
-        assert_eq!(outlook, (sent.to, sent.datagram.len()));
+        let size = client.send_size(&payload).unwrap().unwrap();
+        let mut out = vec![0; size.1];
+        let sent = client.send(world.now, &payload, &mut out).unwrap().unwrap();
+        assert_eq!(size, (sent.to, sent.datagram.len()));
     }
-    let too_long = world.players[n].client.outlook(&[0; 1201]);
+    let too_long = world.players[n].client.send_size(&[0; 1201]);
     assert_eq!(too_long, Err(SendError::PayloadLength { len: 1201 }));
 }

@@ -12,18 +12,19 @@ mod network;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use netcode_core::client::{Client, ClientState, ConnectError, Received};
+use netcode_core::client::{Client, ClientState, ConnectError, Event, Received};
 use netcode_core::sealed::{
     DeviceId, DeviceNonce, DeviceSecret, OpenError, SEALED_TOKEN_BYTES, SealContext, SealerSecret,
     open_token, seal_token,
 };
+use netcode_core::token::ConnectToken;
 use netcode_core::{ClientIndex, Instant, UnixTime};
 use network::{EPOCH, PROTOCOL, Ticket, World};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 /// A session of a device, recorded: the token, and every datagram that came from the server.
-fn recorded(ticket: &Ticket) -> ([u8; 2048], Vec<(SocketAddr, Vec<u8>)>) {
+fn recorded(ticket: &Ticket) -> (ConnectToken, Vec<(SocketAddr, Vec<u8>)>) {
     let mut world = World::new(4);
     let n = world.connect(ticket);
     world.server_sends(ClientIndex(0), b"open the valve");
@@ -45,8 +46,8 @@ fn played(client: &mut Client, recording: &[(SocketAddr, Vec<u8>)]) -> Vec<Vec<u
         while client.poll_transmit(now, &mut out).is_some() {}
         let mut datagram = datagram.clone();
         let received = client.handle_datagram(now, *from, &mut datagram);
-        if let Ok(Received::Payload { payload, .. }) = received {
-            payloads.push(payload.to_vec());
+        if let Ok(Received::Event(Event::Payload { payload, .. })) = received {
+            payloads.push(datagram[payload].to_vec());
         }
     }
     payloads

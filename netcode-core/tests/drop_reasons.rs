@@ -92,7 +92,7 @@ fn forger(id: u64) -> Forger {
 fn with_lifetime(lifetime: u64) -> Scene {
     let mut config = config(4);
     config.restart_rule = RestartRule::RefuseOlder {
-        max_token_lifetime: lifetime,
+        max_token_lifetime: Duration::from_secs(lifetime),
     };
     let mut server = Server::new(storage(), config).unwrap();
     let mut rng = rand::rngs::StdRng::seed_from_u64(1);

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crafted::{Forger, NOW, drain, start_with};
 use netcode_core::client::ClientState;
-use netcode_core::server::{ServerConfig, SourceLimit};
+use netcode_core::server::SourceLimit;
 use netcode_core::{ClientIndex, Dropped, Instant};
 use network::{EPOCH, Ticket, World, client_address, config, storage};
 use rand::{Rng, RngExt};
@@ -136,11 +136,9 @@ fn a_household_fills_every_slot_of_a_server_of_the_usual_proportions() {
 
 #[test]
 fn without_limits_one_host_may_hold_everything() {
-    let open = ServerConfig {
-        per_host: SourceLimit::Unlimited,
-        per_id: SourceLimit::Unlimited,
-        ..config(16)
-    };
+    let mut open = config(16);
+    open.per_host = SourceLimit::Unlimited;
+    open.per_id = SourceLimit::Unlimited;
     let mut server = start_with(open, EPOCH, 1);
     let asked = asks(&mut server, NOW, 1000..1032, true, |n| {
         port_of([203, 0, 113, 7], n)
@@ -157,10 +155,8 @@ const FLOOD: u64 = 1000;
 /// sends 20 payloads a second, while another one tries to connect from the second second on. Gives
 /// the world, and how long that took.
 fn flood(mut source: impl FnMut(&mut World) -> SocketAddr) -> (World, Duration) {
-    let strict = ServerConfig {
-        opens_per_second: NonZeroU32::new(BUDGET),
-        ..config(4)
-    };
+    let mut strict = config(4);
+    strict.opens_per_second = NonZeroU32::new(BUDGET);
     let mut world = World::with(storage(), strict);
     let inside = world.connect(&Ticket::new(1));
     let mut joined = None;
@@ -221,10 +217,8 @@ fn a_flood_from_forged_addresses_at_ten_times_the_budget_delays_a_newcomer_by_le
 
 #[test]
 fn responses_are_paid_from_the_budget_too() {
-    let strict = ServerConfig {
-        opens_per_second: NonZeroU32::new(BUDGET),
-        ..config(4)
-    };
+    let mut strict = config(4);
+    strict.opens_per_second = NonZeroU32::new(BUDGET);
     let mut server = start_with(strict, EPOCH, 1);
     let forger = Forger::new(&Ticket::new(1), client_address(1));
     let challenge = forger.ask(&mut server, NOW).unwrap();

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crafted::{Forger, NOW, Opened, deliver, start, start_with};
-use netcode_core::server::{Server, ServerConfig, SourceLimit};
+use netcode_core::server::{Server, SourceLimit};
 use netcode_core::{ClientIndex, Dropped, Instant};
 use network::{EPOCH, Ticket, World, client_address, config};
 
@@ -33,13 +33,9 @@ fn a_token_sent_from_a_victim_s_address_does_not_take_its_place() {
         fifth.ask(&mut server, NOW).unwrap_err(),
         Dropped::HalfOpenFull
     );
-    let reply = deliver(
-        &mut server,
-        NOW,
-        victim.from,
-        &victim.response(&challenge, 0),
-    );
-    assert_eq!(victim.open(&reply.unwrap().unwrap()), Opened::KeepAlive);
+    let response = victim.response(&challenge, 0);
+    let keep_alive = victim.answer(&mut server, NOW, &response).unwrap();
+    assert_eq!(victim.open(&keep_alive), Opened::KeepAlive);
     assert_eq!(server.client(ClientIndex(0)).unwrap().client_id.0, 1);
 }
 
@@ -69,10 +65,8 @@ fn a_handshake_ends_soon_whatever_timeout_its_token_asks_for() {
 #[test]
 fn clients_behind_one_address_are_told_apart_by_their_ports() {
     // All at once, they are more than one host's share of this storage.
-    let campus = ServerConfig {
-        per_host: SourceLimit::Unlimited,
-        ..config(16)
-    };
+    let mut campus = config(16);
+    campus.per_host = SourceLimit::Unlimited;
     let mut server = start_with(campus, EPOCH, 1);
     let behind_nat = |port: u16| {
         let from = SocketAddr::from(([203, 0, 113, 7], port));

@@ -5,7 +5,7 @@ mod network;
 use std::time::Duration;
 
 use netcode_core::client::ClientState;
-use netcode_core::server::{DisconnectReason, ServerEvent};
+use netcode_core::server::{DisconnectReason, Event};
 use netcode_core::{ClientId, ClientIndex};
 use network::{STORM, Ticket, World, client_address};
 
@@ -25,7 +25,7 @@ fn a_client_with_a_token_gets_a_slot_and_both_sides_are_told() {
     let client = ClientIndex(0);
     assert_eq!(
         world.events,
-        [ServerEvent::Connected {
+        [Event::Connected {
             client,
             client_id: ClientId(77)
         }]
@@ -79,7 +79,7 @@ fn a_client_that_disconnects_frees_its_slot() {
     world.run_for(Duration::from_millis(50));
     assert_eq!(world.server.connected_count(), 0);
     let reason = DisconnectReason::ByClient;
-    let gone = ServerEvent::Disconnected {
+    let gone = Event::Disconnected {
         client: ClientIndex(0),
         client_id: ClientId(1),
         reason,

@@ -17,7 +17,8 @@ use std::time::Duration;
 use netcode_core::address::AddressList;
 use netcode_core::client::{Client, ClientState};
 use netcode_core::crypto::{Crypto, Key, RustCrypto, Unauthentic};
-use netcode_core::server::{Received, RestartRule, Server, ServerConfig, StaticStorage};
+use netcode_core::server::{Received, RestartRule, Server, StaticStorage};
+use netcode_core::token::ConnectToken;
 use netcode_core::{ClientIndex, Instant};
 use network::{EPOCH, Ticket, address, client_address, config};
 use rand::SeedableRng;
@@ -84,11 +85,9 @@ impl Fleet {
 
     fn server(&mut self, at: SocketAddr, rule: RestartRule) -> Server<'static, Collector> {
         let tables = Box::leak(Box::new(StaticStorage::<4, 8, 64>::new())).tables();
-        let config = ServerConfig {
-            addresses: AddressList::new(&[at]).unwrap(),
-            restart_rule: rule,
-            ..config(4)
-        };
+        let mut config = config(4);
+        config.addresses = AddressList::new(&[at]).unwrap();
+        config.restart_rule = rule;
         let mut server = Server::with_crypto(tables, config, self.crypto.clone()).unwrap();
         server.start(self.now, EPOCH, &mut self.rng()).unwrap();
         server
@@ -114,7 +113,7 @@ impl Fleet {
                 self.deliver(client, to, datagram);
             }
             if client.state() == ClientState::Connected {
-                let transmit = client.send(self.now, b"up", &mut out).unwrap();
+                let transmit = client.send(self.now, b"up", &mut out).unwrap().unwrap();
                 let (to, datagram) = (transmit.to, transmit.datagram.to_vec());
                 self.deliver(client, to, datagram);
             }
@@ -122,7 +121,8 @@ impl Fleet {
                 let mut down = vec![];
                 if server.client(ClientIndex(0)).is_some() {
                     let sent = server.send(self.now, ClientIndex(0), &[0, 1], &mut out);
-                    down.extend(sent.unwrap().into_iter().map(|t| t.datagram.to_vec()));
+                    let sent = sent.unwrap().into_iter().flatten();
+                    down.extend(sent.map(|transmit| transmit.datagram.to_vec()));
                 }
                 while let Some(transmit) = server.poll_transmit(self.now, &mut out) {
                     down.push(transmit.datagram.to_vec());
@@ -151,7 +151,7 @@ impl Fleet {
         }
     }
 
-    fn ticket(&self, id: u64, servers: usize) -> [u8; 2048] {
+    fn ticket(&self, id: u64, servers: usize) -> ConnectToken {
         let ticket = Ticket {
             servers: self.servers[..servers].iter().map(|(at, _)| *at).collect(),
             lifetime: 600,
@@ -207,7 +207,7 @@ fn no_pair_of_key_and_nonce_seals_twice_over_reconnects_restarts_and_two_servers
     // A restart without a memory, under the rule for it.
     let at = fleet.servers[0].0;
     let rule = RestartRule::RefuseOlder {
-        max_token_lifetime: 600,
+        max_token_lifetime: Duration::from_secs(600),
     };
     fleet.servers[0].1 = fleet.server(at, rule);
     let mut rebooted = fleet.client();

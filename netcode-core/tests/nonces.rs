@@ -141,16 +141,11 @@ fn two_servers_of_one_token_seal_with_no_nonce_in_common() {
         let forger = Forger::new(&ticket, client_address(1));
         let challenge = forger.ask(&mut server, NOW).unwrap();
         let response = forger.response(&challenge, 0);
-        let mut datagrams = vec![
-            deliver(&mut server, NOW, forger.from, &response)
-                .unwrap()
-                .unwrap(),
-        ];
+        let mut datagrams = vec![forger.answer(&mut server, NOW, &response).unwrap()];
         let mut out = [0; 1300];
         for _ in 0..100 {
-            let sent = server
-                .send(NOW, ClientIndex(0), b"payload", &mut out)
-                .unwrap();
+            let sent = server.send(NOW, ClientIndex(0), b"payload", &mut out);
+            let sent = sent.unwrap().unwrap();
             datagrams.extend(sent.into_iter().map(|transmit| transmit.datagram.to_vec()));
         }
         assert_eq!(
@@ -173,8 +168,8 @@ fn a_token_for_one_server_begins_at_sequence_zero_and_costs_no_byte_more() {
     let forger = Forger::new(&Ticket::new(1), client_address(1));
     let challenge = forger.ask(&mut server, NOW).unwrap();
     let response = forger.response(&challenge, 0);
-    let keep_alive = deliver(&mut server, NOW, forger.from, &response).unwrap();
-    assert_eq!(sequence_of(&keep_alive.unwrap()), 0);
+    let keep_alive = forger.answer(&mut server, NOW, &response).unwrap();
+    assert_eq!(sequence_of(&keep_alive), 0);
 }
 
 #[test]

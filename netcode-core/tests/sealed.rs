@@ -14,6 +14,7 @@ use netcode_core::sealed::{
     DeviceId, DeviceNonce, DevicePublic, DeviceSecret, OpenError, SEALED_TOKEN_BYTES, SealContext,
     SealError, SealerSecret, open_token, seal_token,
 };
+use netcode_core::token::ConnectToken;
 use network::{PROTOCOL, Ticket, World};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -27,7 +28,7 @@ const CONTEXT: SealContext = SealContext {
 struct Sealed {
     device: DeviceSecret,
     sealer: SealerSecret,
-    token: [u8; 2048],
+    token: ConnectToken,
     message: [u8; SEALED_TOKEN_BYTES],
 }
 
@@ -64,7 +65,7 @@ fn a_sealed_token_opens_on_its_device_and_connects() {
     } = sealed();
     assert!(!message.windows(32).any(|bytes| bytes == &token[1200..1232]));
     let opened = open_token(&CONTEXT, &device, &sealer.public(), &mut message).unwrap();
-    assert_eq!(*opened, token);
+    assert_eq!(opened, token.as_bytes());
     let mut world = World::new(4);
     let n = world.join(&Ticket::new(99));
     world.players[n].client.disconnect(world.now);

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use crafted::{Forger, NOW, Opened, start};
 use netcode_core::address::AddressList;
-use netcode_core::client::{Client, ClientState};
-use netcode_core::server::{DisconnectReason, LoopbackError, Received, Server, ServerEvent};
+use netcode_core::client::ClientState;
+use netcode_core::server::{DisconnectReason, Event, LoopbackError, MAX_SEND_BYTES, Server};
 use netcode_core::{ClientId, ClientIndex, Dropped, SendError, UserData};
-use network::{EPOCH, Ticket, World, address, client_address, config, storage};
+use network::{EPOCH, STORM, Ticket, World, address, client_address, config, storage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -23,9 +23,9 @@ fn rng() -> StdRng {
     StdRng::seed_from_u64(1)
 }
 
-fn left(id: u64, client: u32, reason: DisconnectReason) -> ServerEvent {
+fn left(id: u64, client: u32, reason: DisconnectReason) -> Event {
     let (client, client_id) = (ClientIndex(client), ClientId(id));
-    ServerEvent::Disconnected {
+    Event::Disconnected {
         client,
         client_id,
         reason,
@@ -83,11 +83,6 @@ fn a_slot_goes_to_nobody_else_until_its_event_was_taken() {
     let response = waiting.response(&challenge, 0);
     let early = crafted::deliver(&mut server, NOW, waiting.from, &response);
     assert_eq!(early, Err(Dropped::SlotDraining));
-    let (client, client_id) = (ClientIndex(0), ClientId(1));
-    assert_eq!(
-        server.poll_event(),
-        Some(ServerEvent::Connected { client, client_id })
-    );
     assert_eq!(
         server.poll_event(),
         Some(left(1, 0, DisconnectReason::ByServer))
@@ -149,19 +144,16 @@ fn every_payload_to_an_unconfirmed_client_has_a_keep_alive_in_front() {
     forger.connect(&mut server, NOW).unwrap();
     let mut out = [0; 1300];
     for _ in 0..3 {
-        let outgoing = server
-            .send(NOW, ClientIndex(0), b"hello", &mut out)
-            .unwrap();
+        let sent = server.send(NOW, ClientIndex(0), b"hello", &mut out);
+        let outgoing = sent.unwrap().unwrap();
         assert_eq!(outgoing.into_iter().count(), 2);
         assert_eq!(forger.open(outgoing.keep_alive.unwrap()), Opened::KeepAlive);
     }
     assert!(!server.client(ClientIndex(0)).unwrap().confirmed);
     crafted::deliver(&mut server, NOW, forger.from, &forger.payload(1)).unwrap();
     assert!(server.client(ClientIndex(0)).unwrap().confirmed);
-    let outgoing = server
-        .send(NOW, ClientIndex(0), b"hello", &mut out)
-        .unwrap();
-    assert_eq!(outgoing.into_iter().count(), 1);
+    let sent = server.send(NOW, ClientIndex(0), b"hello", &mut out);
+    assert_eq!(sent.unwrap().unwrap().into_iter().count(), 1);
 }
 
 #[test]
@@ -200,9 +192,8 @@ fn payloads_alone_are_a_sign_of_life_to_both_sides() {
         let mut datagram = crafted::sealed(&packet, key, network::PROTOCOL, 1000 + step);
         let client = &mut world.players[player].client;
         let server_address = network::server_address();
-        client
-            .handle_datagram(world.now, server_address, &mut datagram)
-            .unwrap();
+        let received = client.handle_datagram(world.now, server_address, &mut datagram);
+        assert!(received.is_ok());
     }
     assert_eq!(server.connected_count(), 1);
     assert_eq!(world.state(player), ClientState::Connected);
@@ -224,7 +215,7 @@ fn a_payload_that_is_none_is_refused_before_its_buffer_is_looked_at() {
         let short = server.send(NOW, ClientIndex(0), b"hello", &mut out[..20]);
         assert!(matches!(short, Err(SendError::BufferTooShort { needed: n }) if n <= needed));
         let sent = server.send(NOW, ClientIndex(0), b"hello", &mut out[..needed]);
-        assert!(sent.is_ok());
+        assert!(matches!(sent, Ok(Some(_))));
         crafted::deliver(&mut server, NOW, forger.from, &forger.payload(1)).ok();
     }
 }
@@ -232,13 +223,11 @@ fn a_payload_that_is_none_is_refused_before_its_buffer_is_looked_at() {
 #[test]
 fn the_player_who_hosts_joins_without_network() {
     let mut world = World::new(2);
-    let mut host = Client::new();
     let user_data = UserData::from_slice(b"host").unwrap();
     let client = world
         .server
         .connect_loopback(world.now, ClientId(7), &user_data)
         .unwrap();
-    host.connect_loopback(world.now, client, 2).unwrap();
     let twice = world
         .server
         .connect_loopback(world.now, ClientId(7), &user_data);
@@ -249,35 +238,31 @@ fn the_player_who_hosts_joins_without_network() {
         .connect_loopback(world.now, ClientId(8), &user_data);
     assert_eq!(full, Err(LoopbackError::Full));
 
-    let payload = host.send_loopback(b"from the host").unwrap();
-    let received = world.server.handle_loopback(client, payload).unwrap();
+    let received = world.server.handle_loopback(client, b"from the host");
+    let received = received.unwrap();
     assert!(matches!(
         received,
-        Received::Payload {
+        Some(Event::Payload {
             payload: b"from the host",
             ..
-        }
+        })
     ));
-    let payload = world.server.send_loopback(client, b"to the host").unwrap();
-    let received = host.handle_loopback(payload).unwrap();
     let expected = b"to the host";
-    assert!(
-        matches!(received, netcode_core::client::Received::Payload { payload, .. } if payload == expected)
-    );
+    assert_eq!(world.server.send_loopback(client, expected), Ok(true));
 
-    // Neither end mixes the two ways.
+    // Neither way leads to a client of the other, or to nobody.
     let mut out = [0; 1300];
-    let refused = world
-        .server
-        .send(world.now, client, b"x", &mut out)
-        .map(|_| ());
-    assert_eq!(refused, Err(SendError::Loopback));
+    let none = world.server.send(world.now, client, b"x", &mut out);
+    assert_eq!(none, Ok(None));
     let guests = world.server.find_by_id(ClientId(1)).unwrap();
-    assert_eq!(
-        world.server.send_loopback(guests, b"x"),
-        Err(SendError::Loopback)
-    );
-    assert_eq!(host.next_deadline(), None);
+    for other in [guests, ClientIndex(2), ClientIndex(u32::MAX)] {
+        assert_eq!(world.server.send_loopback(other, b"x"), Ok(false));
+        assert_eq!(world.server.handle_loopback(other, b"x"), Ok(None));
+    }
+    for len in [0, 1201] {
+        let refused = Err(SendError::PayloadLength { len });
+        assert_eq!(world.server.send_loopback(client, &vec![0; len]), refused);
+    }
 
     world.run_for(Duration::from_secs(60));
     assert_eq!(
@@ -321,4 +306,61 @@ fn twenty_clients_right_behind_a_disconnect_are_none_of_them_denied() {
         world.run_until(|world| !world.state(n).is_active());
     }
     assert_eq!(world.server.stats().denied, 0);
+}
+
+#[test]
+fn of_each_client_the_server_tells_connected_then_payloads_then_disconnected() {
+    let mut world = World::new(3);
+    world.weather = STORM;
+    for round in 0..40 {
+        let n = world.join(&Ticket::new(round));
+        world.run_for(Duration::from_millis(200 + 37 * round % 300));
+        for player in 0..=n {
+            if world.state(player) == ClientState::Connected {
+                world.client_sends(player, b"payload");
+            }
+        }
+        match round % 4 {
+            0 => world.server.disconnect_all(world.now),
+            1 => world.players[n / 2].client.disconnect(world.now),
+            _ => {}
+        }
+    }
+    world.run_for(Duration::from_secs(20));
+    assert!(world.payloads.len() > 20 && world.events.len() > 20);
+    let mut connected = [None; 3];
+    for event in &world.told {
+        match *event {
+            Event::Connected { client, client_id } => {
+                assert_eq!(connected[client.0 as usize].replace(client_id), None);
+            }
+            Event::Payload { client, .. } => assert!(connected[client.0 as usize].is_some()),
+            Event::Disconnected {
+                client, client_id, ..
+            } => assert_eq!(connected[client.0 as usize].take(), Some(client_id)),
+            _ => panic!("{event:?}"),
+        }
+    }
+}
+
+#[test]
+fn nothing_is_sent_to_a_slot_that_nobody_is_connected_in() {
+    let mut world = World::new(2);
+    let n = world.connect(&Ticket::new(1));
+    let slots: Vec<_> = world.server.slots().collect();
+    assert_eq!(slots, [ClientIndex(0), ClientIndex(1)]);
+    let sent = |world: &mut World, client| {
+        let mut out = [0; MAX_SEND_BYTES];
+        let sent = world.server.send(world.now, client, b"payload", &mut out);
+        sent.unwrap().is_some()
+    };
+    assert!(sent(&mut world, ClientIndex(0)));
+    assert!(!sent(&mut world, ClientIndex(1)));
+    assert!(!sent(&mut world, ClientIndex(u32::MAX)));
+    let before = world.server.stats().payloads_out;
+    world.players[n].client.disconnect(world.now);
+    world.drain();
+    world.run_for(Duration::from_millis(50));
+    assert!(!sent(&mut world, ClientIndex(0)));
+    assert_eq!(world.server.stats().payloads_out, before);
 }

@@ -15,11 +15,10 @@ use crafted::{Forger, NOW};
 use netcode_core::address::AddressList;
 use netcode_core::client::ClientState;
 use netcode_core::server::{
-    ConfigError, DisconnectReason, Received, RestartRule, Server, ServerEvent, StartError,
-    StaticStorage,
+    ConfigError, DisconnectReason, Event, Received, RestartRule, Server, StartError, StaticStorage,
 };
-use netcode_core::token::MintError;
-use netcode_core::{ClientId, ClientIndex, Dropped, Instant, UnixTime, UserData};
+use netcode_core::token::{ConnectToken, MintError, TokenSpec, mint_into};
+use netcode_core::{ClientId, ClientIndex, Dropped, Instant, UnixTime};
 use network::{EPOCH, Ticket, World, client_address, config, key, server_address, storage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -28,9 +27,9 @@ fn rng() -> StdRng {
     StdRng::seed_from_u64(1)
 }
 
-fn left(id: u64, client: u32, reason: DisconnectReason) -> ServerEvent {
+fn left(id: u64, client: u32, reason: DisconnectReason) -> Event {
     let (client, client_id) = (ClientIndex(client), ClientId(id));
-    ServerEvent::Disconnected {
+    Event::Disconnected {
         client,
         client_id,
         reason,
@@ -48,11 +47,13 @@ fn what_cannot_work_is_refused_when_the_server_is_made() {
     let mut hasty = config(4);
     hasty.handshake_timeout = Duration::ZERO;
     assert_eq!(made(hasty), ConfigError::NoHandshakeTime);
-    let mut strict = config(4);
-    strict.restart_rule = RestartRule::RefuseOlder {
-        max_token_lifetime: 0,
-    };
-    assert_eq!(made(strict), ConfigError::NoTokenLifetime);
+    for none in [Duration::ZERO, Duration::from_millis(999)] {
+        let mut strict = config(4);
+        strict.restart_rule = RestartRule::RefuseOlder {
+            max_token_lifetime: none,
+        };
+        assert_eq!(made(strict), ConfigError::NoTokenLifetime);
+    }
     let mut no_history = StaticStorage::<4, 4, 0>::new();
     let refused = Server::new(no_history.tables(), config(4)).map(|_| ());
     assert_eq!(refused, Err(ConfigError::NoRoom));
@@ -60,22 +61,14 @@ fn what_cannot_work_is_refused_when_the_server_is_made() {
 
 #[test]
 fn a_token_that_expires_before_it_is_made_is_not_minted() {
-    let user_data = UserData::ZERO;
     let servers = [server_address()];
-    let spec = netcode_core::token::TokenSpec {
-        protocol_id: network::PROTOCOL,
-        client_id: ClientId(1),
-        created: EPOCH,
-        expires: UnixTime::from_secs(EPOCH.as_secs() - 1),
-        timeout: netcode_core::Timeout::NEVER,
-        public_addresses: &servers,
-        internal_addresses: &[],
-        user_data: &user_data,
-    };
-    let mut out = [7; 2048];
-    let refused = netcode_core::token::mint(&spec, &key(), &mut rng(), &mut out);
+    let mut spec = TokenSpec::new(network::PROTOCOL, ClientId(1), &servers, EPOCH);
+    spec.expires = UnixTime::from_secs(EPOCH.as_secs() - 1);
+    let mut token = ConnectToken::new();
+    token.as_mut_bytes().fill(7);
+    let refused = mint_into(&spec, &key(), &mut rng(), &mut token);
     assert_eq!(refused, Err(MintError::ExpiresBeforeCreated));
-    assert_eq!(out, [7; 2048]);
+    assert_eq!(*token.as_bytes(), [7; 2048]);
 }
 
 #[test]
@@ -222,4 +215,22 @@ fn a_clock_that_jumps_disconnects_nobody_and_opens_nothing() {
         .server
         .set_unix_time(world.now, UnixTime::from_secs(u64::MAX));
     assert_eq!(world.server.connected_count(), 1);
+}
+
+#[test]
+fn what_is_printed_of_a_server_holds_no_key() {
+    let mut storage = StaticStorage::<2, 4, 8>::new();
+    for printed in [format!("{storage:?}"), format!("{:?}", storage.tables())] {
+        assert!(printed.contains("clients: 2"), "{printed}");
+    }
+    let mut server = crafted::start();
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    forger.connect(&mut server, NOW).unwrap();
+    let printed = format!("{server:?}");
+    assert!(printed.contains("connected: 1"), "{printed}");
+    assert!(printed.contains("private_key: Key(..)"), "{printed}");
+    for secret in [key(), forger.keys().client_to_server.clone()] {
+        let bytes = format!("{:?}", secret.as_bytes());
+        assert!(!printed.contains(bytes.trim_matches(['[', ']'])));
+    }
 }

@@ -53,7 +53,7 @@ fn a_pending_token_may_be_shown_again_from_the_same_address_only() {
     let forger = Forger::new(&Ticket::new(1), client_address(1));
     forger.ask(&mut server, NOW).unwrap();
     let elsewhere = Forger {
-        token: forger.token,
+        token: forger.token.clone(),
         from: client_address(2),
     };
     assert_eq!(
@@ -61,7 +61,7 @@ fn a_pending_token_may_be_shown_again_from_the_same_address_only() {
         Dropped::TokenElsewhere
     );
     let other_port = Forger {
-        token: forger.token,
+        token: forger.token.clone(),
         from: address("10.1.0.1:50001"),
     };
     assert_eq!(
@@ -202,7 +202,7 @@ fn a_server_without_a_date_does_not_start() {
 fn a_server_that_restarted_refuses_tokens_from_before() {
     let mut config = config(4);
     config.restart_rule = RestartRule::RefuseOlder {
-        max_token_lifetime: 60,
+        max_token_lifetime: Duration::from_secs(60),
     };
     let restart = EPOCH.saturating_add_secs(20);
     let mut server = start_with(config, restart, 2);

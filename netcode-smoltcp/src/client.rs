@@ -1,12 +1,8 @@
 //! A netcode client on a smoltcp socket.
 
-use core::net::SocketAddr;
-use core::ops::Range;
-
-use netcode_core::client::{self, ClientEvent, ClientState, ConnectError, Received};
+use netcode_core::client::{self, ClientState, ConnectError, Event, Received};
 use netcode_core::crypto::{Crypto, RustCrypto};
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
-use netcode_core::{ClientIndex, ConnectionStats, DropCounts, Sequence};
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::time::Instant;
 
@@ -16,46 +12,10 @@ use crate::lanes::Traffic;
 use crate::link::Link;
 use crate::stats::SocketStats;
 
-/// What a call of [`Client::poll`] brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Polled<'b> {
-    /// The client's state changed.
-    Event(ClientEvent),
-    /// The server sent a payload; it stands in the lent buffer.
-    Payload {
-        /// Payloads arrive in any order; this tells which is newer.
-        sequence: Sequence,
-        /// The bytes, 1 to 1200.
-        payload: &'b [u8],
-    },
-    /// Nothing more. Poll again after the interface has received something, and no later than
-    /// this.
-    Idle(#[cfg_attr(feature = "defmt", defmt(Debug2Format))] Option<Instant>),
-}
-
 /// A client. About 2.5 KiB: keep it in a `static` where the stack is small.
 pub struct Client<C = RustCrypto> {
     core: client::Client<C>,
     link: Link<1>,
-}
-
-/// What was taken in, and where in the buffer it lies.
-enum Taken {
-    Event(ClientEvent),
-    Payload(Sequence, Range<usize>),
-}
-
-impl Taken {
-    fn with(self, buffer: &[u8]) -> Polled<'_> {
-        match self {
-            Self::Event(event) => Polled::Event(event),
-            Self::Payload(sequence, range) => Polled::Payload {
-                sequence,
-                payload: buffer.get(range).unwrap_or_default(),
-            },
-        }
-    }
 }
 
 impl Client {
@@ -74,8 +34,7 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    /// Begins to connect with a token of 2048 bytes. The first request leaves at the next
-    /// [`poll`](Self::poll).
+    /// Begins to connect with a token of 2048 bytes. The first request leaves at the turn.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -83,68 +42,65 @@ impl<C: Crypto> Client<C> {
         self.core.connect(to_core(now), token)
     }
 
-    /// One turn: receives, answers, keeps alive. Call it after the interface was polled, again
-    /// and again until it is [`Polled::Idle`]; then let the interface send. `buffer` is used only
-    /// during the call, and holds the payload that comes of it.
+    /// Next event of this turn; `None` when there is no more. Call it after the interface was
+    /// polled, again and again until `None`; then let the interface send. Come back after the
+    /// interface has received something, and no later than [`next_deadline`](Self::next_deadline).
     ///
-    /// Work is bounded by what waits in the socket. Datagrams that the socket has no room for are
-    /// lost and counted; what matters is repeated.
-    pub fn poll<'b>(
+    /// Events come in the order in which they became true. A payload lies in `buffer`. Timeouts are
+    /// judged, and what is due is sent, after the last datagram that has arrived was read. Work is
+    /// bounded by what waits in the socket. Datagrams that the socket has no room for are lost and
+    /// counted; what matters is repeated.
+    pub fn next_event<'b>(
         &mut self,
         now: Instant,
         sockets: &mut SocketSet<'_>,
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
-    ) -> Polled<'b> {
-        // All that has arrived is read before time is judged, so that a late turn ends nothing.
-        if let Some(taken) = self.take_in(now, sockets, buffer) {
-            return taken.with(buffer);
-        }
-        self.transmit(now, sockets, buffer);
-        match self.core.poll_event() {
-            Some(event) => Polled::Event(event),
-            None => Polled::Idle(self.deadline()),
-        }
+    ) -> Option<Event<&'b [u8]>> {
+        let event = self.take(now, sockets, buffer).or_else(|| {
+            self.transmit(now, sockets, buffer);
+            self.core.poll_event()
+        });
+        in_buffer(event, buffer)
     }
 
-    /// The first half of a turn: receives, and no more; `None` if there is nothing more. A loop
-    /// that takes several frames from the card, one by one, calls it after each until then, and
-    /// [`poll`](Self::poll) after the last: so all of them are read before a timeout is judged.
-    pub fn receive<'b>(
+    /// Next event of what has arrived, without judging timeouts; `None` when there is no more. A
+    /// loop that takes several frames from the card, one by one, calls it after each until `None`,
+    /// and [`next_event`](Self::next_event) after the last: so all of them are read before a
+    /// timeout is judged.
+    pub fn next_arrived<'b>(
         &mut self,
         now: Instant,
         sockets: &mut SocketSet<'_>,
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
-    ) -> Option<Polled<'b>> {
-        let taken = self.take_in(now, sockets, buffer)?;
-        Some(taken.with(buffer))
+    ) -> Option<Event<&'b [u8]>> {
+        let event = self.take(now, sockets, buffer);
+        in_buffer(event, buffer)
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    /// Time at which the next turn is due if nothing arrives. `None`: there is nothing to wait for.
+    pub fn next_deadline(&self) -> Option<Instant> {
         let waiting = self.link.deadline();
         let due = self.core.next_deadline().into_iter().chain(waiting).min();
         due.map(from_core)
     }
 
-    /// The next event, or datagrams up to the next payload.
-    fn take_in(
+    /// Takes datagrams up to the next event; the place of a payload is one in `buffer`.
+    fn take(
         &mut self,
         now: Instant,
         sockets: &mut SocketSet<'_>,
         buffer: &mut [u8],
-    ) -> Option<Taken> {
+    ) -> Option<Event> {
         loop {
-            // Before the next datagram: nothing is heard of a session before its event.
+            // What a command or time caused came before what the next datagram causes.
             if let Some(event) = self.core.poll_event() {
-                return Some(Taken::Event(event));
+                return Some(event);
             }
             let (len, from) = self.link.receive(sockets, buffer)?;
             let datagram = buffer.get_mut(..len)?;
-            let start = datagram.as_ptr().addr();
             let received = self.core.handle_datagram(to_core(now), from, datagram);
-            if let Ok(Received::Payload { sequence, payload }) = received {
-                let at = payload.as_ptr().addr().saturating_sub(start);
-                let range = at..at.saturating_add(payload.len());
-                return Some(Taken::Payload(sequence, range));
+            if let Ok(Received::Event(event)) = received {
+                return Some(event);
             }
         }
     }
@@ -168,6 +124,7 @@ impl<C: Crypto> Client<C> {
     }
 
     /// Sends a payload of 1 to 1200 bytes: it waits in the socket until the interface is polled.
+    /// `false`: the client is not connected, and nothing was sent.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -176,52 +133,42 @@ impl<C: Crypto> Client<C> {
         now: Instant,
         sockets: &mut SocketSet<'_>,
         payload: &[u8],
-    ) -> Result<(), SendError> {
+    ) -> Result<bool, SendError> {
         let now = to_core(now);
-        let (to, len) = self.core.outlook(payload)?;
+        let Some((to, len)) = self.core.send_size(payload)? else {
+            return Ok(false);
+        };
         let place = self.link.place(now, sockets, Traffic::Session, to, len)?;
         // Sealed where it waits for the interface: a buffer in between would be 1225 bytes more.
-        self.core.send(now, payload, place)?;
-        Ok(())
+        Ok(self.core.send(now, payload, place)?.is_some())
     }
 
-    /// Ends the connection. The server is told at the next [`poll`](Self::poll).
+    /// Ends the connection. The server is told in the next turn.
     pub fn disconnect(&mut self, now: Instant) {
         self.core.disconnect(to_core(now));
     }
 
-    /// Where the client stands.
+    /// State of the client.
     pub fn state(&self) -> ClientState {
         self.core.state()
     }
 
-    /// Whether payloads can be sent.
+    /// `true` while payloads can be sent.
     pub fn is_connected(&self) -> bool {
         self.state() == ClientState::Connected
     }
 
-    /// Its slot on the server, while connected.
-    pub fn client_index(&self) -> Option<ClientIndex> {
-        self.core.client_index()
+    /// The core: the server it talks to, its slot there, counters.
+    pub const fn core(&self) -> &client::Client<C> {
+        &self.core
     }
 
-    /// The server it talks to, or is trying.
-    pub fn server_address(&self) -> Option<SocketAddr> {
-        self.core.server_address()
-    }
-
-    /// What the connection has counted.
-    pub fn stats(&self) -> ConnectionStats {
-        self.core.stats()
-    }
-
-    /// Datagrams dropped, by reason.
-    pub fn dropped(&self) -> &DropCounts {
-        self.core.dropped()
-    }
-
-    /// What the socket could not carry.
+    /// Datagrams that the socket could not carry.
     pub const fn socket_stats(&self) -> SocketStats {
         self.link.stats()
     }
+}
+
+fn in_buffer(event: Option<Event>, buffer: &[u8]) -> Option<Event<&[u8]>> {
+    Some(event?.map_payload(|range| buffer.get(range).unwrap_or_default()))
 }

@@ -8,6 +8,7 @@
 //! never leaves the card empty, and who waited for that would answer nobody.
 //!
 //! ```
+//! use netcode_smoltcp::core::client::Event;
 //! use netcode_smoltcp::smoltcp::iface::PollIngressSingleResult::None as NoFrame;
 //! use netcode_smoltcp::smoltcp::iface::{Interface, SocketSet};
 //! use netcode_smoltcp::smoltcp::phy::Device;
@@ -15,7 +16,7 @@
 //! use netcode_smoltcp::smoltcp::time::{Duration, Instant};
 //! use netcode_smoltcp::{
 //!     BUFFER_BYTES, CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS,
-//!     Client, Polled, check_mtu,
+//!     Client, check_mtu,
 //! };
 //!
 //! /// Taken in between two times that something is sent.
@@ -46,7 +47,7 @@
 //!     let mut client = Client::new(sockets.add(socket));
 //!
 //!     client.connect(clock(), token).unwrap();
-//!     let server = client.server_address().unwrap();
+//!     let server = client.core().server_address().unwrap();
 //!     check_mtu(device.capabilities().ip_mtu(), server.ip()).unwrap();
 //!     let mut buffer = [0; BUFFER_BYTES];
 //!     let mut reading_due = clock();
@@ -56,20 +57,19 @@
 //!         iface.poll_maintenance(now);
 //!         let idle = (0..FRAMES_A_TURN).any(|_| {
 //!             let frame = iface.poll_ingress_single(now, device, &mut sockets);
-//!             while let Some(polled) = client.receive(now, &mut sockets, &mut buffer) {
-//!                 if let Polled::Payload { payload, .. } = polled {
+//!             while let Some(event) = client.next_arrived(now, &mut sockets, &mut buffer) {
+//!                 if let Event::Payload { payload, .. } = event {
 //!                     obey(payload);
 //!                 }
 //!             }
 //!             frame == NoFrame
 //!         });
-//!         let netcode_due = loop {
-//!             match client.poll(now, &mut sockets, &mut buffer) {
-//!                 Polled::Payload { payload, .. } => obey(payload),
-//!                 Polled::Event(_) => {}
-//!                 Polled::Idle(due) => break due,
+//!         while let Some(event) = client.next_event(now, &mut sockets, &mut buffer) {
+//!             if let Event::Payload { payload, .. } = event {
+//!                 obey(payload);
 //!             }
-//!         };
+//!         }
+//!         let netcode_due = client.next_deadline();
 //!         if client.is_connected() && now >= reading_due {
 //!             reading_due = now + Duration::from_millis(100);
 //!             // A full buffer means the link is slow: this reading is lost, the next is newer.
@@ -182,9 +182,9 @@ mod stats;
 pub use netcode_core as core;
 pub use smoltcp;
 
-pub use self::client::{Client, Polled};
+pub use self::client::Client;
 pub use self::error::{ConfigError, SendError};
 pub use self::mtu::{MIN_IPV4_MTU, MIN_IPV6_MTU, MtuTooSmall, check_mtu};
-pub use self::server::{Server, ServerPolled};
+pub use self::server::Server;
 pub use self::sizes::*;
 pub use self::stats::SocketStats;

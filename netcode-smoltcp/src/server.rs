@@ -1,16 +1,12 @@
 //! A netcode server on a smoltcp socket.
 
-use core::net::SocketAddr;
-use core::ops::Range;
-
 use chacha20::ChaCha20Rng;
 use netcode_core::crypto::{Crypto, RustCrypto};
 use netcode_core::server::{
-    self, ClientInfo, MAX_SEND_BYTES, Received, ServerConfig, ServerEvent, ServerStats, StartError,
-    Storage,
+    self, Event, MAX_SEND_BYTES, Received, ServerConfig, StartError, Storage,
 };
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
-use netcode_core::{ClientId, ClientIndex, Sequence, UnixTime};
+use netcode_core::{ClientIndex, UnixTime};
 use rand_core::{CryptoRng, SeedableRng};
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::time::Instant;
@@ -21,26 +17,6 @@ use crate::lanes::Traffic;
 use crate::link::Link;
 use crate::sizes::check_sockets;
 use crate::stats::SocketStats;
-
-/// What a call of [`Server::poll`] brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum ServerPolled<'b> {
-    /// A change among the clients.
-    Event(ServerEvent),
-    /// A client sent a payload; it stands in the lent buffer.
-    Payload {
-        /// Whose.
-        client: ClientIndex,
-        /// Payloads arrive in any order; this tells which is newer.
-        sequence: Sequence,
-        /// The bytes, 1 to 1200.
-        payload: &'b [u8],
-    },
-    /// Nothing more. Poll again after the interface has received something, and no later than
-    /// this.
-    Idle(#[cfg_attr(feature = "defmt", defmt(Debug2Format))] Option<Instant>),
-}
 
 /// A server on `N` sockets. Its tables are the caller's: a
 /// [`StaticStorage`](netcode_core::server::StaticStorage) in a `static`.
@@ -120,8 +96,8 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.start(now, unix, &mut ChaCha20Rng::from_seed(seed))
     }
 
-    /// Disconnects everybody and lets nobody in. The clients are told at the next
-    /// [`poll`](Self::poll).
+    /// Disconnects everybody and lets nobody in. The clients are told in the next
+    /// turn.
     pub fn stop(&mut self, now: Instant) {
         self.core.stop(to_core(now));
     }
@@ -131,80 +107,72 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.core.set_unix_time(to_core(now), unix);
     }
 
-    /// One turn: receives, answers, keeps alive. Call it after the interface was polled, again
-    /// and again until it is [`ServerPolled::Idle`]; then let the interface send.
+    /// Next event of this turn; `None` when there is no more. Call it after the interface was
+    /// polled, again and again until `None`; then let the interface send. Come back after the
+    /// interface has received something, and no later than [`next_deadline`](Self::next_deadline).
     ///
-    /// Work is bounded by what waits in the socket. Datagrams that the socket has no room for are
-    /// lost and counted; what matters is repeated.
-    pub fn poll<'b>(
+    /// Events come in the order in which they became true: a client's `Connected`, its payloads,
+    /// its `Disconnected`. A payload lies in `buffer`. Timeouts are judged, and what is due is
+    /// sent, after the last datagram that has arrived was read. Work is bounded by what waits in
+    /// the socket. Datagrams that the socket has no room for are lost and counted; what matters is
+    /// repeated.
+    pub fn next_event<'b>(
         &mut self,
         now: Instant,
         sockets: &mut SocketSet<'_>,
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
-    ) -> ServerPolled<'b> {
-        // All that has arrived is read before time is judged, so that a late turn ends nothing.
-        if let Some(taken) = self.take_in(now, sockets, buffer) {
-            return taken.with(buffer);
-        }
-        self.transmit(now, sockets);
-        match self.core.poll_event() {
-            Some(event) => ServerPolled::Event(event),
-            None => ServerPolled::Idle(self.deadline()),
-        }
+    ) -> Option<Event<&'b [u8]>> {
+        let event = self.take(now, sockets, buffer).or_else(|| {
+            self.transmit(now, sockets);
+            self.core.poll_event()
+        });
+        in_buffer(event, buffer)
     }
 
-    /// The first half of a turn: receives and replies, and no more; `None` if there is nothing
-    /// more. A loop that takes several frames from the card, one by one, calls it after each until
-    /// then, and [`poll`](Self::poll) after the last: so all of them are read before a timeout is
-    /// judged.
-    pub fn receive<'b>(
+    /// Next event of what has arrived, without judging timeouts; `None` when there is no more. A
+    /// loop that takes several frames from the card, one by one, calls it after each until `None`,
+    /// and [`next_event`](Self::next_event) after the last: so all of them are read before a
+    /// timeout is judged.
+    pub fn next_arrived<'b>(
         &mut self,
         now: Instant,
         sockets: &mut SocketSet<'_>,
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
-    ) -> Option<ServerPolled<'b>> {
-        let taken = self.take_in(now, sockets, buffer)?;
-        Some(taken.with(buffer))
+    ) -> Option<Event<&'b [u8]>> {
+        let event = self.take(now, sockets, buffer);
+        in_buffer(event, buffer)
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    /// Time at which the next turn is due if nothing arrives. `None`: there is nothing to wait for.
+    pub fn next_deadline(&self) -> Option<Instant> {
         let waiting = self.link.deadline();
         let due = self.core.next_deadline().into_iter().chain(waiting).min();
         due.map(from_core)
     }
 
-    /// The next event, or datagrams up to the next payload.
-    fn take_in(
+    /// Takes datagrams up to the next event; the place of a payload is one in `buffer`.
+    fn take(
         &mut self,
         now: Instant,
         sockets: &mut SocketSet<'_>,
         buffer: &mut [u8],
-    ) -> Option<Taken> {
+    ) -> Option<Event> {
         let now = to_core(now);
         loop {
-            // Before the next datagram: nobody is heard before they are announced.
+            // What a command or time caused came before what the next datagram causes.
             if let Some(event) = self.core.poll_event() {
-                return Some(Taken::Event(event));
+                return Some(event);
             }
             let (len, from) = self.link.receive(sockets, buffer)?;
             let datagram = buffer.get_mut(..len)?;
-            let start = datagram.as_ptr().addr();
             match self.core.handle_datagram(now, from, datagram) {
-                Ok(Received::Payload {
-                    client,
-                    sequence,
-                    payload,
-                }) => {
+                Ok(Received::Event(event)) => {
                     self.link.heard(from);
-                    let at = payload.as_ptr().addr().saturating_sub(start);
-                    let range = at..at.saturating_add(payload.len());
-                    return Some(Taken::Payload(client, sequence, range));
+                    return Some(event);
                 }
                 Ok(Received::Reply(reply)) => {
-                    let to = reply.to;
-                    let _ = self
-                        .link
-                        .send(now, sockets, Traffic::Reply, to, reply.datagram);
+                    let (to, datagram) = (reply.to, reply.datagram);
+                    let _ = self.link.send(now, sockets, Traffic::Reply, to, datagram);
                 }
                 Ok(Received::Handled) => self.link.heard(from),
                 Err(_) => {}
@@ -226,6 +194,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
     }
 
     /// Sends a payload of 1 to 1200 bytes: it waits in the socket until the interface is polled.
+    /// `false`: nobody is connected there, and nothing was sent.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -235,15 +204,64 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         sockets: &mut SocketSet<'_>,
         client: ClientIndex,
         payload: &[u8],
-    ) -> Result<(), SendError> {
+    ) -> Result<bool, SendError> {
         let now = to_core(now);
-        let outgoing = self.core.send(now, client, payload, &mut self.out)?;
+        let Some(outgoing) = self.core.send(now, client, payload, &mut self.out)? else {
+            return Ok(false);
+        };
         for transmit in outgoing {
             let to = transmit.to;
             self.link
                 .send(now, sockets, Traffic::Session, to, transmit.datagram)?;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Sends a payload to every connected client; how many sockets took it. A socket that is full,
+    /// or a host that does not answer, costs its own client alone.
+    ///
+    /// # Errors
+    /// [`SendError::Core`].
+    pub fn broadcast(
+        &mut self,
+        now: Instant,
+        sockets: &mut SocketSet<'_>,
+        payload: &[u8],
+    ) -> Result<u32, SendError> {
+        self.send_to(now, sockets, self.core.slots(), payload)
+    }
+
+    /// Sends a payload to every connected client but `except`; how many sockets took it.
+    ///
+    /// # Errors
+    /// [`SendError::Core`].
+    pub fn broadcast_except(
+        &mut self,
+        now: Instant,
+        sockets: &mut SocketSet<'_>,
+        except: ClientIndex,
+        payload: &[u8],
+    ) -> Result<u32, SendError> {
+        let others = self.core.slots().filter(move |&client| client != except);
+        self.send_to(now, sockets, others, payload)
+    }
+
+    fn send_to(
+        &mut self,
+        now: Instant,
+        sockets: &mut SocketSet<'_>,
+        clients: impl Iterator<Item = ClientIndex>,
+        payload: &[u8],
+    ) -> Result<u32, SendError> {
+        let mut count = 0_u32;
+        for client in clients {
+            match self.send(now, sockets, client, payload) {
+                Ok(sent) => count = count.saturating_add(u32::from(sent)),
+                Err(error @ SendError::Core(_)) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(count)
     }
 
     /// Ends a client's session; false if nobody is connected there.
@@ -256,57 +274,17 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.core.disconnect_all(to_core(now));
     }
 
-    /// How many clients are connected.
-    pub fn connected_count(&self) -> usize {
-        self.core.connected_count()
+    /// The core: clients, slots, counters, configuration.
+    pub const fn core(&self) -> &server::Server<'s, C> {
+        &self.core
     }
 
-    /// The client in a slot.
-    pub fn client(&self, client: ClientIndex) -> Option<ClientInfo<'_>> {
-        self.core.client(client)
-    }
-
-    /// The slot of a client id.
-    pub fn find_by_id(&self, client_id: ClientId) -> Option<ClientIndex> {
-        self.core.find_by_id(client_id)
-    }
-
-    /// The slot of an address.
-    pub fn find_by_address(&self, address: SocketAddr) -> Option<ClientIndex> {
-        self.core.find_by_address(address)
-    }
-
-    /// Every connected client, by slot.
-    pub fn clients(&self) -> impl Iterator<Item = ClientInfo<'_>> + '_ {
-        self.core.clients()
-    }
-
-    /// What the server has counted.
-    pub fn stats(&self) -> &ServerStats {
-        self.core.stats()
-    }
-
-    /// What the socket could not carry.
+    /// Datagrams that the socket could not carry.
     pub const fn socket_stats(&self) -> SocketStats {
         self.link.stats()
     }
 }
 
-/// What was taken in, and where in the buffer it lies.
-enum Taken {
-    Event(ServerEvent),
-    Payload(ClientIndex, Sequence, Range<usize>),
-}
-
-impl Taken {
-    fn with(self, buffer: &[u8]) -> ServerPolled<'_> {
-        match self {
-            Self::Event(event) => ServerPolled::Event(event),
-            Self::Payload(client, sequence, range) => ServerPolled::Payload {
-                client,
-                sequence,
-                payload: buffer.get(range).unwrap_or_default(),
-            },
-        }
-    }
+fn in_buffer(event: Option<Event>, buffer: &[u8]) -> Option<Event<&[u8]>> {
+    Some(event?.map_payload(|range| buffer.get(range).unwrap_or_default()))
 }

@@ -69,7 +69,7 @@ pub const SESSION_TX_BYTES: usize = CLIENT_TX_BYTES;
 
 /// Refuses a server with too few sockets.
 pub(crate) const fn check_sockets(count: usize, config: &ServerConfig) -> Result<(), ConfigError> {
-    let needed = server_sockets(config.max_clients);
+    let needed = server_sockets(config.max_clients as usize);
     if count < needed {
         return Err(ConfigError::TooFewSockets { needed });
     }

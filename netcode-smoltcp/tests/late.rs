@@ -51,7 +51,7 @@ fn a_late_turn_ends_no_session() {
     assert_eq!(world.payloads, [(SLOT, b"up".to_vec())]);
     world.run(500);
     assert!(world.players[n].client.is_connected());
-    assert_eq!(world.server.connected_count(), 1);
+    assert_eq!(world.server.core().connected_count(), 1);
 }
 
 #[test]
@@ -65,7 +65,11 @@ fn a_late_turn_that_takes_frames_one_by_one_ends_no_session() {
         .poll_ingress_single(now, &mut node.card, &mut node.sockets)
         != NoFrame
     {
-        while (world.server.receive(now, &mut node.sockets, &mut buffer)).is_some() {}
+        while (world
+            .server
+            .next_arrived(now, &mut node.sockets, &mut buffer))
+        .is_some()
+        {}
     }
     let player = &mut world.players[n];
     let node = &mut player.node;
@@ -74,9 +78,13 @@ fn a_late_turn_that_takes_frames_one_by_one_ends_no_session() {
         .poll_ingress_single(now, &mut node.card, &mut node.sockets)
         != NoFrame
     {
-        while (player.client.receive(now, &mut node.sockets, &mut buffer)).is_some() {}
+        while (player
+            .client
+            .next_arrived(now, &mut node.sockets, &mut buffer))
+        .is_some()
+        {}
     }
     world.run(500);
     assert!(world.players[n].client.is_connected());
-    assert_eq!(world.server.connected_count(), 1);
+    assert_eq!(world.server.core().connected_count(), 1);
 }

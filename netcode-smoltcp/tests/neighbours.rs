@@ -86,7 +86,7 @@ fn server_sends_for(world: &mut World, millis: u32) -> usize {
     for round in 0..rounds {
         for player in 0..world.players.len() {
             let living = &world.players[player];
-            if let Some(index) = living.client.client_index().filter(|_| !living.dead) {
+            if let Some(index) = living.client.core().client_index().filter(|_| !living.dead) {
                 let _ = world.server_sends(index, &round.to_le_bytes());
             }
         }
@@ -185,7 +185,11 @@ fn a_client_that_loses_its_power_and_is_forgotten_costs_the_others_nothing() {
     four_clients_of_whom_the_first_die(&mut world, 1);
     let sent = server_sends_for(&mut world, 6000);
     assert_each_received(&world, 1..SLOTS, sent);
-    assert_eq!(world.server.connected_count(), SLOTS, "the dead one too");
+    assert_eq!(
+        world.server.core().connected_count(),
+        SLOTS.try_into().unwrap(),
+        "the dead one too"
+    );
 }
 
 #[test]
@@ -214,7 +218,7 @@ fn the_slot_of_a_dead_client_serves_the_next() {
     let mut world = World::new();
     four_clients_of_whom_the_first_die(&mut world, 1);
     world.run(4000);
-    assert_eq!(world.server.connected_count(), SLOTS - 1);
+    assert_eq!(world.server.core().connected_count() as usize, SLOTS - 1);
     let n = world.connect();
     let sent = server_sends_for(&mut world, 1000);
     assert_eq!(world.players[n].payloads.len(), sent);

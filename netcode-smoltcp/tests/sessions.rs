@@ -11,7 +11,7 @@ mod world;
 use netcode_smoltcp::SendError;
 use netcode_smoltcp::core::ClientIndex;
 use netcode_smoltcp::core::client::ClientState;
-use netcode_smoltcp::core::server::{DisconnectReason, ServerEvent};
+use netcode_smoltcp::core::server::{DisconnectReason, Event};
 use netcode_smoltcp::smoltcp::iface::SocketSet;
 use netcode_smoltcp::smoltcp::phy::Medium;
 use netcode_smoltcp::smoltcp::socket::udp;
@@ -54,7 +54,7 @@ fn a_silent_session_is_kept_alive_past_its_timeout() {
     let n = world.connect();
     world.run(10_000);
     assert!(world.players[n].client.is_connected());
-    assert_eq!(world.server.connected_count(), 1);
+    assert_eq!(world.server.core().connected_count(), 1);
 }
 
 #[test]
@@ -64,10 +64,10 @@ fn either_side_can_leave() {
     let now = world.now;
     world.players[n].client.disconnect(now);
     world.run(100);
-    assert_eq!(world.server.connected_count(), 0);
+    assert_eq!(world.server.core().connected_count(), 0);
     assert!(matches!(
         world.events.last(),
-        Some(ServerEvent::Disconnected {
+        Some(Event::Disconnected {
             reason: DisconnectReason::ByClient,
             ..
         })
@@ -93,7 +93,7 @@ fn a_full_server_denies_the_fifth() {
         world.players[fifth].client.state(),
         ClientState::ConnectionDenied
     );
-    assert_eq!(world.server.connected_count(), SLOTS);
+    assert_eq!(world.server.core().connected_count() as usize, SLOTS);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_wire_that_loses_and_reorders_delays_but_does_not_break() {
     }
     world.run(500);
     for &n in &players {
-        let client = world.players[n].client.client_index().unwrap();
+        let client = world.players[n].client.core().client_index().unwrap();
         let mut arrived: Vec<_> = world
             .payloads
             .iter()
@@ -150,7 +150,7 @@ fn a_link_that_is_down_for_longer_than_the_timeout_ends_the_session_and_a_new_to
         world.players[n].client.state(),
         ClientState::ConnectionTimedOut
     );
-    assert_eq!(world.server.connected_count(), 0);
+    assert_eq!(world.server.core().connected_count(), 0);
     world.wire.borrow_mut().cut = false;
     let token = world.token(0, 77);
     let now = world.now;
@@ -255,7 +255,7 @@ fn a_receive_buffer_that_overflows_costs_datagrams_and_no_session() {
     };
     let n = world.join_from(&[cidr("10.0.0.9/8")], tiny);
     world.run_until("connecting", |world| world.players[n].client.is_connected());
-    let index = world.players[n].client.client_index().unwrap();
+    let index = world.players[n].client.core().client_index().unwrap();
     world.run(200);
     for byte in 0..10 {
         world.server_sends(index, &[byte; 100]).unwrap();

@@ -1,47 +1,38 @@
-//! A netcode client over a link: the core with sockets and a clock.
+//! Client shell: the core's client with a link and a clock.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use netcode_core::client::{ClientEvent, ClientState, ConnectError, Received};
+use netcode_core::client::{ClientState, ConnectError, Event, Received};
+use netcode_core::crypto::Crypto;
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
-use netcode_core::{ClientIndex, ConnectionStats, DropCounts, Sequence};
 
 use crate::clock::Clock;
-use crate::error::{BindError, TransferError};
+use crate::error::{BindError, SendError};
 use crate::link::Link;
 use crate::socket::{SocketOptions, UdpLink};
 use crate::{DefaultCrypto, RECEIVE_BUFFER_BYTES};
 
-/// A payload from the server, in the buffer that was lent to [`Client::receive`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Payload<'b> {
-    /// Payloads arrive in any order; this tells which is newer.
-    pub sequence: Sequence,
-    /// The bytes, 1 to 1200.
-    pub bytes: &'b [u8],
-}
-
-/// A client.
+/// Client.
 ///
-/// Each turn of a game loop: [`update`](Self::update), then drain
-/// [`receive`](Self::receive) and [`poll_event`](Self::poll_event), send, and either do something
-/// else or [`wait`](Self::wait).
-pub struct Client<L = UdpLink> {
-    core: Box<netcode_core::client::Client<DefaultCrypto>>,
+/// A turn of the program's loop: [`update`](Self::update) with the time, drain
+/// [`next_event`](Self::next_event), send, then [`wait`](Self::wait) or do something else. State
+/// and counters are read from [`core`](Self::core).
+pub struct Client<L = UdpLink, C = DefaultCrypto> {
+    core: Box<netcode_core::client::Client<C>>,
     link: L,
     clock: Clock,
     now: Instant,
-    /// Whether this turn has yet to find timeouts and to send what is due: it does so once it has
-    /// read what has arrived.
+    /// Timeouts of this turn are still to be judged, and what is due to be sent: that happens once
+    /// everything that has arrived was read.
     owes_transmit: bool,
     out: Box<[u8; MAX_DATAGRAM_BYTES]>,
 }
 
 impl Client<UdpLink> {
-    /// A client with a port of the system's choice, for IPv4 and, where the system has it, IPv6.
+    /// A client on a port of the system's choice, for IPv4 and, where the system has it, IPv6.
     ///
     /// # Errors
     /// [`BindError::Link`] if no socket can be made.
@@ -56,7 +47,7 @@ impl Client<UdpLink> {
         Ok(Self::with_link(link))
     }
 
-    /// A client bound to `addresses`: one, or one of each family.
+    /// A client bound to `addresses`, at most one of each family.
     ///
     /// # Errors
     /// [`BindError::Link`].
@@ -69,11 +60,16 @@ impl Client<UdpLink> {
 impl<L: Link> Client<L> {
     /// A client over a link of the caller's.
     pub fn with_link(link: L) -> Self {
+        Self::with_crypto(link, DefaultCrypto::default())
+    }
+}
+
+impl<L: Link, C: Crypto> Client<L, C> {
+    /// A client over a link of the caller's that seals and opens with `crypto`.
+    pub fn with_crypto(link: L, crypto: C) -> Self {
         let now = Instant::now();
         Self {
-            core: Box::new(netcode_core::client::Client::with_crypto(
-                DefaultCrypto::default(),
-            )),
+            core: Box::new(netcode_core::client::Client::with_crypto(crypto)),
             link,
             clock: Clock::start(now),
             now,
@@ -87,13 +83,11 @@ impl<L: Link> Client<L> {
     /// # Errors
     /// See [`ConnectError`].
     pub fn connect(&mut self, token: &[u8]) -> Result<(), ConnectError> {
-        self.now = Instant::now();
+        self.now = self.now.max(Instant::now());
         self.core.connect(self.clock.to_core(self.now), token)
     }
 
-    /// Begins a turn at `now`. The turn's payloads come from [`receive`](Self::receive), which also
-    /// finds timeouts and sends what is due, after the last datagram was read: a program that was
-    /// held up does not end a session whose packets have been waiting for it.
+    /// Begins a turn at `now`. [`next_event`](Self::next_event) then gives what it brings.
     ///
     /// # Errors
     /// The link is broken.
@@ -105,7 +99,50 @@ impl<L: Link> Client<L> {
         Ok(())
     }
 
-    /// Finds timeouts and sends what is due, once in a turn.
+    /// Next event of this turn; `None` when there is no more. Call until `None`, every turn.
+    ///
+    /// Events come in the order in which they became true. A payload lies in `buffer` and borrows
+    /// nothing else, so the client can send while it is read. Timeouts are judged, and what is due
+    /// is sent, after the last datagram that has arrived was read: a program that was held up does
+    /// not end a session whose packets have been waiting for it.
+    ///
+    /// # Errors
+    /// The link is broken: it will not work again. Nothing that the server or the network does is
+    /// an error.
+    pub fn next_event<'b>(
+        &mut self,
+        buffer: &'b mut [u8; RECEIVE_BUFFER_BYTES],
+    ) -> io::Result<Option<Event<&'b [u8]>>> {
+        let event = match self.read_event(buffer)? {
+            Some(event) => Some(event),
+            None => {
+                self.end_turn()?;
+                self.core.poll_event()
+            }
+        };
+        Ok(event.map(|event| event.map_payload(|range| buffer.get(range).unwrap_or_default())))
+    }
+
+    /// Next event of what has happened or arrived; the place of a payload is one in `buffer`.
+    fn read_event(&mut self, buffer: &mut [u8]) -> io::Result<Option<Event>> {
+        let now = self.clock.to_core(self.now);
+        loop {
+            // What a command or time caused came before what the next datagram causes.
+            if let Some(event) = self.core.poll_event() {
+                return Ok(Some(event));
+            }
+            let Some((len, from)) = self.link.receive(buffer)? else {
+                return Ok(None);
+            };
+            let datagram = buffer.get_mut(..len).unwrap_or_default();
+            match self.core.handle_datagram(now, from, datagram) {
+                Ok(Received::Event(event)) => return Ok(Some(event)),
+                Ok(Received::Handled) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Judges timeouts and sends what is due, once in a turn.
     fn end_turn(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.owes_transmit) {
             self.transmit()?;
@@ -121,130 +158,95 @@ impl<L: Link> Client<L> {
         Ok(())
     }
 
-    /// The turn's next payload, in `buffer`; `None` when there is no more. The handshake goes on
-    /// on the way.
+    /// Sends a payload of 1 to 1200 bytes to the server. `false`: the client is not connected, and
+    /// nothing was sent. That the network loses it is no error.
+    ///
+    /// Payloads may be collected; they leave at the end of the turn ([`wait`](Self::wait) or the
+    /// next [`update`](Self::update)), or with [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn send(&mut self, payload: &[u8]) -> Result<bool, SendError> {
+        let now = self.clock.to_core(self.now);
+        let Some(transmit) = self.core.send(now, payload, &mut *self.out)? else {
+            return Ok(false);
+        };
+        self.link.send(transmit.to, transmit.datagram)?;
+        Ok(true)
+    }
+
+    /// Sends what the link has collected.
     ///
     /// # Errors
     /// The link is broken.
-    pub fn receive<'b>(
-        &mut self,
-        buffer: &'b mut [u8; RECEIVE_BUFFER_BYTES],
-    ) -> io::Result<Option<Payload<'b>>> {
-        let Some((sequence, range)) = self.receive_datagrams(buffer)? else {
-            self.end_turn()?;
-            return Ok(None);
-        };
-        let bytes = buffer.get(range).unwrap_or_default();
-        Ok(Some(Payload { sequence, bytes }))
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.link.flush()
     }
 
-    /// Takes in datagrams up to the next payload; says where in `buffer` that lies.
-    fn receive_datagrams(
-        &mut self,
-        buffer: &mut [u8],
-    ) -> io::Result<Option<(Sequence, Range<usize>)>> {
-        let now = self.clock.to_core(self.now);
-        while let Some((len, from)) = self.link.receive(buffer)? {
-            let datagram = buffer.get_mut(..len).unwrap_or_default();
-            let start = datagram.as_ptr().addr();
-            match self.core.handle_datagram(now, from, datagram) {
-                Ok(Received::Payload { sequence, payload }) => {
-                    let at = payload.as_ptr().addr().saturating_sub(start);
-                    return Ok(Some((sequence, at..at.saturating_add(payload.len()))));
-                }
-                Ok(Received::Handled) | Err(_) => {}
-            }
-        }
-        Ok(None)
-    }
-
-    /// Sends a payload to the server.
-    ///
-    /// # Errors
-    /// [`TransferError::Send`] while not connected, or if the payload is no payload;
-    /// [`TransferError::Link`] if the link is broken. That the network lost it is no error.
-    pub fn send(&mut self, payload: &[u8]) -> Result<(), TransferError> {
-        let now = self.clock.to_core(self.now);
-        let transmit = self.core.send(now, payload, &mut *self.out)?;
-        Ok(self.link.send(transmit.to, transmit.datagram)?)
-    }
-
-    /// The next change of state. Call until `None`.
-    pub fn poll_event(&mut self) -> Option<ClientEvent> {
-        self.core.poll_event()
-    }
-
-    /// Blocks until a datagram may have come, something is due, or `limit` has passed. Then begin
-    /// the next turn.
+    /// Ends the turn: blocks until a datagram may have come, something is due, or `limit` has
+    /// passed.
     ///
     /// # Errors
     /// The link is broken.
     pub fn wait(&mut self, limit: Duration) -> io::Result<()> {
         self.end_turn()?;
+        self.flush()?;
         let wait = self.next_deadline().map_or(limit, |due| {
             due.saturating_duration_since(Instant::now()).min(limit)
         });
         self.link.wait(wait)
     }
 
-    /// When the next turn is due if nothing arrives: for event loops that wait by themselves.
+    /// Time at which the next turn is due if nothing arrives, for an event loop of the program's
+    /// own.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.core
             .next_deadline()
             .and_then(|due| self.clock.to_system(due))
     }
 
-    /// Ends the connection and tells the server.
+    /// Ends the session or the attempt, and tells the server.
     ///
     /// # Errors
     /// The link is broken.
     pub fn disconnect(&mut self) -> io::Result<()> {
         self.core.disconnect(self.clock.to_core(self.now));
-        self.transmit()
+        self.transmit()?;
+        self.flush()
     }
 
-    /// Where the client stands.
+    /// State of the client.
     pub fn state(&self) -> ClientState {
         self.core.state()
     }
 
-    /// Whether payloads can be sent.
+    /// `true` while payloads can be sent.
     pub fn is_connected(&self) -> bool {
         self.state() == ClientState::Connected
     }
 
-    /// Its slot on the server, while connected.
-    pub fn client_index(&self) -> Option<ClientIndex> {
-        self.core.client_index()
+    /// The core: the server it talks to, its slot there, counters.
+    pub fn core(&self) -> &netcode_core::client::Client<C> {
+        &self.core
     }
 
-    /// How many slots the server has, while connected.
-    pub fn max_clients(&self) -> Option<u32> {
-        self.core.max_clients()
+    /// The link: its counters, its addresses, or its sockets to wait for in an event loop of the
+    /// program's own.
+    pub fn link(&self) -> &L {
+        &self.link
     }
 
-    /// The server it talks to, or is trying.
-    pub fn server_address(&self) -> Option<SocketAddr> {
-        self.core.server_address()
-    }
-
-    /// What the connection has counted.
-    pub fn stats(&self) -> ConnectionStats {
-        self.core.stats()
-    }
-
-    /// Datagrams dropped, by reason.
-    pub fn dropped(&self) -> &DropCounts {
-        self.core.dropped()
-    }
-
-    /// The addresses it is bound to.
+    /// Addresses that the client is bound to.
     pub fn local_addresses(&self) -> Vec<SocketAddr> {
         self.link.local_addresses()
     }
+}
 
-    /// The link: its counters, or its sockets to wait for in an event loop of the caller's.
-    pub fn link(&self) -> &L {
-        &self.link
+impl<L: fmt::Debug, C> fmt::Debug for Client<L, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("core", &self.core)
+            .field("link", &self.link)
+            .finish_non_exhaustive()
     }
 }

@@ -1,12 +1,11 @@
-//! What can go wrong between a program and its sockets.
+//! Errors of the shell.
 
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use netcode_core::SendError;
 use netcode_core::server::{ConfigError, StartError};
 
-/// Why a client or a server cannot begin.
+/// Reason why a client or a server cannot be made or started.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BindError {
@@ -39,7 +38,17 @@ impl fmt::Display for BindError {
     }
 }
 
-impl std::error::Error for BindError {}
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // The text of what is wrapped is in ours: its own source is the next one.
+        match self {
+            Self::Link(error) | Self::Randomness(error) => error.source(),
+            Self::Unspecified(_) => None,
+            Self::Config(error) => error.source(),
+            Self::Start(error) => error.source(),
+        }
+    }
+}
 
 impl From<ConfigError> for BindError {
     fn from(error: ConfigError) -> Self {
@@ -53,34 +62,41 @@ impl From<StartError> for BindError {
     }
 }
 
-/// Why a payload was not sent.
+/// Reason why a payload cannot be sent. That nobody is connected is none: `send` returns `false`.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum TransferError {
-    /// It cannot be: see the reason.
-    Send(SendError),
-    /// The link is broken.
+pub enum SendError {
+    /// The payload or its session does not allow it.
+    Payload(netcode_core::SendError),
+    /// The link is broken: it will not work again.
     Link(io::Error),
 }
 
-impl fmt::Display for TransferError {
+impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Send(error) => error.fmt(f),
+            Self::Payload(error) => error.fmt(f),
             Self::Link(error) => write!(f, "the link is broken: {error}"),
         }
     }
 }
 
-impl std::error::Error for TransferError {}
-
-impl From<SendError> for TransferError {
-    fn from(error: SendError) -> Self {
-        Self::Send(error)
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Payload(error) => error.source(),
+            Self::Link(error) => error.source(),
+        }
     }
 }
 
-impl From<io::Error> for TransferError {
+impl From<netcode_core::SendError> for SendError {
+    fn from(error: netcode_core::SendError) -> Self {
+        Self::Payload(error)
+    }
+}
+
+impl From<io::Error> for SendError {
     fn from(error: io::Error) -> Self {
         Self::Link(error)
     }

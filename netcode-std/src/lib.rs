@@ -4,12 +4,10 @@
 //! ```
 //! use std::time::{Duration, Instant};
 //!
-//! use netcode_std::core::address::AddressList;
-//! use netcode_std::core::crypto::Key;
-//! use netcode_std::core::server::{RestartRule, ServerConfig};
-//! use netcode_std::core::token::{TokenSpec, mint};
-//! use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
-//! use netcode_std::{Client, RECEIVE_BUFFER_BYTES, Server, generator, unix_time};
+//! use netcode_std::{
+//!     AddressList, Client, ClientEvent, ClientId, Key, ProtocolId, RECEIVE_BUFFER_BYTES,
+//!     RestartRule, Server, ServerConfig, ServerEvent, TokenSpec, generator, mint, unix_time,
+//! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // The key that the web backend and its servers share, and nobody else.
@@ -23,22 +21,13 @@
 //! let config = ServerConfig::new(protocol_id, key.clone(), AddressList::EMPTY, 16, rule);
 //! let mut server = Server::bind(&["127.0.0.1:0".parse()?], config)?;
 //!
-//! // The backend: a token that lets client 7 into that server within 30 seconds.
-//! let now = unix_time();
-//! let spec = TokenSpec {
-//!     protocol_id,
-//!     client_id: ClientId(7),
-//!     created: now,
-//!     expires: now.saturating_add_secs(30),
-//!     timeout: Timeout::from_secs(5),
-//!     public_addresses: &server.local_addresses(),
-//!     internal_addresses: &[],
-//!     user_data: &UserData::ZERO,
-//! };
-//! let mut token = [0; 2048];
-//! mint(&spec, &key, &mut rng, &mut token)?;
+//! // The backend: a token that lets client 7 into that server.
+//! let addresses = server.local_addresses();
+//! let spec = TokenSpec::new(protocol_id, ClientId(7), &addresses, unix_time())
+//!     .with_lifetime(Duration::from_secs(30));
+//! let token = mint(&spec, &key, &mut rng)?;
 //!
-//! // The client, and a loop for both: in life they are two programs.
+//! // The client, and a loop for both: in production they are two programs.
 //! let mut client = Client::new()?;
 //! client.connect(&token)?;
 //! let mut buffer = [0; RECEIVE_BUFFER_BYTES];
@@ -46,21 +35,30 @@
 //! while !answered {
 //!     let now = Instant::now();
 //!     server.update(now)?;
-//!     while let Some(message) = server.receive(&mut buffer)? {
-//!         server.send(message.client, message.payload)?;
-//!     }
-//!     while let Some(event) = server.poll_event() {
-//!         println!("{event:?}");
+//!     while let Some(event) = server.next_event(&mut buffer)? {
+//!         match event {
+//!             ServerEvent::Connected { client_id, .. } => println!("{client_id} is here"),
+//!             ServerEvent::Payload { client, payload, .. } => {
+//!                 server.send(client, payload)?;
+//!             }
+//!             ServerEvent::Disconnected { client_id, reason, .. } => {
+//!                 println!("{client_id} left: {reason}");
+//!             }
+//!             _ => {}
+//!         }
 //!     }
 //!
 //!     client.update(now)?;
-//!     while let Some(payload) = client.receive(&mut buffer)? {
-//!         assert_eq!(payload.bytes, b"hello");
-//!         answered = true;
+//!     while let Some(event) = client.next_event(&mut buffer)? {
+//!         if let ClientEvent::Payload { payload, .. } = event {
+//!             assert_eq!(payload, b"hello");
+//!             answered = true;
+//!         }
 //!     }
 //!     if client.is_connected() {
 //!         client.send(b"hello")?;
 //!     }
+//!     server.flush()?;
 //!     client.wait(Duration::from_millis(1))?;
 //! }
 //! client.disconnect()?;
@@ -68,21 +66,29 @@
 //! # }
 //! ```
 //!
-//! A turn is three steps: `update` with the time, then `receive` and `poll_event` until they give
-//! nothing, then whatever the program sends. After it comes `wait`, or, in an event loop of the
-//! program's own, the readiness of [`UdpLink::sockets`] and `next_deadline`. A payload borrows the
-//! buffer it came in until the next `receive`. Nothing here blocks but `wait`, and nothing fails
-//! for what the network did: an [`io::Error`](std::io::Error) means that the socket is gone.
+//! # A turn
 //!
-//! A [`Server`] bound to all interfaces must be told in
-//! [`ServerConfig::addresses`](core::server::ServerConfig::addresses) by which addresses tokens
-//! name it. To try a program on a bad network, put a [`Simulator`] around a [`UdpLink`] and give it
-//! to [`Server::with_link`] or [`Client::with_link`].
+//! 1. `update` with the time.
+//! 2. `next_event` until it gives `None`: events in the order in which they became true. A payload
+//!    lies in the buffer that was lent and borrows nothing else.
+//! 3. Whatever the program sends.
+//! 4. `wait`; or, in an event loop of the program's own, `flush`, the readiness of
+//!    [`UdpLink::sockets`] and `next_deadline`.
 //!
-//! | feature | default | what it does |
+//! Nothing blocks but `wait`. An [`io::Error`](std::io::Error) means that the socket is gone:
+//! nothing that a peer or the network does is an error, and sending to a client that has left is
+//! `Ok(false)`.
+//!
+//! A [`Server`] that is bound to all interfaces must be told in [`ServerConfig::addresses`] by which
+//! addresses tokens name it. To try a program on a bad network, put a [`Simulator`] around a
+//! [`UdpLink`] and pass it to [`Server::with_link`] or [`Client::with_link`].
+//!
+//! # Features
+//!
+//! | feature | default | effect |
 //! | --- | --- | --- |
 //! | `native-crypto` | yes | seals and opens with AWS-LC instead of pure Rust |
-//! | `sealed` | no | the core's sealed tokens |
+//! | `sealed` | no | the core's sealed tokens, for devices without TLS |
 
 #![forbid(unsafe_code)]
 
@@ -99,16 +105,24 @@ mod simulator;
 mod socket;
 
 pub use netcode_core as core;
+pub use netcode_core::address::AddressList;
+pub use netcode_core::client::{ClientState, ConnectError, Event as ClientEvent};
+pub use netcode_core::crypto::{Crypto, Key};
+pub use netcode_core::server::{
+    DisconnectReason, Event as ServerEvent, ReconnectRule, RestartRule, ServerConfig, SourceLimit,
+};
+pub use netcode_core::token::{ConnectToken, TokenSpec, mint};
+pub use netcode_core::{ClientId, ClientIndex, ProtocolId, Sequence, Timeout, UnixTime, UserData};
 
-pub use self::client::{Client, Payload};
+pub use self::client::Client;
 pub use self::clock::unix_time;
 #[cfg(feature = "native-crypto")]
 pub use self::crypto::NativeCrypto;
-pub use self::error::{BindError, TransferError};
+pub use self::error::{BindError, SendError};
 pub use self::link::Link;
 pub use self::loopback::LocalClient;
 pub use self::random::generator;
-pub use self::server::{Message, Server};
+pub use self::server::Server;
 pub use self::simulator::{Conditions, Simulator, SimulatorStats};
 pub use self::socket::{DATAGRAMS_PER_TURN, SocketOptions, SocketStats, UdpLink};
 

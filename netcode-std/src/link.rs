@@ -20,11 +20,17 @@ pub trait Link {
     /// Something is wrong with the link itself: it will not work again.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>>;
 
-    /// Sends a datagram.
+    /// Sends a datagram, or keeps it for the next [`flush`](Self::flush).
     ///
     /// # Errors
     /// Something is wrong with the link itself: it will not work again.
     fn send(&mut self, to: SocketAddr, datagram: &[u8]) -> io::Result<()>;
+
+    /// Sends what [`send`](Self::send) has kept. A turn ends with it.
+    ///
+    /// # Errors
+    /// Something is wrong with the link itself: it will not work again.
+    fn flush(&mut self) -> io::Result<()>;
 
     /// Blocks until a datagram may have come, or for `timeout`.
     ///

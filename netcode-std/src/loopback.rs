@@ -1,22 +1,22 @@
-//! The player who hosts: a client in the server's process. Payloads pass through memory.
+//! Loopback clients: clients in the server's process, such as the player who hosts. Payloads pass
+//! through memory.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
-use netcode_core::client::{ClientEvent, ClientState, Received};
-use netcode_core::server::Server;
-use netcode_core::{ClientIndex, ConnectionStats, SendError, Sequence, server};
+use netcode_core::client::{self, ClientState};
+use netcode_core::crypto::Crypto;
+use netcode_core::server::{self, Server};
+use netcode_core::standard::MAX_PAYLOAD_BYTES;
+use netcode_core::{ClientIndex, ConnectionStats, SendError, Sequence};
 
-use crate::client::Payload;
-use crate::clock::Clock;
+use crate::RECEIVE_BUFFER_BYTES;
 use crate::socket::DATAGRAMS_PER_TURN;
-use crate::{DefaultCrypto, RECEIVE_BUFFER_BYTES};
 
 /// Payloads that wait in one direction at most; the oldest makes room, as on a network.
 const MAX_WAITING: usize = 16_384;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Channel {
     to_server: VecDeque<Vec<u8>>,
     to_client: VecDeque<Vec<u8>>,
@@ -39,7 +39,7 @@ fn put(queue: &mut VecDeque<Vec<u8>>, payload: &[u8]) {
 }
 
 /// Copies a payload to the front of a buffer; gives its length there.
-pub(crate) fn copy_out(payload: &[u8], buffer: &mut [u8]) -> usize {
+fn copy_out(payload: &[u8], buffer: &mut [u8]) -> usize {
     let len = payload.len().min(buffer.len());
     for (to, from) in buffer.iter_mut().zip(payload) {
         *to = *from;
@@ -47,7 +47,7 @@ pub(crate) fn copy_out(payload: &[u8], buffer: &mut [u8]) -> usize {
     len
 }
 
-/// The server's ends of its loopback clients.
+/// Server's ends of its loopback clients.
 #[derive(Default)]
 pub(crate) struct LoopbackClients {
     clients: Vec<(ClientIndex, Shared)>,
@@ -55,13 +55,17 @@ pub(crate) struct LoopbackClients {
     left_this_turn: u32,
 }
 
-type Core = Server<'static, DefaultCrypto>;
-
 impl LoopbackClients {
     pub(crate) fn join(&mut self, client: ClientIndex, max_clients: u32) -> LocalClient {
         let channel = Shared::default();
         self.clients.push((client, Arc::clone(&channel)));
-        LocalClient::new(channel, client, max_clients)
+        LocalClient {
+            channel,
+            client,
+            max_clients,
+            announced: None,
+            stats: ConnectionStats::default(),
+        }
     }
 
     fn channel(&self, client: ClientIndex) -> Option<&Shared> {
@@ -71,9 +75,17 @@ impl LoopbackClients {
             .map(|(_, channel)| channel)
     }
 
-    /// Begins a turn of bounded work: takes over what the clients did to themselves, leave, and
-    /// makes room for as many payloads as a socket gives.
-    pub(crate) fn turn(&mut self, core: &mut Core, now: netcode_core::Instant) {
+    pub(crate) fn contains(&self, client: ClientIndex) -> bool {
+        self.channel(client).is_some()
+    }
+
+    /// Begins a turn of bounded work: ends the sessions of clients that have left, and makes room
+    /// for as many payloads as a socket gives.
+    pub(crate) fn turn<C: Crypto>(
+        &mut self,
+        core: &mut Server<'static, C>,
+        now: netcode_core::Instant,
+    ) {
         self.left_this_turn = DATAGRAMS_PER_TURN;
         for (client, channel) in &self.clients {
             let channel = lock(channel);
@@ -96,134 +108,138 @@ impl LoopbackClients {
             .any(|(_, channel)| !lock(channel).to_server.is_empty())
     }
 
-    pub(crate) fn receive(
+    /// Next payload of this turn, copied to the front of `buffer`.
+    pub(crate) fn receive<C: Crypto>(
         &mut self,
-        core: &mut Core,
+        core: &mut Server<'static, C>,
         buffer: &mut [u8],
-    ) -> Option<(ClientIndex, Sequence, usize)> {
+    ) -> Option<server::Event> {
         let left = self.left_this_turn.checked_sub(1)?;
         for (client, channel) in &self.clients {
-            if !core.is_announced(*client) {
-                continue;
-            }
             let Some(payload) = lock(channel).to_server.pop_front() else {
                 continue;
             };
             self.left_this_turn = left;
-            if let Ok(server::Received::Payload {
-                sequence, payload, ..
-            }) = core.handle_loopback(*client, &payload)
-            {
-                return Some((*client, sequence, copy_out(payload, buffer)));
+            if let Ok(Some(event)) = core.handle_loopback(*client, &payload) {
+                return Some(event.map_payload(|payload| 0..copy_out(payload, buffer)));
             }
         }
         None
     }
 
-    pub(crate) fn send(
+    pub(crate) fn send<C: Crypto>(
         &mut self,
-        core: &mut Core,
+        core: &mut Server<'static, C>,
         client: ClientIndex,
         payload: &[u8],
-    ) -> Result<(), SendError> {
-        let payload = core.send_loopback(client, payload)?;
-        if let Some(channel) = self.channel(client) {
+    ) -> Result<bool, SendError> {
+        let sent = core.send_loopback(client, payload)?;
+        if sent && let Some(channel) = self.channel(client) {
             put(&mut lock(channel).to_client, payload);
         }
-        Ok(())
+        Ok(sent)
     }
 }
 
-/// A client in its server's process, from [`Server::join_loopback`](crate::Server::join_loopback).
+/// Client in its server's process, from [`Server::join_loopback`](crate::Server::join_loopback).
 /// It is used like a [`Client`](crate::Client), and may live on another thread. Dropping it
 /// disconnects it.
+#[derive(Debug)]
 pub struct LocalClient {
-    core: netcode_core::client::Client,
     channel: Shared,
+    client: ClientIndex,
+    max_clients: u32,
+    /// Last state that an event told of.
+    announced: Option<ClientState>,
+    stats: ConnectionStats,
 }
 
 impl LocalClient {
-    fn new(channel: Shared, client: ClientIndex, max_clients: u32) -> Self {
-        let mut core = netcode_core::client::Client::new();
-        let now = Clock::start(Instant::now()).to_core(Instant::now());
-        // A new client is not active, so it can connect.
-        let _ = core.connect_loopback(now, client, max_clients);
-        Self { core, channel }
-    }
-
-    /// Where it stands: connected, or disconnected for good.
+    /// State of the client: connected, or disconnected for good. A session that the server has
+    /// ended lasts until its last payload was taken.
     pub fn state(&self) -> ClientState {
-        if self.server_left() {
+        let channel = lock(&self.channel);
+        let server_left = channel.server_left && channel.to_client.is_empty();
+        if channel.client_left || server_left {
             ClientState::Disconnected
         } else {
-            self.core.state()
+            ClientState::Connected
         }
     }
 
-    /// Whether payloads can be sent.
+    /// `true` while payloads can be sent.
     pub fn is_connected(&self) -> bool {
         self.state() == ClientState::Connected
     }
 
-    /// Its slot, while connected.
+    /// Index of its slot, while connected.
     pub fn client_index(&self) -> Option<ClientIndex> {
-        let connected = self.is_connected();
-        self.core.client_index().filter(|_| connected)
+        self.is_connected().then_some(self.client)
     }
 
-    /// The next change of state.
-    pub fn poll_event(&mut self) -> Option<ClientEvent> {
-        self.follow();
-        self.core.poll_event()
+    /// Number of the server's slots, while connected.
+    pub fn max_clients(&self) -> Option<u32> {
+        self.is_connected().then_some(self.max_clients)
     }
 
-    /// Whether the server has ended the session, and its last payload was taken.
-    fn server_left(&self) -> bool {
-        let channel = lock(&self.channel);
-        channel.server_left && channel.to_client.is_empty()
-    }
-
-    fn follow(&mut self) {
-        if self.server_left() {
-            self.core.disconnect_loopback();
-        }
-    }
-
-    /// Sends a payload to the server.
-    ///
-    /// # Errors
-    /// [`SendError::NotConnected`] or [`SendError::PayloadLength`].
-    pub fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.follow();
-        let payload = self.core.send_loopback(payload)?;
-        put(&mut lock(&self.channel).to_server, payload);
-        Ok(())
-    }
-
-    /// The next payload from the server, in `buffer`.
-    pub fn receive<'b>(
+    /// Next event: the first is `StateChanged(Connected)`, the last `StateChanged(Disconnected)`.
+    /// A payload lies in `buffer`. `None` when there is no more for now.
+    pub fn next_event<'b>(
         &mut self,
         buffer: &'b mut [u8; RECEIVE_BUFFER_BYTES],
-    ) -> Option<Payload<'b>> {
-        let payload = lock(&self.channel).to_client.pop_front()?;
-        let Ok(Received::Payload { sequence, payload }) = self.core.handle_loopback(&payload)
-        else {
+    ) -> Option<client::Event<&'b [u8]>> {
+        if self.announced.is_none() {
+            self.announced = Some(ClientState::Connected);
+            return Some(client::Event::StateChanged(ClientState::Connected));
+        }
+        if let Some(payload) = self.take_payload() {
+            let sequence = Sequence(self.stats.payloads_in);
+            self.stats.payloads_in += 1;
+            self.stats.datagrams_in += 1;
+            let len = copy_out(&payload, buffer);
+            let payload = buffer.get(..len).unwrap_or_default();
+            return Some(client::Event::Payload { sequence, payload });
+        }
+        let state = self.state();
+        let changed = self.announced.replace(state) != Some(state);
+        changed.then_some(client::Event::StateChanged(state))
+    }
+
+    fn take_payload(&self) -> Option<Vec<u8>> {
+        let mut channel = lock(&self.channel);
+        if channel.client_left {
             return None;
-        };
-        let len = copy_out(payload, buffer);
-        let bytes = buffer.get(..len)?;
-        Some(Payload { sequence, bytes })
+        }
+        channel.to_client.pop_front()
     }
 
-    /// What the connection has counted.
+    /// Sends a payload of 1 to 1200 bytes to the server. `false`: the client is not connected, and
+    /// nothing was sent.
+    ///
+    /// # Errors
+    /// [`SendError::PayloadLength`].
+    pub fn send(&mut self, payload: &[u8]) -> Result<bool, SendError> {
+        if !(1..=MAX_PAYLOAD_BYTES).contains(&payload.len()) {
+            let len = payload.len();
+            return Err(SendError::PayloadLength { len });
+        }
+        if !self.is_connected() {
+            return Ok(false);
+        }
+        put(&mut lock(&self.channel).to_server, payload);
+        self.stats.payloads_out += 1;
+        self.stats.datagrams_out += 1;
+        Ok(true)
+    }
+
+    /// Counters of the connection.
     pub fn stats(&self) -> ConnectionStats {
-        self.core.stats()
+        self.stats
     }
 
-    /// Leaves. What was sent before still arrives.
+    /// Ends the session. What was sent before still arrives.
     pub fn disconnect(&mut self) {
         lock(&self.channel).client_left = true;
-        self.core.disconnect_loopback();
     }
 }
 

@@ -256,6 +256,11 @@ impl<L: Link> Link for Simulator<L> {
         self.send_due()
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.send_due()?;
+        self.link.flush()
+    }
+
     fn wait(&mut self, timeout: Duration) -> io::Result<()> {
         if !self.arrived.is_empty() {
             return Ok(());

@@ -1,19 +1,14 @@
-// A session with a bridge over an unordered data channel without retransmission.
+// Session with a bridge over WebRTC: an unordered data channel without retransmission.
 
-/** Numbers that `transport/callbacks.rs` reads. */
-const MISSING = 0;
-const NOT_OPENED = 1;
-const SIGNALLING = 2;
-const LOST = 3;
-const CLOSED = 4;
+/** @typedef {import('../js/wasm/netcode_wasm.js').FailureCause} FailureCause */
 
 /**
- * Bytes that the browser has taken but not sent. A message more is dropped: what waits longer than
- * these take to leave is too old for a game.
+ * Most bytes that the browser holds unsent. Above, messages are dropped: by the time that these
+ * have left, they are too old for a game.
  */
 const ROOM_BYTES = 128 * 1225;
 
-/** How long a channel may take to close once nothing is to be sent any more, milliseconds. */
+/** Time for a channel to send what it holds and close, milliseconds. */
 const CLOSING = 1000;
 
 export class WebRtcSession {
@@ -22,8 +17,8 @@ export class WebRtcSession {
   /** @type {RTCDataChannel | undefined} */
   #channel;
   /**
-   * Let go of when the session ends or is closed: whatever settles later calls nobody.
-   * @type {{ opened: () => void, received: (message: Uint8Array) => void, failed: (cause: number, code: number, detail: string) => void } | undefined}
+   * Dropped when the session ends or is closed: a promise that settles later calls nothing.
+   * @type {{ opened: () => void, received: (message: Uint8Array) => void, failed: (cause: FailureCause, code: number, detail: string) => void } | undefined}
    */
   #callbacks;
   #posting = new AbortController();
@@ -33,19 +28,19 @@ export class WebRtcSession {
    * @param {string} label
    * @param {() => void} opened
    * @param {(message: Uint8Array) => void} received
-   * @param {(cause: number, code: number, detail: string) => void} failed
+   * @param {(cause: FailureCause, code: number, detail: string) => void} failed
    */
   constructor(url, label, opened, received, failed) {
     this.#callbacks = { opened, received, failed };
     if (typeof RTCPeerConnection === 'undefined') {
-      queueMicrotask(() => this.#fail(MISSING, 0, 'workers and some browsers do not have it'));
+      queueMicrotask(() => this.#fail('missing', 0, 'workers and some browsers do not have it'));
       return;
     }
     try {
       this.#peer = new RTCPeerConnection();
       this.#channel = this.#peer.createDataChannel(label, { ordered: false, maxRetransmits: 0 });
     } catch (error) {
-      queueMicrotask(() => this.#fail(NOT_OPENED, 0, String(error)));
+      queueMicrotask(() => this.#fail('not-opened', 0, String(error)));
       return;
     }
     this.#listen(this.#peer, this.#channel);
@@ -54,7 +49,7 @@ export class WebRtcSession {
 
   /**
    * @param {Uint8Array} message a view of memory that is used again
-   * @returns {boolean} whether there was room for it
+   * @returns {boolean} `false`: the browser has no room, and the message is lost
    */
   send(message) {
     const channel = this.#channel;
@@ -106,10 +101,10 @@ export class WebRtcSession {
         this.#callbacks?.received(new Uint8Array(data));
       }
     };
-    channel.onclose = () => this.#fail(CLOSED, 0, 'the data channel was closed');
+    channel.onclose = () => this.#fail('closed', 0, 'the data channel was closed');
     peer.onconnectionstatechange = () => {
       if (peer.connectionState === 'failed') {
-        this.#fail(wasOpen ? LOST : NOT_OPENED, 0, 'the peer connection failed');
+        this.#fail(wasOpen ? 'lost' : 'not-opened', 0, 'the peer connection failed');
       }
     };
   }
@@ -121,7 +116,7 @@ export class WebRtcSession {
   async #negotiate(peer, url) {
     try {
       await peer.setLocalDescription();
-      // The bridge finds out by itself where we are: no candidate has to be waited for.
+      // The bridge learns this peer's address from its packets: no candidate has to be waited for.
       const response = await fetch(url, {
         method: 'POST',
         headers: { 'Content-Type': 'application/sdp' },
@@ -138,7 +133,7 @@ export class WebRtcSession {
         await peer.setRemoteDescription({ type: 'answer', sdp: answer });
       }
     } catch (error) {
-      this.#fail(SIGNALLING, 0, String(error));
+      this.#fail('signalling-failed', 0, String(error));
     }
   }
 
@@ -150,17 +145,17 @@ export class WebRtcSession {
     try {
       const { code, reason } = JSON.parse(body);
       if (Number.isInteger(code) && code > 0) {
-        this.#fail(CLOSED, code, String(reason ?? ''));
+        this.#fail('closed', code, String(reason ?? ''));
         return;
       }
     } catch {
-      // Somebody else answered, who knows nothing of our codes.
+      // The response is not the bridge's: it has no code.
     }
-    this.#fail(SIGNALLING, 0, `HTTP status ${status}`);
+    this.#fail('signalling-failed', 0, `HTTP status ${status}`);
   }
 
   /**
-   * @param {number} cause
+   * @param {FailureCause} cause
    * @param {number} code
    * @param {string} detail
    */

@@ -1,26 +1,23 @@
-// A session with a bridge over HTTP/3 datagrams.
+// Session with a bridge over WebTransport: HTTP/3 datagrams.
 
-/** Numbers that `transport/callbacks.rs` reads. */
-const MISSING = 0;
-const NOT_OPENED = 1;
-const LOST = 3;
-const CLOSED = 4;
+/** @typedef {import('../js/wasm/netcode_wasm.js').FailureCause} FailureCause */
 
 /**
- * Datagrams that the browser has taken but not sent. One more is dropped: what waits longer than
- * these take to leave is too old for a game.
+ * Most datagrams that the browser holds unsent. Above, datagrams are dropped: by the time that
+ * these have left, they are too old for a game.
  */
 const ROOM = 128;
 
 /**
- * Datagrams that are handed to the browser before it has taken the first of them. A goodbye is ten,
- * and a page that is left has no time to hand over one after the other.
+ * Datagrams that are handed to the browser before it has taken the first of them. There are ten
+ * disconnect packets, and a page that is left has no time to hand over one after the other.
  */
 const AT_ONCE = 16;
 
 /**
- * How long a page that is left is held back, milliseconds. The browser's network process hears of a
- * page's end by another way than that of its datagrams, and drops those that it has not read by then.
+ * Time for which a page that is left is held back, milliseconds. The browser's network process
+ * learns of a page's end on another channel than that of its datagrams, and drops those that it has
+ * not read by then.
  */
 const LEAVING = 10;
 
@@ -30,8 +27,8 @@ export class WebTransportSession {
   /** @type {WritableStreamDefaultWriter | undefined} */
   #writer;
   /**
-   * Let go of when the session ends or is closed: whatever settles later calls nobody.
-   * @type {{ opened: () => void, received: (message: Uint8Array) => void, failed: (cause: number, code: number, detail: string) => void } | undefined}
+   * Dropped when the session ends or is closed: a promise that settles later calls nothing.
+   * @type {{ opened: () => void, received: (message: Uint8Array) => void, failed: (cause: FailureCause, code: number, detail: string) => void } | undefined}
    */
   #callbacks;
   #pending = 0;
@@ -43,12 +40,12 @@ export class WebTransportSession {
    * @param {Uint8Array<ArrayBuffer>} hashes any number of SHA-256, one behind the other
    * @param {() => void} opened
    * @param {(message: Uint8Array) => void} received
-   * @param {(cause: number, code: number, detail: string) => void} failed
+   * @param {(cause: FailureCause, code: number, detail: string) => void} failed
    */
   constructor(url, hashes, opened, received, failed) {
     this.#callbacks = { opened, received, failed };
     if (typeof WebTransport === 'undefined') {
-      queueMicrotask(() => this.#fail(MISSING, 0, 'it needs a recent browser and a secure context'));
+      queueMicrotask(() => this.#fail('missing', 0, 'it needs a recent browser and a secure context'));
       return;
     }
     /** @type {WebTransportOptions} */
@@ -63,7 +60,7 @@ export class WebTransportSession {
     try {
       this.#transport = new WebTransport(url, options);
     } catch (error) {
-      queueMicrotask(() => this.#fail(NOT_OPENED, 0, String(error)));
+      queueMicrotask(() => this.#fail('not-opened', 0, String(error)));
       return;
     }
     void this.#run(this.#transport);
@@ -75,19 +72,19 @@ export class WebTransportSession {
 
   /**
    * @param {Uint8Array} message a view of memory that is used again
-   * @returns {boolean} whether there was room for it
+   * @returns {boolean} `false`: the browser has no room, and the message is lost
    */
   send(message) {
     if (!this.#writer || this.#pending >= ROOM) {
       return false;
     }
     this.#pending += 1;
-    // A write that fails does so with the session, which tells why.
+    // A write fails only with the session, whose end gives the reason.
     this.#writer.write(message.slice()).then(this.#written, this.#written);
     return true;
   }
 
-  /** What is sent from now on is sent by a page that ends with this turn. */
+  /** Prepares for the end of the page: whatever is sent from now on has to leave in this turn. */
   leave() {
     this.#leaving = true;
   }
@@ -121,12 +118,12 @@ export class WebTransportSession {
 
   /** @param {WebTransport} transport */
   async #run(transport) {
-    // Looked at below; until then nobody has to hear that it was rejected.
+    // Awaited below; until then its rejection is not unhandled.
     transport.closed.catch(() => {});
     try {
       await transport.ready;
     } catch (error) {
-      this.#fail(NOT_OPENED, 0, String(error));
+      this.#fail('not-opened', 0, String(error));
       return;
     }
     if (this.#callbacks) {
@@ -137,9 +134,9 @@ export class WebTransportSession {
     }
     try {
       const { closeCode, reason } = await transport.closed;
-      this.#fail(CLOSED, closeCode ?? 0, reason ?? '');
+      this.#fail('closed', closeCode ?? 0, reason ?? '');
     } catch (error) {
-      this.#fail(LOST, 0, String(error));
+      this.#fail('lost', 0, String(error));
     }
   }
 
@@ -160,7 +157,7 @@ export class WebTransportSession {
   }
 
   /**
-   * @param {number} cause
+   * @param {FailureCause} cause
    * @param {number} code
    * @param {string} detail
    */
@@ -173,7 +170,7 @@ export class WebTransportSession {
 }
 
 /**
- * Where datagrams are written to: Chromium has the property alone, Safari the method alone.
+ * Stream to which datagrams are written. Chromium has only the property, Safari only the method.
  * @param {{ writable?: WritableStream, createWritable?: () => WritableStream }} datagrams
  * @returns {WritableStream}
  */

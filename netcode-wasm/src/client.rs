@@ -1,29 +1,30 @@
-//! A client as an engine in Rust uses it.
+//! Client for engines in Rust.
 
 use std::cell::RefCell;
+use std::error::Error;
 use std::fmt;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use js_sys::{Function, Uint8Array};
 use netcode_core::client::{self as core, ClientState};
-use netcode_core::{ConnectionStats, DropCounts, Instant, SendError};
+use netcode_core::{Instant, SendError};
 use wasm_bindgen::JsValue;
 
 use crate::clock;
 use crate::engine::Engine;
+use crate::events::Event;
 use crate::failure::{FailureCause, TransportFailure, TransportKind};
-use crate::inbox::Payload;
 use crate::options::Options;
+use crate::stats::LinkStats;
 use crate::transport::{Callbacks, Listener};
 
-/// Why a client does not begin to connect.
+/// Reason why a client cannot begin to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The bytes are no usable token: the core's error says why.
+    /// The token cannot be used.
     Token(core::ConnectError),
-    /// The options name no bridge at all.
+    /// The options name no bridge.
     NoTransport,
 }
 
@@ -36,36 +37,21 @@ impl fmt::Display for ConnectError {
     }
 }
 
-impl std::error::Error for ConnectError {}
-
-/// What happened to a client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Event {
-    /// The client entered a state.
-    StateChanged(ClientState),
-    /// A session with the bridge failed. The client goes on if it can: by WebRTC when
-    /// WebTransport did not open, or to the token's next server. If it cannot, its last change of
-    /// state follows, and [`Client::failure`] tells this failure.
-    TransportFailed(TransportFailure),
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // The text of what is wrapped is in ours: its own source is the next one.
+        match self {
+            Self::Token(error) => error.source(),
+            Self::NoTransport => None,
+        }
+    }
 }
 
-/// What a client counts besides the protocol. Counters stop at `u32::MAX`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LinkStats {
-    /// Datagrams for which the browser had no room.
-    pub unsent: u32,
-    /// Messages from the bridge that are neither datagrams nor pieces of one.
-    pub malformed: u32,
-    /// Payloads that nobody took before [`INBOX_PAYLOADS`](crate::INBOX_PAYLOADS) others came.
-    pub untaken: u32,
-}
-
-/// A client, connecting or connected.
+/// Client, connecting or connected.
 ///
 /// It drives itself by the browser's timers and by what arrives, also while its page is hidden.
-/// Each frame: drain [`receive`](Self::receive) and [`poll_event`](Self::poll_event), and
-/// [`send`](Self::send). Dropping it disconnects, and so does leaving its page.
+/// Each frame: drain [`next_event`](Self::next_event), then [`send`](Self::send). Dropping it
+/// disconnects, and so does leaving its page.
 pub struct Client {
     shared: Rc<Shared>,
 }
@@ -76,18 +62,18 @@ struct Shared {
 }
 
 impl Shared {
-    /// Does something to the engine and then what has become due. `notify` is called when the
-    /// engine is free again: it may call the client.
+    /// Applies `work` to the engine, then does what has become due. `notify` is called last, when
+    /// the engine is no longer borrowed: it may call the client.
     fn turn<R>(&self, work: impl FnOnce(&mut Engine, Instant) -> R) -> R {
         let now = clock::now();
-        let (result, news) = {
+        let (result, has_news) = {
             let mut engine = self.engine.borrow_mut();
             let result = work(&mut engine, now);
-            engine.transmit(now);
-            (result, self.notify.is_some() && engine.take_news())
+            engine.end_turn(now);
+            (result, engine.events().take_news())
         };
-        if news && let Some(notify) = &self.notify {
-            // Whatever it throws is the application's, and not ours to handle.
+        if has_news && let Some(notify) = &self.notify {
+            // An exception in the application's function is the application's to handle.
             let _ = notify.call0(&JsValue::UNDEFINED);
         }
         result
@@ -117,20 +103,21 @@ impl Listener for Shared {
 }
 
 impl Client {
-    /// Begins to connect with a token of 2048 bytes, which may be dropped afterwards. A token
-    /// opens one session, once: a client that failed needs another.
+    /// Begins to connect with a token of 2048 bytes, which need not be kept. A token opens one
+    /// session, once: to connect again, get another.
     ///
     /// # Errors
-    /// See [`ConnectError`]. Whatever fails later is told by [`poll_event`](Self::poll_event).
+    /// See [`ConnectError`]. Later failures are events.
     pub fn connect(token: &[u8], options: &Options) -> Result<Self, ConnectError> {
-        let kind = options.first().ok_or(ConnectError::NoTransport)?;
+        let transport = options.first().ok_or(ConnectError::NoTransport)?;
         let mut core = core::Client::new();
         let now = clock::now();
         core.connect(now, token).map_err(ConnectError::Token)?;
         let shared = Rc::new_cyclic(|shared| {
             let callbacks = Callbacks::new(shared);
+            let engine = Engine::new(now, core, transport, options.clone(), callbacks);
             Shared {
-                engine: RefCell::new(Engine::new(now, core, kind, options.clone(), callbacks)),
+                engine: RefCell::new(engine),
                 notify: options.notify.clone(),
             }
         });
@@ -138,86 +125,78 @@ impl Client {
         Ok(Self { shared })
     }
 
-    /// Looks whether something is due. Timers do that too; this is for programs that know the
-    /// time better, as when a frame was late.
+    /// Next event; `None` when there is no more. Call until `None`, every frame.
+    ///
+    /// Events come in the order in which they became true: payloads after the change to
+    /// [`Connected`](ClientState::Connected), and none after the end. At most
+    /// [`INBOX_PAYLOADS`](crate::INBOX_PAYLOADS) payloads wait; other events are never dropped.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.shared.engine.borrow_mut().events().pop()
+    }
+
+    /// Sends a payload of 1 to 1200 bytes to the server. `false`: the client is not connected, and
+    /// nothing was sent. That the network loses it is no error. A payload longer than
+    /// [`max_payload`](Self::max_payload) travels in two fragments and is lost if either is.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn send(&mut self, payload: &[u8]) -> Result<bool, SendError> {
+        self.shared.turn(|engine, now| engine.send(now, payload))
+    }
+
+    /// Does what has become due. The client's timer does the same; this is for programs whose
+    /// frames come earlier than a timer that the browser delays.
     pub fn update(&mut self) {
         self.shared.turn(|_, _| ());
     }
 
-    /// The next payload; `None` when there is no more.
-    pub fn receive(&mut self) -> Option<Payload> {
-        self.shared.engine.borrow_mut().take_payload()
-    }
-
-    /// Sends a payload of 1 to 1200 bytes to the server. More than
-    /// [`max_payload`](Self::max_payload) travels in two pieces and is lost twice as easily.
-    ///
-    /// # Errors
-    /// [`SendError::NotConnected`] until the event that tells of
-    /// [`Connected`](ClientState::Connected), and [`SendError::PayloadLength`]. That the payload
-    /// was lost is no error, and is not known.
-    pub fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.shared.turn(|engine, now| engine.send(now, payload))
-    }
-
-    /// What happened next; `None` when that was all.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.shared.engine.borrow_mut().take_event()
-    }
-
-    /// Ends the connection, or the attempt, and tells the server.
+    /// Ends the session or the attempt, and tells the server.
     pub fn disconnect(&mut self) {
         self.shared.turn(Engine::disconnect);
     }
 
-    /// Where the client stands.
+    /// State of the client.
     pub fn state(&self) -> ClientState {
-        self.shared.engine.borrow().state()
+        self.with_core(core::Client::state)
     }
 
-    /// Whether payloads can be sent.
+    /// `true` while payloads can be sent.
     pub fn is_connected(&self) -> bool {
         self.state() == ClientState::Connected
     }
 
-    /// The server it talks to, or is trying.
-    pub fn server_address(&self) -> Option<SocketAddr> {
-        self.shared.engine.borrow().server_address()
+    /// Gives `read` the core: the server it talks to, its slot there, counters.
+    ///
+    /// A function and no reference, because the browser changes the core between two turns of its
+    /// event loop.
+    pub fn with_core<R>(&self, read: impl FnOnce(&core::Client) -> R) -> R {
+        read(self.shared.engine.borrow().core())
     }
 
-    /// The way to the bridge that is in use, or being tried.
+    /// Transport to the bridge that is in use, or being tried.
     pub fn transport(&self) -> TransportKind {
         self.shared.engine.borrow().transport()
     }
 
-    /// Why it ended, if its session with the bridge failed.
+    /// Failure of the transport that ended the client; `None` if it has not ended, or for another
+    /// reason.
     pub fn failure(&self) -> Option<TransportFailure> {
         self.shared.engine.borrow().failure().cloned()
     }
 
-    /// Whether its page was left, which disconnected it. A page can come back from the browser's
-    /// back/forward cache; its client cannot.
+    /// `true` if the client was disconnected because its page was left. A page can return from the
+    /// browser's back/forward cache; its client does not.
     pub fn left_page(&self) -> bool {
         self.shared.engine.borrow().left_page()
     }
 
-    /// The longest payload that travels in one piece now, bytes, at most 1200; zero while no
+    /// Length in bytes of the longest payload that travels in one piece, at most 1200; 0 while no
     /// session with the bridge is open.
     pub fn max_payload(&self) -> usize {
         self.shared.engine.borrow().max_payload()
     }
 
-    /// What the connection has counted.
-    pub fn stats(&self) -> ConnectionStats {
-        self.shared.engine.borrow().stats()
-    }
-
-    /// Datagrams dropped, by reason.
-    pub fn dropped(&self) -> DropCounts {
-        self.shared.engine.borrow().dropped().clone()
-    }
-
-    /// What was lost on this side of the bridge.
+    /// Counters of the way between client and bridge.
     pub fn link_stats(&self) -> LinkStats {
         self.shared.engine.borrow().link_stats()
     }
@@ -226,5 +205,14 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.disconnect();
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("state", &self.state())
+            .field("transport", &self.transport())
+            .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! The browser's clock and its one timer.
+//! The browser's clock, and a client's one timer.
 
 use std::cell::Cell;
 
@@ -16,7 +16,7 @@ extern "C" {
     fn clear_timeout(timer: f64);
 }
 
-/// Now, counted from the page's or worker's beginning.
+/// Time since the page or worker began.
 pub(crate) fn now() -> Instant {
     #[allow(
         clippy::cast_possible_truncation,
@@ -26,28 +26,28 @@ pub(crate) fn now() -> Instant {
     Instant::from_micros((performance_now() * 1000.0) as u64)
 }
 
-/// A timer that goes off early rather than be set anew for every datagram.
+/// Timer that goes off early rather than be set again for every datagram.
 #[derive(Default)]
 pub(crate) struct Timer {
     pending: Cell<Option<(Instant, f64)>>,
 }
 
 impl Timer {
-    /// Sees to it that `handler` is called at `due`, or before.
+    /// Has `handler` called at `due`, or before.
     pub(crate) fn arm(&self, now: Instant, due: Instant, handler: &Function) {
         match self.pending.get() {
             Some((at, _)) if at <= due => return,
             Some((_, timer)) => clear_timeout(timer),
             None => {}
         }
-        // Upwards, or it would go off just before the time has come.
+        // Rounded up: it must not go off just before it is due.
         let milliseconds = due.saturating_since(now).as_micros().div_ceil(1000);
         let milliseconds = u32::try_from(milliseconds).unwrap_or(u32::MAX);
         let timer = set_timeout(handler, f64::from(milliseconds));
         self.pending.set(Some((due, timer)));
     }
 
-    /// The timer went off.
+    /// Records that the timer went off.
     pub(crate) fn fired(&self) {
         self.pending.set(None);
     }

@@ -1,24 +1,21 @@
-//! The core's client, its session with a bridge, and what waits for the application.
-
-use std::collections::VecDeque;
-use std::net::SocketAddr;
+//! Driver of the core's client: its session with a bridge, its timer, and its events.
 
 use js_sys::Uint8Array;
 use netcode_core::bridge::{CloseCode, MessageKind};
-use netcode_core::client::{Client, ClientEvent, ClientState, Received};
+use netcode_core::client::{Client, ClientState, Received};
 use netcode_core::standard::{MAX_DATAGRAM_BYTES, MAX_PAYLOAD_BYTES};
-use netcode_core::{ConnectionStats, DropCounts, Instant, SendError};
+use netcode_core::{Instant, SendError};
 
-use crate::client::{Event, LinkStats};
 use crate::clock::Timer;
 use crate::event_loop::EventLoop;
+use crate::events::{Event, EventQueue};
 use crate::failure::{FailureCause, TransportFailure, TransportKind};
-use crate::inbox::{Inbox, Payload};
 use crate::link::Link;
 use crate::options::Options;
+use crate::stats::LinkStats;
 use crate::transport::Callbacks;
 
-/// The most that netcode adds to a payload: a prefix, eight bytes of sequence, a tag.
+/// Most bytes that netcode adds to a payload: prefix, eight bytes of sequence, tag.
 const OVERHEAD_BYTES: usize = MAX_DATAGRAM_BYTES - MAX_PAYLOAD_BYTES;
 
 pub(crate) struct Engine {
@@ -27,26 +24,23 @@ pub(crate) struct Engine {
     callbacks: Callbacks,
     timer: Timer,
     event_loop: EventLoop,
-    /// The way in use. One that failed is not tried again for the next server.
-    kind: TransportKind,
+    /// Transport in use. One that failed is not tried again for the next server.
+    transport: TransportKind,
     link: Option<Link>,
     out: [u8; MAX_DATAGRAM_BYTES],
     message: [u8; MAX_DATAGRAM_BYTES],
-    inbox: Inbox,
-    events: VecDeque<Event>,
-    /// What ended it, if it was not the server or the application.
+    events: EventQueue,
+    /// Failure that ended the client; `None` if the server or the application did.
     failure: Option<TransportFailure>,
     left_page: bool,
     stats: LinkStats,
-    /// Whether something came that the application has not been told of.
-    news: bool,
 }
 
 impl Engine {
     pub(crate) fn new(
         now: Instant,
         core: Client,
-        kind: TransportKind,
+        transport: TransportKind,
         options: Options,
         callbacks: Callbacks,
     ) -> Self {
@@ -56,37 +50,33 @@ impl Engine {
             callbacks,
             timer: Timer::default(),
             event_loop: EventLoop::new(now),
-            kind,
+            transport,
             link: None,
             out: [0; MAX_DATAGRAM_BYTES],
             message: [0; MAX_DATAGRAM_BYTES],
-            inbox: Inbox::default(),
-            events: VecDeque::new(),
+            events: EventQueue::default(),
             failure: None,
             left_page: false,
             stats: LinkStats::default(),
-            news: false,
         }
     }
 
-    /// The session has opened.
+    /// Handles the opening of the session.
     pub(crate) fn opened(&mut self, now: Instant) {
         self.event_loop.delivered(now);
-        if let Some(link) = &mut self.link
-            && !link.opened()
-        {
-            self.stats.unsent = self.stats.unsent.saturating_add(1);
+        if let Some(link) = &mut self.link {
+            self.stats.count_sent(link.opened());
         }
     }
 
-    /// Takes in a message of the session.
+    /// Processes a message of the session.
     pub(crate) fn received(&mut self, now: Instant, message: &Uint8Array) {
         self.event_loop.delivered(now);
         let Some(link) = &mut self.link else { return };
         let server = link.server;
         let len = usize::try_from(message.length()).unwrap_or(usize::MAX);
         let Some(bytes) = self.message.get_mut(..len) else {
-            return self.drop_message();
+            return self.stats.count_malformed();
         };
         message.copy_to(bytes);
         let datagram = match MessageKind::of(bytes) {
@@ -94,32 +84,29 @@ impl Engine {
             Some(MessageKind::Fragment) => match link.join(now, bytes) {
                 Ok(Some(datagram)) => datagram,
                 Ok(None) => return,
-                Err(_) => return self.drop_message(),
+                Err(_) => return self.stats.count_malformed(),
             },
             Some(MessageKind::Close) => {
                 return match CloseCode::from_message(bytes) {
                     Some(code) => self.failed(now, FailureCause::Closed(code), String::new()),
-                    None => self.drop_message(),
+                    None => self.stats.count_malformed(),
                 };
             }
-            None => return self.drop_message(),
+            _ => return self.stats.count_malformed(),
         };
-        // A refusal is counted by the core, and nobody else's business.
+        // The core counts the datagrams that it drops.
         let Ok(received) = self.core.handle_datagram(now, server, datagram) else {
             return;
         };
         self.event_loop.heard(now);
-        if let Received::Payload { sequence, payload } = received {
-            self.inbox.put(sequence, payload);
-            self.news = true;
+        if let Received::Event(event) = received {
+            let event = event.map_payload(|range| datagram.get(range).unwrap_or_default());
+            self.events.push_core(event);
         }
     }
 
-    fn drop_message(&mut self) {
-        self.stats.malformed = self.stats.malformed.saturating_add(1);
-    }
-
-    /// The session failed: on by another way, or to the next server, or to the end.
+    /// Handles the failure of the session: continues over the other transport or with the next
+    /// server, or ends.
     pub(crate) fn failed(&mut self, now: Instant, cause: FailureCause, detail: String) {
         let Some(link) = self.link.take() else { return };
         let failure = TransportFailure {
@@ -127,12 +114,12 @@ impl Engine {
             cause,
             detail,
         };
-        self.tell(Event::TransportFailed(failure.clone()));
+        self.events.push(Event::TransportFailed(failure.clone()));
         match self.options.after(link.kind) {
-            Some(kind) if cause.leaves_hope() => {
-                self.kind = kind;
+            Some(transport) if cause.leaves_hope() => {
+                self.transport = transport;
                 let (options, callbacks) = (&self.options, &self.callbacks);
-                let mut other = Link::open_session(kind, options, link.server, callbacks, now);
+                let mut other = Link::open_session(transport, options, link.server, callbacks, now);
                 link.hand_over(&mut other);
                 self.link = Some(other);
             }
@@ -140,11 +127,12 @@ impl Engine {
         }
     }
 
-    /// The bridge behind `failure` will not do. While connecting, the token's next server may.
+    /// Leaves the server that the failed session was for. While connecting, the token's next server
+    /// is tried.
     fn give_up_server(&mut self, now: Instant, failure: TransportFailure) {
         if self.core.state() == ClientState::Connected {
             self.core.disconnect(now);
-            // Nothing is left that could carry a goodbye.
+            // No session is left to carry the disconnect packets.
             while self.core.poll_transmit(now, &mut self.out).is_some() {}
         } else {
             self.core.skip_server(now);
@@ -154,15 +142,16 @@ impl Engine {
         }
     }
 
-    /// Sends what is due, and sets the timer for what will be. Ends every turn.
-    pub(crate) fn transmit(&mut self, now: Instant) {
-        // Timeouts are judged where time passes, so it does not before everything was read.
+    /// Ends a turn: sends what is due, and sets the timer for what will be.
+    pub(crate) fn end_turn(&mut self, now: Instant) {
+        // `poll_transmit` judges timeouts, so it waits until everything was read.
         let waits = self.core.state().is_active() && !self.event_loop.is_current(now);
         if !waits {
-            self.pass_time(now);
+            self.transmit(now);
         }
-        while let Some(ClientEvent::StateChanged(state)) = self.core.poll_event() {
-            self.tell(Event::StateChanged(state));
+        while let Some(event) = self.core.poll_event() {
+            // The payloads among the events come from `handle_datagram` alone.
+            self.events.push_core(event.map_payload(|_| &[][..]));
         }
         let due = if waits {
             Some(self.event_loop.next_turn(now))
@@ -178,25 +167,23 @@ impl Engine {
         }
     }
 
-    /// Finds timeouts, and sends what is due.
-    fn pass_time(&mut self, now: Instant) {
+    /// Judges timeouts, and sends what is due.
+    fn transmit(&mut self, now: Instant) {
         self.give_up_slow_opening(now);
         while let Some(transmit) = self.core.poll_transmit(now, &mut self.out) {
             if self.link.as_ref().map(|link| link.server) != Some(transmit.to) {
-                // The session for the server before it, if there was one, ends here.
+                // This also ends the session for the server before it, if there was one.
                 let (options, callbacks) = (&self.options, &self.callbacks);
-                let link = Link::open_session(self.kind, options, transmit.to, callbacks, now);
+                let link = Link::open_session(self.transport, options, transmit.to, callbacks, now);
                 self.link = Some(link);
             }
-            if let Some(link) = &mut self.link
-                && !link.send(transmit.datagram)
-            {
-                self.stats.unsent = self.stats.unsent.saturating_add(1);
+            if let Some(link) = &mut self.link {
+                self.stats.count_sent(link.send(transmit.datagram));
             }
         }
     }
 
-    /// A way that does not open and does not fail either makes room for the other.
+    /// Replaces a transport that neither opens nor fails in time by the other.
     fn give_up_slow_opening(&mut self, now: Instant) {
         let slow = |link: &Link| link.is_slow(now) && self.options.after(link.kind).is_some();
         if self.link.as_ref().is_some_and(slow) {
@@ -205,32 +192,27 @@ impl Engine {
         }
     }
 
-    fn tell(&mut self, event: Event) {
-        self.events.push_back(event);
-        self.news = true;
-    }
-
-    /// The timer went off.
+    /// Handles the timer.
     pub(crate) fn woken(&mut self, now: Instant) {
         self.timer.fired();
         self.event_loop.woken(now);
     }
 
-    pub(crate) fn send(&mut self, now: Instant, payload: &[u8]) -> Result<(), SendError> {
-        let transmit = self.core.send(now, payload, &mut self.out)?;
-        if let Some(link) = &mut self.link
-            && !link.send(transmit.datagram)
-        {
-            self.stats.unsent = self.stats.unsent.saturating_add(1);
+    pub(crate) fn send(&mut self, now: Instant, payload: &[u8]) -> Result<bool, SendError> {
+        let Some(transmit) = self.core.send(now, payload, &mut self.out)? else {
+            return Ok(false);
+        };
+        if let Some(link) = &mut self.link {
+            self.stats.count_sent(link.send(transmit.datagram));
         }
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) fn disconnect(&mut self, now: Instant) {
         self.core.disconnect(now);
     }
 
-    /// The page is left: tells the server while that can be done.
+    /// Disconnects because the page is left. The server is told in this turn: there is no other.
     pub(crate) fn leave_page(&mut self, now: Instant) {
         self.left_page |= self.core.state().is_active();
         if let Some(link) = &self.link {
@@ -239,36 +221,24 @@ impl Engine {
         self.core.disconnect(now);
     }
 
-    pub(crate) fn left_page(&self) -> bool {
-        self.left_page
+    pub(crate) fn events(&mut self) -> &mut EventQueue {
+        &mut self.events
     }
 
-    pub(crate) fn take_payload(&mut self) -> Option<Payload> {
-        self.inbox.take()
-    }
-
-    pub(crate) fn take_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
-    }
-
-    pub(crate) fn take_news(&mut self) -> bool {
-        std::mem::take(&mut self.news)
-    }
-
-    pub(crate) fn state(&self) -> ClientState {
-        self.core.state()
-    }
-
-    pub(crate) fn server_address(&self) -> Option<SocketAddr> {
-        self.core.server_address()
+    pub(crate) fn core(&self) -> &Client {
+        &self.core
     }
 
     pub(crate) fn transport(&self) -> TransportKind {
-        self.kind
+        self.transport
     }
 
     pub(crate) fn failure(&self) -> Option<&TransportFailure> {
         self.failure.as_ref()
+    }
+
+    pub(crate) fn left_page(&self) -> bool {
+        self.left_page
     }
 
     pub(crate) fn max_payload(&self) -> usize {
@@ -279,17 +249,9 @@ impl Engine {
         limit.saturating_sub(OVERHEAD_BYTES).min(MAX_PAYLOAD_BYTES)
     }
 
-    pub(crate) fn stats(&self) -> ConnectionStats {
-        self.core.stats()
-    }
-
-    pub(crate) fn dropped(&self) -> &DropCounts {
-        self.core.dropped()
-    }
-
     pub(crate) fn link_stats(&self) -> LinkStats {
         LinkStats {
-            untaken: self.inbox.dropped(),
+            untaken: self.events.untaken(),
             ..self.stats
         }
     }

@@ -8,23 +8,23 @@ use std::time::Duration;
 
 use netcode_core::Instant;
 
-/// Gap between two turns of the loop that is no delay yet. An active client has a turn every 100
-/// milliseconds, if only its timer's.
+/// Longest gap between two turns of a loop that is not delayed. An active client has a turn every
+/// 100 milliseconds, if only its timer's.
 const GAP: Duration = Duration::from_millis(200);
 
-/// Time that a loop gets to deliver what arrived while it stood still.
+/// Time for a loop to deliver what arrived while it stood still.
 const DELIVERY: Duration = Duration::from_millis(50);
 
-/// The turns that a browser's event loop gave to a client.
+/// Turns that the browser's event loop gave to a client.
 #[derive(Debug)]
 pub(crate) struct EventLoop {
     last_turn: Instant,
-    /// End of the pause in which it delivers what arrived while it stood still.
+    /// End of the time in which it delivers what arrived while it stood still.
     delivering_until: Option<Instant>,
 }
 
 impl EventLoop {
-    /// A loop that runs.
+    /// A loop that is not delayed.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             last_turn: now,
@@ -32,7 +32,7 @@ impl EventLoop {
         }
     }
 
-    /// The loop delivered something: from here on it runs again, though more may wait.
+    /// Records a delivery. After a standstill the loop runs again, but more may wait.
     pub(crate) fn delivered(&mut self, now: Instant) {
         if self.delivering_until.is_none() {
             if self.is_current(now) {
@@ -43,12 +43,12 @@ impl EventLoop {
         }
     }
 
-    /// The server was heard: no silence can be wrong now.
+    /// Records an authentic datagram of the server: no timeout can be wrong now.
     pub(crate) fn heard(&mut self, now: Instant) {
         *self = Self::new(now);
     }
 
-    /// The timer went off.
+    /// Records that the timer went off.
     pub(crate) fn woken(&mut self, now: Instant) {
         match self.delivering_until {
             Some(until) if until <= now => *self = Self::new(now),
@@ -56,12 +56,12 @@ impl EventLoop {
         }
     }
 
-    /// Whether what had arrived by now was delivered.
+    /// `true` if everything that has arrived was delivered.
     pub(crate) fn is_current(&self, now: Instant) -> bool {
         self.delivering_until.is_none() && now.saturating_since(self.last_turn) <= GAP
     }
 
-    /// When a timer has to go off for a loop that is not current to become so.
+    /// Time at which the timer must go off for a delayed loop to become current.
     pub(crate) fn next_turn(&self, now: Instant) -> Instant {
         self.delivering_until.unwrap_or(now)
     }

@@ -1,20 +1,21 @@
-//! Why a session with a bridge could not be had, or ended.
+//! Failures of a session with a bridge.
 
 use std::fmt;
 
 use netcode_core::bridge::CloseCode;
 
-/// A way from a browser to a bridge.
+/// Transport between a browser and a bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TransportKind {
-    /// HTTP/3 datagrams. In pages and in workers.
+    /// HTTP/3 datagrams, in pages and in workers.
     WebTransport,
-    /// An unordered data channel without retransmission. In pages only.
+    /// An unordered data channel without retransmission, in pages only.
     WebRtc,
 }
 
 impl TransportKind {
-    /// A short name, in lower case.
+    /// Name in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::WebTransport => "webtransport",
@@ -29,28 +30,28 @@ impl fmt::Display for TransportKind {
     }
 }
 
-/// What went wrong with a session.
+/// Cause of a session's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureCause {
-    /// This browser does not have it, or not here: WebTransport wants a secure context, WebRTC a
-    /// page and no worker. Use the other transport.
+    /// The browser does not offer the transport here: WebTransport requires a secure context,
+    /// WebRTC a page and no worker. Use the other transport.
     Missing,
-    /// No session could be opened. Browsers do not tell pages why: the bridge is down, the network
-    /// lets no UDP through, or the certificate is not the expected one.
+    /// No session could be opened. Browsers do not tell pages the reason: the bridge is down, the
+    /// network blocks UDP, or the certificate is not the expected one.
     NotOpened,
-    /// The bridge could not be reached over HTTP, or its answer was no answer to an offer.
+    /// The bridge could not be reached over HTTP, or its response was no answer to an offer.
     Signalling,
-    /// An open session broke off. The netcode session went with it: connect with a new token.
+    /// An open session broke off, and the netcode session with it: connect with a new token.
     Lost,
-    /// The bridge ended or refused the session, and said why.
+    /// The bridge ended or refused the session for this reason.
     Closed(CloseCode),
     /// The bridge ended the session with a code that this version does not know.
     ClosedUnknown(u32),
 }
 
 impl FailureCause {
-    /// Whether the bridge was never spoken to, so that another transport may do better.
+    /// `true` if the bridge was not reached, so that another transport may reach it.
     pub(crate) const fn leaves_hope(self) -> bool {
         matches!(self, Self::Missing | Self::NotOpened | Self::Signalling)
     }
@@ -69,15 +70,15 @@ impl fmt::Display for FailureCause {
     }
 }
 
-/// A session that failed.
+/// Failure of a session with a bridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TransportFailure {
-    /// Which way.
+    /// Transport of the session.
     pub transport: TransportKind,
-    /// What went wrong.
+    /// Cause of the failure.
     pub cause: FailureCause,
-    /// What the browser or the bridge said about it; empty if nothing. For people, not for
-    /// programs.
+    /// Message of the browser or the bridge; empty if there is none. For people, not for programs.
     pub detail: String,
 }
 
@@ -98,7 +99,7 @@ impl std::error::Error for TransportFailure {}
 mod tests {
     use super::*;
 
-    /// What JavaScript calls a variant: `NotARequest` is `not-a-request`.
+    /// Name of a variant in the npm package: `NotARequest` is `not-a-request`.
     fn kebab(name: &str) -> String {
         let mut text = String::new();
         for letter in name.chars() {
@@ -114,13 +115,13 @@ mod tests {
     fn javascript_has_a_code_for_every_reason_of_a_bridge() {
         let errors = include_str!("../js/src/errors.ts");
         for code in CloseCode::ALL {
-            let entry = format!("  {}: 'bridge-{}',", code.number(), kebab(code.name()));
+            let entry = format!("  {}: 'bridge-{}',", code.name(), kebab(code.name()));
             assert!(errors.contains(&entry), "no {entry}");
         }
     }
 
     #[test]
-    fn a_failure_says_which_way_failed_why_and_what_was_heard_of_it() {
+    fn a_failure_says_which_transport_failed_why_and_what_was_heard_of_it() {
         let mut failure = TransportFailure {
             transport: TransportKind::WebRtc,
             cause: FailureCause::Closed(CloseCode::Full),

@@ -1,4 +1,5 @@
-//! The session of the moment: what waits until it opens, and datagrams longer than its messages.
+//! Session with a bridge for one server: the datagram that waits until it opens, and fragments of
+//! datagrams that are longer than its messages.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,19 +11,19 @@ use crate::failure::TransportKind;
 use crate::options::Options;
 use crate::transport::{self, Callbacks, Transport};
 
-/// How long WebTransport may take to open before WebRTC gets its chance. A blocked port is only
-/// silent, and the token's own timeout has to leave time for both.
+/// Time for WebTransport to open before WebRTC is tried. A blocked port gives no answer at all, and
+/// both must fit into the token's timeout.
 const OPENING: Duration = Duration::from_secs(3);
 
-/// A session for one server.
+/// Session with a bridge for one server.
 pub(crate) struct Link {
     pub(crate) server: SocketAddr,
     pub(crate) kind: TransportKind,
     transport: Box<dyn Transport>,
     began: Instant,
     is_open: bool,
-    /// The newest datagram that the core produced before the session opened; empty if none did.
-    /// Older ones are of no use: it repeats what it says.
+    /// Newest datagram that the core sent before the session opened; empty if there is none. Older
+    /// ones are not needed: the core repeats them.
     waiting: Vec<u8>,
     fragmenter: Fragmenter,
     reassembler: Reassembler,
@@ -59,7 +60,7 @@ impl Link {
         }
     }
 
-    /// Whether it has been opening for longer than another way should have to wait.
+    /// `true` if it has been opening for so long that another transport should be tried.
     pub(crate) fn is_slow(&self, now: Instant) -> bool {
         !self.is_open && now.saturating_since(self.began) >= OPENING
     }
@@ -68,7 +69,8 @@ impl Link {
         self.is_open
     }
 
-    /// It has opened: what waited leaves. Whether there was room for it.
+    /// Records that it has opened, and sends the datagram that waited. `false`: the browser had no
+    /// room for it.
     pub(crate) fn opened(&mut self) -> bool {
         self.is_open = true;
         let waiting = std::mem::take(&mut self.waiting);
@@ -76,7 +78,7 @@ impl Link {
     }
 
     /// Sends a datagram, in two fragments if it is too long for one message, or keeps it until the
-    /// session opens. Whether there was room for it.
+    /// session opens. `false`: the browser had no room for it.
     pub(crate) fn send(&mut self, datagram: &[u8]) -> bool {
         if !self.is_open {
             self.waiting.clear();
@@ -103,17 +105,17 @@ impl Link {
         self.reassembler.insert(now, fragment)
     }
 
-    /// The page is left: the goodbye has to leave at once.
+    /// Prepares for the end of the page: disconnect packets must leave at once.
     pub(crate) fn leave_page(&self) {
         self.transport.leave_page();
     }
 
-    /// The longest message it carries now, bytes.
+    /// Length in bytes of the longest message that it carries now.
     pub(crate) fn limit(&self) -> usize {
         self.transport.limit()
     }
 
-    /// Goes on as `other`, another way to the same server.
+    /// Gives the datagram that waits to `other`, a session for the same server.
     pub(crate) fn hand_over(self, other: &mut Self) {
         other.waiting = self.waiting;
     }
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_handed_over_to_the_other_way() {
+    fn the_datagram_that_waits_is_handed_over_to_the_other_transport() {
         let (mut failed, unsent) = link(1211);
         failed.send(&[0, 1]);
         let (mut other, sent) = link(1225);

@@ -1,27 +1,29 @@
-//! What an application decides about its way to the bridge.
+//! Options of a client.
 
 use js_sys::Function;
 
 use crate::failure::TransportKind;
 
-/// Where the bridge is, and which ways to it may be tried. WebTransport comes first.
+/// Options of a client: URLs of the bridge for the transports that may be tried, WebTransport
+/// first.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Options {
-    /// The bridge's base URL for WebTransport, as in `https://bridge.example:4433`; `None`: do not
-    /// try it.
+    /// Base URL of the bridge for WebTransport, as in `https://bridge.example:4433`. `None`:
+    /// WebTransport is not tried.
     pub webtransport: Option<String>,
-    /// The bridge's base URL for WebRTC, where offers are posted; `None`: do not try it.
+    /// Base URL of the bridge for WebRTC, where offers are posted. `None`: WebRTC is not tried.
     pub webrtc: Option<String>,
-    /// SHA-256 of certificates that WebTransport accepts instead of one that the web's authorities
-    /// signed: for development. Browsers ask for ECDSA and at most 14 days of validity.
+    /// SHA-256 of certificates that WebTransport accepts although no authority of the web signed
+    /// them: for development. Browsers require ECDSA and at most 14 days of validity.
     pub certificate_hashes: Vec<[u8; 32]>,
-    /// Called when there is something to take: an event or a payload. For programs that have no
-    /// frame in which to ask.
+    /// Function that is called when there are events to take, for programs without a frame in which
+    /// to look.
     pub notify: Option<Function>,
 }
 
 impl Options {
-    /// Both ways, to one base URL.
+    /// Both transports, to one base URL.
     pub fn new(bridge: &str) -> Self {
         Self {
             webtransport: Some(bridge.to_owned()),
@@ -30,7 +32,7 @@ impl Options {
         }
     }
 
-    /// Only this way.
+    /// The same options without the other transport.
     #[must_use]
     pub fn only(mut self, transport: TransportKind) -> Self {
         match transport {
@@ -47,14 +49,14 @@ impl Options {
         }
     }
 
-    /// The first way to try.
+    /// First transport to try.
     pub(crate) fn first(&self) -> Option<TransportKind> {
         [TransportKind::WebTransport, TransportKind::WebRtc]
             .into_iter()
             .find(|&kind| self.base_url(kind).is_some())
     }
 
-    /// The way to try when `failed` did.
+    /// Transport to try after `failed` has failed.
     pub(crate) fn after(&self, failed: TransportKind) -> Option<TransportKind> {
         match failed {
             TransportKind::WebTransport => self.webrtc.as_ref().map(|_| TransportKind::WebRtc),
@@ -77,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_way_has_none_before_or_after_it() {
+    fn the_only_transport_has_none_before_or_after_it() {
         let webrtc = Options::new("https://bridge.example").only(TransportKind::WebRtc);
         assert_eq!(webrtc.first(), Some(TransportKind::WebRtc));
         let options = Options::new("https://bridge.example").only(TransportKind::WebTransport);

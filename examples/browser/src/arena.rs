@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use netcode_std::core::ClientIndex;
 use netcode_std::core::address::AddressList;
-use netcode_std::core::server::{RestartRule, ServerConfig, ServerEvent, SourceLimit};
-use netcode_std::{RECEIVE_BUFFER_BYTES, Server, TransferError};
+use netcode_std::core::server::{Event, RestartRule, ServerConfig, SourceLimit};
+use netcode_std::{RECEIVE_BUFFER_BYTES, Server};
 
 use crate::messages::{ECHO, KEY, MAX_KEY_BYTES, PLACE, Place};
 use crate::tokens::{PROTOCOL_ID, Tokens};
 
-const SLOTS: usize = 64;
+const SLOTS: u32 = 64;
 const BETWEEN_WORLDS: Duration = Duration::from_millis(33);
 
 pub(crate) struct Arena {
     server: Server,
     address: SocketAddr,
     /// Where the client in each slot is, if it has said so.
-    places: [Option<Place>; SLOTS],
+    places: [Option<Place>; SLOTS as usize],
     world_due: Instant,
 }
 
@@ -37,7 +37,7 @@ impl Arena {
         Ok(Self {
             server,
             address: address.context("a bound server has no address")?,
-            places: [None; SLOTS],
+            places: [None; SLOTS as usize],
             world_due: Instant::now(),
         })
     }
@@ -51,8 +51,7 @@ impl Arena {
         while !stop.load(Ordering::Relaxed) {
             let now = Instant::now();
             self.server.update(now)?;
-            self.receive()?;
-            self.follow_events();
+            self.drain()?;
             if now >= self.world_due {
                 self.world_due = now + BETWEEN_WORLDS;
                 self.send_world()?;
@@ -63,59 +62,53 @@ impl Arena {
         Ok(self.server.stop()?)
     }
 
-    fn receive(&mut self) -> Result<()> {
+    /// Takes every event of the turn.
+    fn drain(&mut self) -> Result<()> {
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-        while let Some(message) = self.server.receive(&mut buffer)? {
-            // What somebody sends that means nothing is passed over.
-            match message.payload {
-                [PLACE, body @ ..] => {
-                    if let Some(place) = Place::read(body) {
-                        self.put(message.client, Some(place));
-                    }
-                }
-                [ECHO, ..] => unless_gone(self.server.send(message.client, message.payload))?,
-                [KEY, key @ ..] if key.len() <= MAX_KEY_BYTES => {
-                    self.pass_on(message.client, key)?;
-                }
+        while let Some(event) = self.server.next_event(&mut buffer)? {
+            match event {
+                Event::Connected { client, .. } => self.put(client, Some(Place::MIDDLE)),
+                Event::Payload {
+                    client, payload, ..
+                } => self.receive(client, payload)?,
+                Event::Disconnected { client, .. } => self.put(client, None),
                 _ => {}
             }
+        }
+        Ok(())
+    }
+
+    /// Does what a payload says; one that means nothing is passed over.
+    fn receive(&mut self, sender: ClientIndex, payload: &[u8]) -> Result<()> {
+        match payload {
+            [PLACE, body @ ..] => {
+                if let Some(place) = Place::read(body) {
+                    self.put(sender, Some(place));
+                }
+            }
+            [ECHO, ..] => {
+                self.server.send(sender, payload)?;
+            }
+            [KEY, key @ ..] if key.len() <= MAX_KEY_BYTES => {
+                let mut message = vec![KEY, number(sender)];
+                message.extend_from_slice(key);
+                self.server.broadcast_except(sender, &message)?;
+            }
+            _ => {}
         }
         Ok(())
     }
 
     fn put(&mut self, client: ClientIndex, place: Option<Place>) {
-        let slot = usize::try_from(client.0).unwrap_or(usize::MAX);
-        if let Some(entry) = self.places.get_mut(slot) {
+        if let Some(entry) = self.places.get_mut(client.index()) {
             *entry = place;
-        }
-    }
-
-    fn pass_on(&mut self, sender: ClientIndex, key: &[u8]) -> Result<()> {
-        let mut message = vec![KEY, number(sender)];
-        message.extend_from_slice(key);
-        for client in self.clients() {
-            if client != sender {
-                unless_gone(self.server.send(client, &message))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn follow_events(&mut self) {
-        while let Some(event) = self.server.poll_event() {
-            match event {
-                ServerEvent::Connected { client, .. } => self.put(client, Some(Place::MIDDLE)),
-                ServerEvent::Disconnected { client, .. } => self.put(client, None),
-                _ => {}
-            }
         }
     }
 
     fn send_world(&mut self) -> Result<()> {
         let mut world = vec![PLACE, 0];
-        for info in self.server.clients() {
-            let slot = usize::try_from(info.client.0).unwrap_or(usize::MAX);
-            let place = self.places.get(slot).copied().flatten();
+        for info in self.server.core().clients() {
+            let place = self.places.get(info.client.index()).copied().flatten();
             let kind = info.user_data.0.first().copied().unwrap_or(0);
             if let Some(place) = place {
                 world.extend([number(info.client), kind]);
@@ -123,29 +116,17 @@ impl Arena {
                 world.extend(place.y.to_le_bytes());
             }
         }
-        for client in self.clients() {
+        for client in self.server.slots() {
             if let Some(you) = world.get_mut(1) {
                 *you = number(client);
             }
-            unless_gone(self.server.send(client, &world))?;
+            self.server.send(client, &world)?;
         }
         Ok(())
-    }
-
-    fn clients(&self) -> Vec<ClientIndex> {
-        self.server.clients().map(|info| info.client).collect()
     }
 }
 
 /// Slots are fewer than 256.
 fn number(client: ClientIndex) -> u8 {
     u8::try_from(client.0).unwrap_or(u8::MAX)
-}
-
-/// Somebody who has left in the meantime misses a payload; only a broken socket is an error.
-fn unless_gone(sent: Result<(), TransferError>) -> Result<()> {
-    match sent {
-        Ok(()) | Err(TransferError::Send(_)) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }

@@ -41,7 +41,7 @@ fn walk(client: &mut Client, number: u8, stop: &AtomicBool) -> Result<()> {
     while !stop.load(Ordering::Relaxed) && !client.state().is_error() {
         let now = Instant::now();
         client.update(now)?;
-        while client.receive(&mut buffer)?.is_some() {}
+        while client.next_event(&mut buffer)?.is_some() {}
         if client.is_connected() && now >= step_due {
             step_due = now + BETWEEN_STEPS;
             client.send(&place(number, began.elapsed()).to_message())?;

@@ -4,17 +4,18 @@
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use anyhow::Result;
 use netcode_std::core::crypto::Key;
-use netcode_std::core::token::{TokenSpec, mint};
+use netcode_std::core::token::{ConnectToken, TokenSpec, mint};
 use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
 use netcode_std::{generator, unix_time};
 
 pub(crate) const PROTOCOL_ID: ProtocolId = ProtocolId(0x6e65_7463_6f64_6557);
 
 /// How long a token lets somebody in, seconds.
-const LIFETIME_SECS: u64 = 45;
+const LIFETIME: Duration = Duration::from_secs(45);
 
 /// After so long a silence a session ends, seconds.
 const TIMEOUT_SECS: i32 = 10;
@@ -49,21 +50,15 @@ impl Tokens {
 
 impl Mint {
     /// A token for a client of this kind, with an id that nobody else has.
-    pub(crate) fn token(&self, kind: u8) -> Result<[u8; 2048]> {
+    pub(crate) fn token(&self, kind: u8) -> Result<ConnectToken> {
         let now = unix_time();
-        let spec = TokenSpec {
-            protocol_id: PROTOCOL_ID,
-            client_id: self.next_id(),
-            created: now,
-            expires: now.saturating_add_secs(LIFETIME_SECS),
-            timeout: Timeout::from_secs(TIMEOUT_SECS),
-            public_addresses: &[self.server],
-            internal_addresses: &[],
-            user_data: &UserData::from_slice(&[kind]).unwrap_or(UserData::ZERO),
-        };
-        let mut token = [0; 2048];
-        mint(&spec, &self.key, &mut generator()?, &mut token)?;
-        Ok(token)
+        let (id, servers) = (self.next_id(), [self.server]);
+        let user_data = UserData::from_slice(&[kind])?;
+        let spec = TokenSpec::new(PROTOCOL_ID, id, &servers, now)
+            .with_lifetime(LIFETIME)
+            .with_timeout(Timeout::from_secs(TIMEOUT_SECS))
+            .with_user_data(&user_data);
+        Ok(mint(&spec, &self.key, &mut generator()?)?)
     }
 
     fn next_id(&self) -> ClientId {

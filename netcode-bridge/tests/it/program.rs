@@ -120,7 +120,7 @@ fn browsers_reach_a_server_through_the_program_and_hear_its_goodbye() {
             client.wait(Duration::from_millis(1)).unwrap();
             client.is_connected()
         });
-        let index = client.client_index().unwrap();
+        let index = client.core().client_index().unwrap();
         server.send(index, b"hello").unwrap();
         until("the payload", || {
             client.wait(Duration::from_millis(1)).unwrap();

@@ -9,7 +9,7 @@ use netcode_bridge::{Bridge, BridgeEvent, EndCause, Transport};
 use netcode_std::core::ClientId;
 use netcode_std::core::client::ClientState;
 use netcode_std::core::server::DisconnectReason;
-use netcode_std::core::server::ServerEvent;
+use netcode_std::core::server::Event;
 use netcode_std::{Client, Server};
 
 fn connect(client: &mut Client<BrowserLink>, server: &mut Server, id: u64) {
@@ -40,7 +40,7 @@ fn connected(transport: Transport) -> (Server, Bridge, Client<BrowserLink>) {
 fn payloads_of_every_length_go_both_ways_whole() {
     for transport in BOTH {
         let (mut server, bridge, mut client) = connected(transport);
-        let index = server.find_by_id(ClientId(7)).unwrap();
+        let index = server.core().find_by_id(ClientId(7)).unwrap();
         for len in [1, 100, 1135, 1186, 1200] {
             let payload: Vec<u8> = (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect();
             client.send(&payload).unwrap();
@@ -67,7 +67,7 @@ fn payloads_of_every_length_go_both_ways_whole() {
 fn either_side_disconnects_and_the_other_sees_it() {
     for transport in BOTH {
         let (mut server, _bridge, mut client) = connected(transport);
-        let index = server.find_by_id(ClientId(7)).unwrap();
+        let index = server.core().find_by_id(ClientId(7)).unwrap();
         server.disconnect(index).unwrap();
         until("the server's word", || {
             client_turn(&mut client);
@@ -80,7 +80,7 @@ fn either_side_disconnects_and_the_other_sees_it() {
             turn(&mut server).events.iter().any(|event| {
                 matches!(
                     event,
-                    ServerEvent::Disconnected {
+                    Event::Disconnected {
                         reason: DisconnectReason::ByClient,
                         ..
                     }
@@ -109,7 +109,7 @@ fn a_client_goes_on_to_the_next_server_over_a_session_of_its_own() {
             client.wait(Duration::from_millis(1)).unwrap();
             client.is_connected()
         });
-        assert_eq!(client.server_address(), Some(servers[1]));
+        assert_eq!(client.core().server_address(), Some(servers[1]));
     }
 }
 
@@ -124,8 +124,8 @@ fn browsers_and_desktops_are_alike_to_a_server() {
     }
     let mut desktop = Client::new().unwrap();
     crate::pair::connect(&mut server, &mut desktop, 3);
-    assert_eq!(server.connected_count(), 3);
-    let indices: Vec<_> = server.clients().map(|info| info.client).collect();
+    assert_eq!(server.core().connected_count(), 3);
+    let indices: Vec<_> = server.core().clients().map(|info| info.client).collect();
     for index in indices {
         server.send(index, b"to all").unwrap();
     }
@@ -187,9 +187,9 @@ fn a_new_certificate_leaves_sessions_as_they_are() {
 fn nothing_from_anywhere_but_the_server_reaches_a_browser() {
     for transport in BOTH {
         let (mut server, bridge, mut client) = connected(transport);
-        let index = server.find_by_id(ClientId(7)).unwrap();
-        let seen = server.client(index).unwrap().address.unwrap();
-        let dropped = client.dropped().total();
+        let index = server.core().find_by_id(ClientId(7)).unwrap();
+        let seen = server.core().client(index).unwrap().address.unwrap();
+        let dropped = client.core().dropped().total();
         let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..100 {
             // The bridge's socket is not connected to us: it may even say so.
@@ -198,7 +198,7 @@ fn nothing_from_anywhere_but_the_server_reaches_a_browser() {
         let before = bridge.stats().to_browser;
         server.send(index, b"mine").unwrap();
         until("the server's own", || client_turn(&mut client) == [b"mine"]);
-        assert_eq!(client.dropped().total(), dropped, "{transport}");
+        assert_eq!(client.core().dropped().total(), dropped, "{transport}");
         assert_eq!(bridge.stats().to_browser.dropped, before.dropped);
     }
 }

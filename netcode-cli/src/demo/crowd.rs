@@ -4,10 +4,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use netcode_std::core::ClientId;
 use netcode_std::core::crypto::Key;
+use netcode_std::core::server::Event;
 use netcode_std::core::token::{TokenSpec, mint};
-use netcode_std::core::{ClientId, Timeout, UserData};
-use netcode_std::{RECEIVE_BUFFER_BYTES, Server, TransferError, generator, unix_time};
+use netcode_std::{RECEIVE_BUFFER_BYTES, Server, generator, unix_time};
 
 use super::player::Player;
 use crate::failure::Failure;
@@ -71,18 +72,10 @@ impl Crowd {
         for id in 1..=u64::from(clients) {
             addresses.rotate_left(1);
             let now = unix_time();
-            let spec = TokenSpec {
-                protocol_id: super::PROTOCOL_ID,
-                client_id: ClientId(id),
-                created: now,
-                expires: now.saturating_add_secs(PATIENCE_TO_CONNECT.as_secs()),
-                timeout: Timeout::from_secs(10),
-                public_addresses: addresses.get(..1).unwrap_or_default(),
-                internal_addresses: &[],
-                user_data: &UserData::ZERO,
-            };
-            let mut token = [0; 2048];
-            mint(&spec, key, &mut rng, &mut token)?;
+            let servers = addresses.get(..1).unwrap_or_default();
+            let spec = TokenSpec::new(super::PROTOCOL_ID, ClientId(id), servers, now)
+                .with_lifetime(PATIENCE_TO_CONNECT);
+            let token = mint(&spec, key, &mut rng)?;
             let local = addresses
                 .first()
                 .map_or_else(|| any(true), |it| any(it.is_ipv4()));
@@ -175,10 +168,12 @@ impl Crowd {
     /// The server's side of an exchange: every payload goes back.
     pub(super) fn echo(&self, server: &mut Server<Network>) -> Result<()> {
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-        while let Some(message) = server.receive(&mut buffer)? {
-            match server.send(message.client, message.payload) {
-                Ok(()) | Err(TransferError::Send(_)) => {}
-                Err(error) => return Err(error.into()),
+        while let Some(event) = server.next_event(&mut buffer)? {
+            if let Event::Payload {
+                client, payload, ..
+            } = event
+            {
+                server.send(client, payload)?;
             }
         }
         Ok(())
@@ -196,21 +191,23 @@ impl Crowd {
     pub(super) fn datagrams_out(&self) -> u64 {
         self.players
             .iter()
-            .map(|player| player.client.stats().datagrams_out)
+            .map(|player| player.client.core().stats().datagrams_out)
             .sum()
     }
 
     pub(super) fn datagrams_in(&self) -> u64 {
-        let each = self
-            .players
-            .iter()
-            .map(|player| player.client.stats().datagrams_in + player.client.dropped().total());
+        let each = self.players.iter().map(|player| {
+            player.client.core().stats().datagrams_in + player.client.core().dropped().total()
+        });
         each.sum()
     }
 
     /// The handshakes' round trips, sorted.
     pub(super) fn handshakes(&self) -> Vec<Duration> {
-        let stats = self.players.iter().map(|player| player.client.stats());
+        let stats = self
+            .players
+            .iter()
+            .map(|player| player.client.core().stats());
         let mut times: Vec<Duration> = stats
             .filter_map(|stats| stats.handshake_round_trip)
             .collect();

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         step(&mut server, &mut crowd, &stop)?;
         progress.set_message(format!(
             "connecting: {} of {} clients",
-            server.connected_count(),
+            server.core().connected_count(),
             args.clients
         ));
         crowd.check_progress(began.elapsed())?;
@@ -111,7 +111,7 @@ fn start_server(args: &Args, key: &Key) -> Result<Server<Network>> {
         PROTOCOL_ID,
         key.clone(),
         AddressList::EMPTY,
-        args.clients as usize,
+        args.clients,
         RestartRule::AdmitAgain,
     );
     config.per_host = SourceLimit::Unlimited;
@@ -140,7 +140,6 @@ fn step(server: &mut Server<Network>, crowd: &mut Crowd, stop: &Stop) -> Result<
     let now = Instant::now();
     server.update(now)?;
     crowd.echo(server)?;
-    while server.poll_event().is_some() {}
     crowd.update(now)?;
     if crowd.is_idle() {
         server.wait(Duration::from_millis(1))?;
@@ -154,7 +153,7 @@ fn settle(server: &mut Server<Network>, crowd: &mut Crowd) -> Result<i128> {
     server.update(Instant::now())?;
     crowd.echo(server)?;
     crowd.receive(Instant::now())?;
-    let (stats, network) = (server.stats(), server.link().stats());
+    let (stats, network) = (server.core().stats(), server.link().stats());
     let sent = stats.datagrams_out + crowd.datagrams_out() + network.duplicated;
     let held = network.lost + server.link().under_way() as u64;
     let arrived = stats.datagrams_in + crowd.datagrams_in();
@@ -167,10 +166,9 @@ fn say_goodbye(server: &mut Server<Network>, crowd: &mut Crowd, args: &Args) -> 
     server.disconnect_all()?;
     let limit = Duration::from_secs(11) + args.network.longest_round_trip();
     let began = Instant::now();
-    while server.connected_count() > 0 || crowd.connected_count() > 0 {
+    while server.core().connected_count() > 0 || crowd.connected_count() > 0 {
         server.update(Instant::now())?;
         crowd.echo(server)?;
-        while server.poll_event().is_some() {}
         crowd.update(Instant::now())?;
         if began.elapsed() > limit {
             return Err(Failure::Lost("a disconnect was never seen".to_owned()).into());

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use netcode_std::core::client::ClientState;
+use netcode_std::core::client::{ClientState, Event};
 use netcode_std::{Client, RECEIVE_BUFFER_BYTES};
 
 use super::crowd::Totals;
@@ -46,7 +46,6 @@ impl Player {
 
     pub(super) fn update(&mut self, now: Instant) -> Result<()> {
         self.client.update(now)?;
-        while self.client.poll_event().is_some() {}
         match self.client.state() {
             state if state.is_error() => {
                 Err(Failure::NoConnection(format!("a client failed: {}", state.as_str())).into())
@@ -59,9 +58,12 @@ impl Player {
     pub(super) fn receive(&mut self, now: Instant, totals: &mut Totals) -> Result<usize> {
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
         let mut received = 0;
-        while let Some(payload) = self.client.receive(&mut buffer)? {
+        while let Some(event) = self.client.next_event(&mut buffer)? {
+            let Event::Payload { payload, .. } = event else {
+                continue;
+            };
             received += 1;
-            match self.outstanding.check(payload.bytes, now) {
+            match self.outstanding.check(payload, now) {
                 Echo::Good(took) => totals.good(took),
                 Echo::Late => totals.late += 1,
                 Echo::Damaged => totals.damaged += 1,

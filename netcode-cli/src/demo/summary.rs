@@ -48,7 +48,7 @@ impl Summary {
         Self {
             clients: args.clients,
             payload_bytes: args.payload,
-            connects: server.stats().connects,
+            connects: server.core().stats().connects,
             connecting,
             exchanging,
             sent: totals.sent,
@@ -56,7 +56,7 @@ impl Summary {
             lost: totals.lost,
             late: totals.late,
             damaged: totals.damaged,
-            bytes: server.stats().bytes_in + server.stats().bytes_out,
+            bytes: server.core().stats().bytes_in + server.core().stats().bytes_out,
             network: server.link().stats(),
             unexplained,
             handshake: Spread::of(crowd.handshakes()),

@@ -7,9 +7,9 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use netcode_std::core::ProtocolId;
 use netcode_std::core::address::AddressList;
-use netcode_std::core::server::{RestartRule, ServerConfig, SourceLimit};
-use netcode_std::core::{ClientIndex, ProtocolId};
+use netcode_std::core::server::{Event, RestartRule, ServerConfig, SourceLimit};
 use netcode_std::{Link as _, RECEIVE_BUFFER_BYTES, Server};
 
 use self::report::Report;
@@ -72,8 +72,8 @@ fn restart_rule(text: &str) -> Result<RestartRule> {
     if text == "off" {
         return Ok(RestartRule::AdmitAgain);
     }
-    match text.parse() {
-        Ok(max_token_lifetime) if max_token_lifetime > 0 => {
+    match text.parse().map(Duration::from_secs) {
+        Ok(max_token_lifetime) if !max_token_lifetime.is_zero() => {
             Ok(RestartRule::RefuseOlder { max_token_lifetime })
         }
         _ => bail!("seconds, at least 1, or `off`"),
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         args.protocol_id,
         key,
         public(&named, &link.local_addresses())?,
-        args.max_clients as usize,
+        args.max_clients,
         args.max_token_lifetime,
     );
     if args.shared_address {
@@ -107,23 +107,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         server.wait(Duration::from_millis(50))?;
     }
     // The clients are told, whatever it was that ended the loop.
-    say_goodbye(&mut server)?;
+    let goodbye = say_goodbye(&mut server, &mut report);
     ended?;
-    report.events(&mut server)?;
+    goodbye?;
     report.stopped(&server)
 }
 
 /// Disconnects everybody, and waits until a bad network has carried that.
-fn say_goodbye(server: &mut Server<Network>) -> Result<()> {
+fn say_goodbye(server: &mut Server<Network>, report: &mut Report) -> Result<()> {
     server.stop()?;
-    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
     let end = Instant::now() + server.link().patience();
     while server.link().under_way() > 0 && Instant::now() < end {
-        server.update(Instant::now())?;
-        while server.receive(&mut buffer)?.is_some() {}
+        turn(server, false, report)?;
         server.wait(Duration::from_millis(10))?;
     }
-    Ok(())
+    drain(server, false, report)
 }
 
 /// The addresses tokens name; without any, the bound ones. An address that means "all interfaces"
@@ -155,33 +153,28 @@ fn on_loopback(mut address: SocketAddr) -> SocketAddr {
 
 fn turn(server: &mut Server<Network>, relay: bool, report: &mut Report) -> Result<()> {
     server.update(Instant::now())?;
-    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-    while let Some(message) = server.receive(&mut buffer)? {
-        if relay {
-            for client in others(server, message.client) {
-                send(server, client, message.payload)?;
-            }
-        } else {
-            send(server, message.client, message.payload)?;
-        }
-    }
-    report.events(server)?;
+    drain(server, relay, report)?;
     report.draw(server);
     Ok(())
 }
 
-fn others(server: &Server<Network>, sender: ClientIndex) -> Vec<ClientIndex> {
-    server
-        .clients()
-        .map(|info| info.client)
-        .filter(|&client| client != sender)
-        .collect()
-}
-
-/// A client that left in the meantime misses its payload; only a broken socket is an error.
-fn send(server: &mut Server<Network>, client: ClientIndex, payload: &[u8]) -> Result<()> {
-    match server.send(client, payload) {
-        Ok(()) | Err(netcode_std::TransferError::Send(_)) => Ok(()),
-        Err(error) => Err(error.into()),
+/// Takes every event of the turn: payloads go back, or to all others.
+fn drain(server: &mut Server<Network>, relay: bool, report: &mut Report) -> Result<()> {
+    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+    while let Some(event) = server.next_event(&mut buffer)? {
+        match event {
+            Event::Payload {
+                client, payload, ..
+            } if relay => {
+                server.broadcast_except(client, payload)?;
+            }
+            Event::Payload {
+                client, payload, ..
+            } => {
+                server.send(client, payload)?;
+            }
+            event => report.event(server, &event)?,
+        }
     }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use netcode_std::Server;
-use netcode_std::core::server::{ClientInfo, ServerEvent};
+use netcode_std::core::server::{ClientInfo, Event};
 use serde_json::json;
 
 use crate::live::Live;
@@ -33,19 +33,13 @@ impl Report {
             .line(&format!("listening on {}", addresses.join(" and ")))
     }
 
-    /// Takes and shows every event that waits.
-    pub(super) fn events(&mut self, server: &mut Server<Network>) -> Result<()> {
-        while let Some(event) = server.poll_event() {
-            self.event(server, event)?;
-        }
-        Ok(())
-    }
-
-    fn event(&mut self, server: &Server<Network>, event: ServerEvent) -> Result<()> {
+    /// Shows who came and who left; payloads are not shown.
+    pub(super) fn event(&mut self, server: &Server<Network>, event: &Event<&[u8]>) -> Result<()> {
         match event {
-            ServerEvent::Connected { client, client_id } => {
+            Event::Connected { client, client_id } => {
                 let from = server
-                    .client(client)
+                    .core()
+                    .client(*client)
                     .and_then(|info| info.address)
                     .map_or_else(|| "-".to_owned(), |address| address.to_string());
                 if self.json {
@@ -58,7 +52,7 @@ impl Report {
                     "client {client_id} connected from {from} to slot {client}"
                 ))
             }
-            ServerEvent::Disconnected {
+            Event::Disconnected {
                 client,
                 client_id,
                 reason,
@@ -78,7 +72,7 @@ impl Report {
 
     pub(super) fn stopped(&mut self, server: &Server<Network>) -> Result<()> {
         self.live.end();
-        let stats = server.stats();
+        let stats = server.core().stats();
         let dropped: serde_json::Map<_, _> = stats
             .dropped
             .iter()
@@ -116,8 +110,9 @@ impl Report {
             "lost",
             "handshake",
         ];
-        let rows = server.clients().map(|info| row(&info));
-        self.live.draw(header, server.connected_count(), rows);
+        let rows = server.core().clients().map(|info| row(&info));
+        self.live
+            .draw(header, server.core().connected_count(), rows);
     }
 }
 

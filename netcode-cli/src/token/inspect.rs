@@ -9,7 +9,6 @@ use netcode_std::core::crypto::RustCrypto;
 use netcode_std::core::token::{PrivateToken, PublicToken};
 use netcode_std::unix_time;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::file;
 use crate::secret::KeyArgs;
@@ -34,14 +33,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let bytes = file::read(&args.token)?;
     let token = PublicToken::parse(&bytes)?;
     let opened = match args.key.read()? {
-        Some(key) => Some(Zeroizing::new(
-            token.open_private(&RustCrypto, &key).map_err(|_| {
-                anyhow!(
-                    "the private part does not open: this is not the key it was minted with, or \
-                     the token was changed"
-                )
-            })?,
-        )),
+        Some(key) => Some(token.open_private(&RustCrypto, &key).map_err(|_| {
+            anyhow!(
+                "the private part does not open: this is not the key it was minted with, or the \
+                 token was changed"
+            )
+        })?),
         None => None,
     };
     let private = opened

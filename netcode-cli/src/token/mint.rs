@@ -2,12 +2,12 @@
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use netcode_std::core::token::{TokenSpec, mint};
 use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
 use netcode_std::{generator, unix_time};
-use zeroize::Zeroizing;
 
 use super::file;
 use crate::secret::KeyArgs;
@@ -53,19 +53,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let now = unix_time();
-    let spec = TokenSpec {
-        protocol_id: args.protocol_id,
-        client_id: ClientId(args.client_id),
-        created: now,
-        expires: now.saturating_add_secs(args.expires_in),
-        timeout: Timeout::from_secs(args.timeout),
-        public_addresses: &resolve(&args.servers)?,
-        internal_addresses: &resolve(&args.internal)?,
-        user_data: &user_data(args)?,
-    };
-    let mut token = Zeroizing::new([0; file::TOKEN_BYTES]);
-    mint(&spec, &args.key.require()?, &mut generator()?, &mut token)?;
-    file::write(args.out.as_deref(), &*token)
+    let (servers, internal) = (resolve(&args.servers)?, resolve(&args.internal)?);
+    let user_data = user_data(args)?;
+    let spec = TokenSpec::new(args.protocol_id, ClientId(args.client_id), &servers, now)
+        .with_lifetime(Duration::from_secs(args.expires_in))
+        .with_timeout(Timeout::from_secs(args.timeout))
+        .with_internal_addresses(&internal)
+        .with_user_data(&user_data);
+    let token = mint(&spec, &args.key.require()?, &mut generator()?)?;
+    file::write(args.out.as_deref(), &token)
 }
 
 fn user_data(args: &Args) -> Result<UserData> {

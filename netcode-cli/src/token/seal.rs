@@ -8,6 +8,7 @@ use netcode_std::core::sealed::{
     DEVICE_NONCE_BYTES, DeviceId, DeviceNonce, DevicePublic, DeviceSecret, SEALED_TOKEN_BYTES,
     SealContext, SealerPublic, SealerSecret, open_token, seal_token,
 };
+use netcode_std::core::token::ConnectToken;
 use netcode_std::generator;
 
 use super::file;
@@ -92,7 +93,7 @@ fn nonce(text: &str) -> Result<DeviceNonce> {
 
 pub(super) fn seal(args: &SealArgs) -> Result<()> {
     let token = file::read(&args.token)?;
-    let token = token.as_slice().try_into()?;
+    let token = ConnectToken::try_from(token.as_slice())?;
     let sealer = SealerSecret::from_bytes(*read_key_file(&args.sealer_key)?.as_bytes());
     let device = DevicePublic::from_bytes(args.device);
     let mut message = [0; SEALED_TOKEN_BYTES];
@@ -101,7 +102,7 @@ pub(super) fn seal(args: &SealArgs) -> Result<()> {
         &args.context.context(),
         &sealer,
         &device,
-        token,
+        &token,
         &mut rng,
         &mut message,
     )?;

@@ -45,6 +45,7 @@ impl Fragmenter {
     /// Writes both fragments of `datagram` into `out` and returns them; send both.
     ///
     /// `None` if the datagram is shorter than two bytes, or longer than any of netcode's (1225).
+    #[must_use = "half a datagram is lost if either fragment is"]
     pub fn split<'b>(
         &mut self,
         datagram: &[u8],
@@ -185,6 +186,14 @@ impl Reassembler {
             self.waiting.retain(|other| Some(other.number) != oldest);
         }
         let _ = self.waiting.push(fragment);
+    }
+}
+
+impl fmt::Debug for Reassembler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reassembler")
+            .field("waiting", &self.waiting.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -33,6 +33,7 @@ pub const CHANNEL_LABEL: &str = "netcode";
 /// Kind of a session's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum MessageKind {
     /// A netcode datagram; whether it is a good one is its receiver's business.
     Datagram,

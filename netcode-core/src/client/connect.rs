@@ -1,4 +1,4 @@
-//! Beginning: a token is taken in, and its addresses are tried in order.
+//! Connection attempts: one token, whose addresses are tried in order.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::stats::{RoundTrip, Traffic};
 use crate::time::{Instant, Local, UnixTime};
 use crate::token::{PublicToken, TokenError};
 
-/// What a client keeps of its token.
+/// An attempt to connect, or the session that came of it: what a client keeps of its token.
 pub(super) struct Attempt {
     pub(super) protocol_id: ProtocolId,
     pub(super) expires: UnixTime,
@@ -97,7 +97,7 @@ impl SpentTokens {
     }
 }
 
-/// Why a client does not begin to connect.
+/// Reason for which a client does not begin to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -119,22 +119,28 @@ pub enum ConnectError {
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token(_) => "invalid connect token",
+            Self::Active => "the client is active; disconnect it first",
+            Self::Spent => "the connect token was used; get a new one",
+            Self::Expired => "the connect token has expired; get a new one",
+            Self::NotNewer => "the connect token is not newer than the last; get a new one",
+        })
+    }
+}
+
+impl core::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Token(error) => write!(f, "invalid connect token: {error}"),
-            Self::Active => f.write_str("the client is active; disconnect it first"),
-            Self::Spent => f.write_str("the connect token was used; get a new one"),
-            Self::Expired => f.write_str("the connect token has expired; get a new one"),
-            Self::NotNewer => {
-                f.write_str("the connect token is not newer than the last; get a new one")
-            }
+            Self::Token(error) => Some(error),
+            _ => None,
         }
     }
 }
 
-impl core::error::Error for ConnectError {}
-
 impl<C: Crypto> Client<C> {
-    /// Begins to connect with a token, 2048 bytes, which may be dropped afterwards.
+    /// Begins to connect with a token: a [`ConnectToken`](crate::token::ConnectToken) or its 2048
+    /// bytes, which may be dropped afterwards.
     ///
     /// Requests come from [`poll_transmit`](Self::poll_transmit). Disconnect packets that a
     /// session before this one still owed are not sent any more. An attempt that failed may be
@@ -165,8 +171,8 @@ impl<C: Crypto> Client<C> {
         self.round_trip = RoundTrip::UNKNOWN;
         self.datagrams_out = 0;
         self.disconnects_left = 0;
-        self.loopback = false;
-        self.try_server(local);
+        let state = self.try_server(local);
+        self.enter(state);
         Ok(())
     }
 
@@ -213,23 +219,25 @@ impl<C: Crypto> Client<C> {
         self.calendar.set(local, unix);
     }
 
-    /// Begins with the current address.
-    fn try_server(&mut self, now: Local) {
+    /// Begins with the current address; returns the state to enter.
+    fn try_server(&mut self, now: Local) -> ClientState {
         self.replay = ReplayWindow::EMPTY;
         self.challenge = [0; CHALLENGE_TOKEN_BYTES];
         self.first_sent = None;
         self.send_due = Local::ZERO;
         self.last_received = now;
-        self.enter(ClientState::SendingConnectionRequest);
+        ClientState::SendingConnectionRequest
     }
 
-    /// Gives up on the current address: on to the next, or to the end that `failure` names.
-    pub(super) fn try_next_server(&mut self, now: Local, failure: ClientState) {
+    /// Gives up on the current address; returns the state to enter: at the next address, or the
+    /// end that `failure` names.
+    pub(super) fn try_next_server(&mut self, now: Local, failure: ClientState) -> ClientState {
         self.attempt.position = self.attempt.position.saturating_add(1);
         if self.attempt.server().is_some() {
-            self.try_server(now);
+            self.try_server(now)
         } else {
-            self.end(failure);
+            self.forget();
+            failure
         }
     }
 
@@ -239,22 +247,19 @@ impl<C: Crypto> Client<C> {
     /// Nothing happens unless the client is connecting.
     pub fn skip_server(&mut self, now: Instant) {
         let local = self.clock.advance(now);
-        match self.state {
-            ClientState::SendingConnectionRequest => {
-                self.try_next_server(local, ClientState::ConnectionRequestTimedOut);
-            }
-            ClientState::SendingConnectionResponse => {
-                self.try_next_server(local, ClientState::ConnectionResponseTimedOut);
-            }
-            _ => {}
-        }
+        let failure = match self.state {
+            ClientState::SendingConnectionRequest => ClientState::ConnectionRequestTimedOut,
+            ClientState::SendingConnectionResponse => ClientState::ConnectionResponseTimedOut,
+            _ => return,
+        };
+        let state = self.try_next_server(local, failure);
+        self.enter(state);
     }
 
-    /// Ends in `state` without a word to the server.
-    pub(super) fn end(&mut self, state: ClientState) {
+    /// Wipes the session or attempt: nothing more is sent for it.
+    pub(super) fn forget(&mut self) {
         self.disconnects_left = 0;
         self.attempt.wipe();
-        self.enter(state);
     }
 
     /// Ends the connection or the attempt. The ten disconnect packets come from
@@ -264,12 +269,8 @@ impl<C: Crypto> Client<C> {
         if !self.is_active() {
             return;
         }
-        if self.loopback {
-            self.end(ClientState::Disconnected);
-        } else {
-            self.attempt.private.zeroize();
-            self.disconnects_left = REDUNDANT_DISCONNECTS;
-            self.enter(ClientState::Disconnected);
-        }
+        self.attempt.private.zeroize();
+        self.disconnects_left = REDUNDANT_DISCONNECTS;
+        self.enter(ClientState::Disconnected);
     }
 }

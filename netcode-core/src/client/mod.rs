@@ -6,26 +6,27 @@
 //!
 //! | file | what lives there |
 //! | --- | --- |
-//! | `state` | the ten states of the standard, and the events |
+//! | `state` | the ten states of the standard |
+//! | `event` | what is reported, from a datagram or from the queue |
 //! | `connect` | taking a token in, and going from address to address |
 //! | `receive` | a datagram's way in |
 //! | `transmit` | payloads out, and what time makes due |
-//! | `loopback` | the player who hosts |
 
 mod connect;
-mod loopback;
+mod event;
 mod receive;
 mod state;
 mod transmit;
 
+use core::fmt;
 use core::net::SocketAddr;
 
 pub use self::connect::ConnectError;
-pub use self::receive::Received;
-pub use self::state::{ClientEvent, ClientState};
+pub use self::event::{Event, Received};
+pub use self::state::ClientState;
 
 use self::connect::{Attempt, SpentTokens};
-use self::state::Events;
+use self::event::Events;
 use crate::crypto::RustCrypto;
 use crate::drop_reason::DropCounts;
 use crate::identity::{ClientIndex, Sequence};
@@ -62,12 +63,24 @@ pub struct Client<C = RustCrypto> {
     client_index: ClientIndex,
     max_clients: u32,
     disconnects_left: u8,
-    loopback: bool,
     traffic: Traffic,
     round_trip: RoundTrip,
     /// Packets sent since [`Client::connect`].
     datagrams_out: u64,
     dropped: DropCounts,
+}
+
+// The token and the keys stay out of logs.
+impl<C> fmt::Debug for Client<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("state", &self.state)
+            .field("server_address", &self.server_address())
+            .field("client_index", &self.client_index())
+            .field("stats", &self.stats())
+            .field("dropped", &self.dropped)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client<RustCrypto> {
@@ -105,7 +118,6 @@ impl<C> Client<C> {
             client_index: ClientIndex(0),
             max_clients: 0,
             disconnects_left: 0,
-            loopback: false,
             traffic: Traffic::ZERO,
             round_trip: RoundTrip::UNKNOWN,
             datagrams_out: 0,
@@ -113,7 +125,7 @@ impl<C> Client<C> {
         }
     }
 
-    /// Where the client stands.
+    /// State of the client.
     pub const fn state(&self) -> ClientState {
         self.state
     }
@@ -123,7 +135,7 @@ impl<C> Client<C> {
         (self.state == ClientState::Connected).then_some(self.client_index)
     }
 
-    /// How many slots the server has, while connected.
+    /// Number of the server's slots, while connected.
     pub fn max_clients(&self) -> Option<u32> {
         (self.state == ClientState::Connected).then_some(self.max_clients)
     }
@@ -133,12 +145,7 @@ impl<C> Client<C> {
         self.is_active().then(|| self.attempt.server()).flatten()
     }
 
-    /// Whether the client and its server are in one process.
-    pub const fn is_loopback(&self) -> bool {
-        self.loopback
-    }
-
-    /// What the connection has counted since [`connect`](Self::connect).
+    /// Counters of the connection since [`connect`](Self::connect).
     pub fn stats(&self) -> ConnectionStats {
         self.traffic.to_stats(self.datagrams_out, self.round_trip)
     }
@@ -148,9 +155,13 @@ impl<C> Client<C> {
         &self.dropped
     }
 
-    /// The next change of state. Call until `None`.
-    pub fn poll_event(&mut self) -> Option<ClientEvent> {
-        self.events.pop_front().map(ClientEvent::StateChanged)
+    /// The next change of state that time or a command caused; what a datagram causes is returned
+    /// by [`handle_datagram`](Self::handle_datagram).
+    ///
+    /// Call until `None`, before the next datagram. A change that was not taken until a datagram
+    /// made another is not reported any more: the order of events is that of the changes.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front().map(Event::StateChanged)
     }
 
     /// Whether it is connected or trying to be.
@@ -158,6 +169,7 @@ impl<C> Client<C> {
         self.state.is_active()
     }
 
+    /// Enters a state because of time or a command: it is reported by `poll_event`.
     fn enter(&mut self, state: ClientState) {
         self.state = state;
         // Only a caller that does not drain can fill the queue. The newest state then takes the
@@ -166,5 +178,24 @@ impl<C> Client<C> {
             self.events.pop_back();
         }
         let _ = self.events.push_back(state);
+    }
+
+    /// Enters a state because of a datagram: it is reported at once.
+    fn enter_by_datagram(&mut self, state: ClientState) -> Received {
+        self.state = state;
+        self.events.clear();
+        Received::Event(Event::StateChanged(state))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_prints_its_state_and_no_secret() {
+        let printed = format!("{:?}", Client::new());
+        assert!(printed.starts_with("Client { state: Disconnected, server_address: None"));
+        assert!(printed.ends_with("dropped: {}, .. }"));
     }
 }

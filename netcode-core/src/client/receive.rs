@@ -6,61 +6,43 @@ use core::net::SocketAddr;
 use zeroize::Zeroize;
 
 use super::Client;
+use super::event::{Event, Received};
 use super::state::ClientState;
 use crate::address::same_endpoint;
 use crate::crypto::Crypto;
 use crate::drop_reason::Dropped;
-use crate::identity::{ClientIndex, Sequence};
+use crate::identity::ClientIndex;
 use crate::packet::{Header, Packet, PacketType, Role};
 use crate::stats::RoundTrip;
 use crate::time::{Instant, Local};
 
-/// What a datagram was good for.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Received<'d> {
-    /// The server sent a payload; it stands, opened, in the datagram's buffer.
-    Payload {
-        /// The number of its packet. Payloads arrive in any order; this tells which is newer.
-        sequence: Sequence,
-        /// The bytes, 1 to 1200.
-        payload: &'d [u8],
-    },
-    /// Taken in. An answer, if there is one, comes from
-    /// [`poll_transmit`](Client::poll_transmit).
-    Handled,
-}
-
 impl<C: Crypto> Client<C> {
-    /// Takes in a datagram that arrived at `now` from `from`, in place.
+    /// Processes a datagram that arrived at `now` from `from`, in place.
     ///
-    /// `datagram` is exactly what arrived, of any length. Afterwards it holds the payload that is
-    /// returned, or nothing of use.
+    /// `datagram` is exactly what arrived, of any length. Afterwards it holds the payload that the
+    /// returned event names the place of, or nothing of use. Take what
+    /// [`poll_event`](Self::poll_event) has to report first.
     ///
     /// # Errors
     /// [`Dropped`] says which rule refused the datagram. It is counted; there is nothing to do.
-    pub fn handle_datagram<'d>(
+    pub fn handle_datagram(
         &mut self,
         now: Instant,
         from: SocketAddr,
-        datagram: &'d mut [u8],
-    ) -> Result<Received<'d>, Dropped> {
+        datagram: &mut [u8],
+    ) -> Result<Received, Dropped> {
         let local = self.clock.advance(now);
-        match self.receive(local, from, datagram) {
-            Ok(received) => Ok(received),
-            Err(reason) => {
-                self.dropped.count(reason);
-                Err(reason)
-            }
-        }
+        self.receive(local, from, datagram)
+            .inspect_err(|&reason| self.dropped.count(reason))
     }
 
-    fn receive<'d>(
+    fn receive(
         &mut self,
         now: Local,
         from: SocketAddr,
-        datagram: &'d mut [u8],
-    ) -> Result<Received<'d>, Dropped> {
-        if !self.is_active() || self.loopback {
+        datagram: &mut [u8],
+    ) -> Result<Received, Dropped> {
+        if !self.is_active() {
             return Err(Dropped::Inactive);
         }
         if !self
@@ -94,7 +76,7 @@ impl<C: Crypto> Client<C> {
                 .received(len, header.sequence, self.replay.most_recent());
             self.replay.mark(header.sequence);
         }
-        self.apply(now, &header, packet)
+        self.apply(now, &header, &packet, len)
     }
 
     /// Whether the type means anything in this state: asked before a key is touched.
@@ -111,41 +93,48 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    fn apply<'d>(
+    /// Applies an authentic packet, of `len` bytes, that this state expects.
+    fn apply(
         &mut self,
         now: Local,
         header: &Header,
-        packet: Packet<'d>,
-    ) -> Result<Received<'d>, Dropped> {
-        match packet {
-            Packet::Denied => self.try_next_server(now, ClientState::ConnectionDenied),
+        packet: &Packet<'_>,
+        len: usize,
+    ) -> Result<Received, Dropped> {
+        Ok(match *packet {
+            Packet::Denied => {
+                let state = self.try_next_server(now, ClientState::ConnectionDenied);
+                self.enter_by_datagram(state)
+            }
             Packet::Challenge { sequence, token } => {
                 self.measure_round_trip(now);
                 self.challenge_sequence = sequence;
                 self.challenge = *token;
                 self.send_due = Local::ZERO;
                 self.last_received = now;
-                self.enter(ClientState::SendingConnectionResponse);
+                self.enter_by_datagram(ClientState::SendingConnectionResponse)
             }
             Packet::KeepAlive {
                 client_index,
                 max_clients,
             } => {
                 self.last_received = now;
-                self.keep_alive(now, client_index, max_clients);
+                self.keep_alive(now, client_index, max_clients)
             }
-            Packet::Payload(payload) => {
+            Packet::Payload(_) => {
                 self.last_received = now;
                 self.traffic.payloads_in = self.traffic.payloads_in.saturating_add(1);
-                return Ok(Received::Payload {
+                Received::Event(Event::Payload {
                     sequence: header.sequence,
-                    payload,
-                });
+                    payload: header.body(len),
+                })
             }
-            Packet::Disconnect => self.end(ClientState::Disconnected),
+            Packet::Disconnect => {
+                self.forget();
+                self.enter_by_datagram(ClientState::Disconnected)
+            }
             Packet::Response { .. } => return Err(Dropped::Type),
-        }
-        Ok(Received::Handled)
+        })
     }
 
     /// Takes the time from the state's first packet to its first answer. Which of the packets was
@@ -158,16 +147,17 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    fn keep_alive(&mut self, now: Local, client_index: ClientIndex, max_clients: u32) {
-        if self.state == ClientState::SendingConnectionResponse {
-            self.measure_round_trip(now);
-            self.client_index = client_index;
-            self.max_clients = max_clients;
-            // No other server will be tried: nobody needs to see the token again.
-            self.attempt.private.zeroize();
-            self.spent.push(&self.attempt.nonce);
-            self.enter(ClientState::Connected);
+    fn keep_alive(&mut self, now: Local, client_index: ClientIndex, max_clients: u32) -> Received {
+        if self.state != ClientState::SendingConnectionResponse {
+            return Received::Handled;
         }
+        self.measure_round_trip(now);
+        self.client_index = client_index;
+        self.max_clients = max_clients;
+        // No other server will be tried: nobody needs to see the token again.
+        self.attempt.private.zeroize();
+        self.spent.push(&self.attempt.nonce);
+        self.enter_by_datagram(ClientState::Connected)
     }
 }
 
@@ -178,7 +168,7 @@ mod tests {
 
     use super::*;
     use crate::crypto::{Key, RustCrypto, SessionKeys};
-    use crate::identity::{ClientId, ProtocolId, Timeout, UserData};
+    use crate::identity::{ClientId, ProtocolId, Sequence};
     use crate::packet::seal;
     use crate::time::UnixTime;
     use crate::token::{PublicToken, TokenSpec, mint};
@@ -186,19 +176,10 @@ mod tests {
     #[test]
     fn a_client_that_has_connected_keeps_no_token_that_others_could_use() {
         let server: SocketAddr = "10.0.0.1:40000".parse().unwrap();
-        let spec = TokenSpec {
-            protocol_id: ProtocolId(1),
-            client_id: ClientId(1),
-            created: UnixTime::from_secs(0),
-            expires: UnixTime::from_secs(60),
-            timeout: Timeout::NEVER,
-            public_addresses: &[server],
-            internal_addresses: &[],
-            user_data: &UserData::ZERO,
-        };
-        let mut token = [0; 2048];
+        let (servers, created) = ([server], UnixTime::from_secs(0));
+        let spec = TokenSpec::new(ProtocolId(1), ClientId(1), &servers, created);
         let mut rng = StdRng::seed_from_u64(1);
-        mint(&spec, &Key::from_bytes([7; 32]), &mut rng, &mut token).unwrap();
+        let token = mint(&spec, &Key::from_bytes([7; 32]), &mut rng).unwrap();
         let key = PublicToken::parse(&token)
             .unwrap()
             .keys
@@ -229,9 +210,8 @@ mod tests {
                 &mut buffer,
             );
             let datagram = sealed.unwrap();
-            client
-                .handle_datagram(Instant::ZERO, server, datagram)
-                .unwrap();
+            let received = client.handle_datagram(Instant::ZERO, server, datagram);
+            assert!(matches!(received, Ok(Received::Event(_))));
         }
         assert_eq!(client.state(), ClientState::Connected);
         assert_eq!(client.attempt.private, [0; 1024]);

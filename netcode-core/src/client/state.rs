@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Where a client stands. Negative states are ends, zero is the beginning.
+/// State of a client. Negative states are ends, zero is the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(i8)]
@@ -68,15 +68,3 @@ impl fmt::Display for ClientState {
         f.write_str(self.as_str())
     }
 }
-
-/// What a client's owner is told, from [`Client::poll_event`](super::Client::poll_event).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum ClientEvent {
-    /// The client entered a state.
-    StateChanged(ClientState),
-}
-
-/// States entered and not yet reported, oldest first.
-pub(super) type Events = heapless::Deque<ClientState, 4>;

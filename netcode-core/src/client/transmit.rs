@@ -15,8 +15,9 @@ use crate::transmit::{SendError, Transmit, check_payload};
 const LAST_SEQUENCE: u64 = (1 << 63) - 1;
 
 impl<C: Crypto> Client<C> {
-    /// Seals a payload into `out`; the caller sends the result. `out` needs the payload's length
-    /// and 25 bytes more; [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES) always does.
+    /// Seals a payload into `out`; the caller sends the result. `None` while not connected. `out`
+    /// needs the payload's length and 25 bytes more;
+    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES) always does.
     ///
     /// # Errors
     /// See [`SendError`]. Nothing was sent or counted then.
@@ -25,36 +26,33 @@ impl<C: Crypto> Client<C> {
         now: Instant,
         payload: &[u8],
         out: &'b mut [u8],
-    ) -> Result<Transmit<'b>, SendError> {
+    ) -> Result<Option<Transmit<'b>>, SendError> {
         let local = self.clock.advance(now);
-        let (to, _) = self.outlook(payload)?;
+        let Some((to, _)) = self.send_size(payload)? else {
+            return Ok(None);
+        };
         let datagram = self.write(local, &Packet::Payload(payload), out)?;
         self.traffic.payloads_out = self.traffic.payloads_out.saturating_add(1);
-        Ok(Transmit { to, datagram })
+        Ok(Some(Transmit { to, datagram }))
     }
 
-    /// Where a payload would go if it were sent now, and the bytes its datagram would take: for a
-    /// shell whose socket hands out room for a datagram only when it is told both.
+    /// Destination and bytes of the datagram that a payload would become if it were sent now; for a
+    /// shell whose socket hands out room for a datagram only when it is told both. `None` while not
+    /// connected.
     ///
     /// # Errors
-    /// What [`send`](Self::send) would say, the length of its buffer aside.
-    pub fn outlook(&self, payload: &[u8]) -> Result<(SocketAddr, usize), SendError> {
-        self.check_send(payload)?;
-        if self.loopback {
-            return Err(SendError::Loopback);
-        }
+    /// As for [`send`](Self::send), the length of its buffer aside.
+    pub fn send_size(&self, payload: &[u8]) -> Result<Option<(SocketAddr, usize)>, SendError> {
+        check_payload(payload)?;
+        let connected = self.state == ClientState::Connected;
+        let Some(to) = self.attempt.server().filter(|_| connected) else {
+            return Ok(None);
+        };
         if self.sequence > LAST_SEQUENCE {
             return Err(SendError::SequenceExhausted);
         }
-        let to = self.attempt.server().ok_or(SendError::NotConnected)?;
-        Ok((to, sealed_bytes(Sequence(self.sequence), payload.len())))
-    }
-
-    pub(super) fn check_send(&self, payload: &[u8]) -> Result<(), SendError> {
-        if self.state != ClientState::Connected {
-            return Err(SendError::NotConnected);
-        }
-        check_payload(payload)
+        let bytes = sealed_bytes(Sequence(self.sequence), payload.len());
+        Ok(Some((to, bytes)))
     }
 
     /// Writes the next datagram that is due into `out`, which needs
@@ -64,9 +62,6 @@ impl<C: Crypto> Client<C> {
     /// Time passes here: timeouts are found, and the next address is tried.
     pub fn poll_transmit<'b>(&mut self, now: Instant, out: &'b mut [u8]) -> Option<Transmit<'b>> {
         let local = self.clock.advance(now);
-        if self.loopback {
-            return None;
-        }
         self.pass_time(local);
         let to = self.attempt.server()?;
         let datagram = if self.disconnects_left > 0 {
@@ -82,9 +77,6 @@ impl<C: Crypto> Client<C> {
     /// When to call [`poll_transmit`](Self::poll_transmit) again if nothing arrives. `None` while
     /// there is nothing to wait for.
     pub fn next_deadline(&self) -> Option<Instant> {
-        if self.loopback {
-            return None;
-        }
         let due = if self.disconnects_left > 0 {
             self.clock.local()
         } else if self.is_active() {
@@ -115,17 +107,17 @@ impl<C: Crypto> Client<C> {
         if !self.is_active() {
             return;
         }
-        let due = self.timeouts().find(|(at, _)| *at <= now);
-        match due {
-            None => {}
-            Some((
-                _,
-                end @ (ClientState::ConnectTokenExpired | ClientState::ConnectionTimedOut),
-            )) => {
-                self.end(end);
+        let Some((_, end)) = self.timeouts().find(|(at, _)| *at <= now) else {
+            return;
+        };
+        let state = match end {
+            ClientState::ConnectTokenExpired | ClientState::ConnectionTimedOut => {
+                self.forget();
+                end
             }
-            Some((_, failure)) => self.try_next_server(now, failure),
-        }
+            _ => self.try_next_server(now, end),
+        };
+        self.enter(state);
     }
 
     fn write_disconnect<'b>(&mut self, now: Local, out: &'b mut [u8]) -> Option<&'b mut [u8]> {
@@ -211,25 +203,18 @@ mod tests {
 
     use super::*;
     use crate::crypto::{Key, SessionKeys};
-    use crate::identity::{ClientId, ProtocolId, Timeout, UserData};
+    use crate::identity::{ClientId, ProtocolId, Timeout};
     use crate::time::UnixTime;
     use crate::token::{TokenSpec, mint};
 
     /// A client that has begun to connect, and thinks that it is connected.
     fn connected() -> Client {
-        let spec = TokenSpec {
-            protocol_id: ProtocolId(1),
-            client_id: ClientId(1),
-            created: UnixTime::from_secs(0),
-            expires: UnixTime::from_secs(60),
-            timeout: Timeout::NEVER,
-            public_addresses: &["10.0.0.1:40000".parse().unwrap()],
-            internal_addresses: &[],
-            user_data: &UserData::ZERO,
-        };
-        let mut token = [0; 2048];
+        let servers = ["10.0.0.1:40000".parse().unwrap()];
+        let created = UnixTime::from_secs(0);
+        let spec = TokenSpec::new(ProtocolId(1), ClientId(1), &servers, created)
+            .with_timeout(Timeout::NEVER);
         let mut rng = StdRng::seed_from_u64(1);
-        mint(&spec, &Key::from_bytes([7; 32]), &mut rng, &mut token).unwrap();
+        let token = mint(&spec, &Key::from_bytes([7; 32]), &mut rng).unwrap();
         let mut client = Client::new();
         client.connect(Instant::ZERO, &token).unwrap();
         client.state = ClientState::Connected;
@@ -247,7 +232,7 @@ mod tests {
         assert_eq!(client.attempt.private, [0; 1024]);
 
         let mut client = connected();
-        client.end(ClientState::ConnectionTimedOut);
+        client.forget();
         assert_eq!(client.attempt.keys, SessionKeys::EMPTY);
         assert_eq!(client.attempt.private, [0; 1024]);
     }
@@ -257,7 +242,8 @@ mod tests {
         let mut client = connected();
         client.sequence = LAST_SEQUENCE;
         let mut out = [0; 1225];
-        assert!(client.send(Instant::ZERO, b"last", &mut out).is_ok());
+        let last = client.send(Instant::ZERO, b"last", &mut out);
+        assert!(matches!(last, Ok(Some(_))));
         assert_eq!(
             client.send(Instant::ZERO, b"none", &mut out),
             Err(SendError::SequenceExhausted)

@@ -15,7 +15,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let mut rng = rand::rngs::StdRng::seed_from_u64(1);
-//! # let token = [7; 2048];
+//! # let token = netcode_core::token::ConnectToken::new();
 //! // Once, at the factory: each keeps its secret and tells the other its public key.
 //! let device = DeviceSecret::generate(&mut rng);
 //! let backend = SealerSecret::generate(&mut rng);
@@ -30,7 +30,7 @@
 //!
 //! // The device: what it opens goes to `Client::connect`.
 //! let opened = open_token(&context, &device, &backend.public(), &mut message)?;
-//! assert_eq!(*opened, token);
+//! assert_eq!(opened, token.as_bytes());
 //! # Ok(())
 //! # }
 //! ```

@@ -10,6 +10,7 @@ use super::keys::{DevicePublic, DeviceSecret, SealerPublic, SealerSecret};
 use super::suite::{self, ENCAPSULATED_KEY_BYTES, TAG_BYTES};
 use crate::identity::ProtocolId;
 use crate::standard::CONNECT_TOKEN_BYTES;
+use crate::token::ConnectToken;
 
 /// Bytes of a sealed token.
 pub const SEALED_TOKEN_BYTES: usize = FRONT_BYTES + CONNECT_TOKEN_BYTES + TAG_BYTES;
@@ -147,7 +148,7 @@ pub fn seal_token(
     context: &SealContext,
     from: &SealerSecret,
     to: &DevicePublic,
-    token: &[u8; CONNECT_TOKEN_BYTES],
+    token: &ConnectToken,
     rng: &mut impl CryptoRng,
     message: &mut [u8; SEALED_TOKEN_BYTES],
 ) -> Result<(), SealError> {
@@ -162,7 +163,7 @@ fn write(
     context: &SealContext,
     from: &SealerSecret,
     to: &DevicePublic,
-    token: &[u8; CONNECT_TOKEN_BYTES],
+    token: &ConnectToken,
     rng: &mut impl CryptoRng,
     message: &mut [u8; SEALED_TOKEN_BYTES],
 ) -> Option<()> {

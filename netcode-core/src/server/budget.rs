@@ -14,8 +14,7 @@
 
 use core::num::NonZeroU32;
 
-use super::column::Column;
-use super::share::{Counters, Tally};
+use super::share::Tally;
 use crate::standard::SEND_INTERVAL_MICROS;
 use crate::time::Local;
 
@@ -40,7 +39,7 @@ pub(crate) enum Work {
     Response,
 }
 
-pub(crate) struct Budget<'s> {
+pub(crate) struct Budget {
     /// Opens in the bucket, in millionths.
     level: u64,
     filled_at: Local,
@@ -50,36 +49,33 @@ pub(crate) struct Budget<'s> {
     /// Opens asked for in this turn, while the budget was short, by hosts that had not had their
     /// part.
     demand: u64,
-    /// Opens of each host in this turn.
-    hosts: Tally<'s>,
 }
 
-impl<'s> Budget<'s> {
-    pub(crate) fn new(counters: Column<'s, Counters>) -> Self {
+impl Budget {
+    /// Nothing to spend, before the first start.
+    pub(crate) const NONE: Self = Self {
+        level: 0,
+        filled_at: Local::ZERO,
+        turn_began: Local::ZERO,
+        arc: (0, CIRCLE),
+        demand: 0,
+    };
+
+    /// A full bucket.
+    pub(crate) fn full(now: Local) -> Self {
         Self {
-            level: 0,
-            filled_at: Local::ZERO,
-            turn_began: Local::ZERO,
-            arc: (0, CIRCLE),
-            demand: 0,
-            hosts: Tally::new(counters),
+            level: u64::MAX,
+            filled_at: now,
+            turn_began: now,
+            ..Self::NONE
         }
     }
 
-    /// A full bucket.
-    pub(crate) fn reset(&mut self, now: Local) {
-        self.level = u64::MAX;
-        self.filled_at = now;
-        self.turn_began = now;
-        self.arc = (0, CIRCLE);
-        self.demand = 0;
-        self.hosts.clear();
-    }
-
     /// Takes one open for a datagram from the host with this hash; false if there is none for it
-    /// now. Without a rate there always is.
+    /// now. Without a rate there always is. `hosts` counts the opens of each host in this turn.
     pub(crate) fn spend(
         &mut self,
+        hosts: &mut Tally<'_>,
         now: Local,
         host: u64,
         work: Work,
@@ -95,10 +91,12 @@ impl<'s> Budget<'s> {
         self.filled_at = now;
         if now.since(self.turn_began) >= TURN {
             self.next_turn(now, rate);
+            hosts.clear();
         }
         let short = self.level < full / 2;
         if short {
-            if self.has_had_its_part(host, rate) {
+            let part = rate.saturating_mul(TURN).div_ceil(HOST_PART * SECOND);
+            if hosts.count(host) as u64 >= part {
                 return false;
             }
             self.demand = self.demand.saturating_add(1);
@@ -114,7 +112,7 @@ impl<'s> Budget<'s> {
             return false;
         }
         self.level = self.level.saturating_sub(SECOND);
-        self.hosts.add(host);
+        hosts.add(host);
         true
     }
 
@@ -130,12 +128,6 @@ impl<'s> Budget<'s> {
         self.arc = (began, share.unwrap_or(CIRCLE).clamp(1, CIRCLE));
         self.demand = 0;
         self.turn_began = now;
-        self.hosts.clear();
-    }
-
-    fn has_had_its_part(&self, host: u64, rate: u64) -> bool {
-        let part = rate.saturating_mul(TURN).div_ceil(HOST_PART * SECOND);
-        self.hosts.count(host) as u64 >= part
     }
 
     fn is_its_turn(&self, host: u64) -> bool {
@@ -150,6 +142,7 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::server::column::Column;
     use crate::server::hash::HashKey;
     use crate::server::peer::Peer;
 
@@ -160,16 +153,24 @@ mod tests {
         Peer::new(&([a, b, c, d], 1).into()).hash_host(HashKey(1, 2))
     }
 
-    fn with_budget(test: impl FnOnce(&mut Budget<'_>)) {
-        let mut counters = [[0; 2]; 64];
-        let mut budget = Budget::new(Column::Borrowed(&mut counters));
-        budget.reset(Local(0));
-        test(&mut budget);
+    /// A budget and what its hosts have spent.
+    struct Purse<'s>(Budget, Tally<'s>);
+
+    impl Purse<'_> {
+        fn spend(&mut self, now: u64, host: u64, work: Work, rate: Option<NonZeroU32>) -> bool {
+            self.0.spend(&mut self.1, Local(now), host, work, rate)
+        }
     }
 
-    fn spent(budget: &mut Budget<'_>, now: u64, from: u32, work: Work) -> usize {
+    fn with_budget(test: impl FnOnce(&mut Purse<'_>)) {
+        let mut counters = [[0; 2]; 64];
+        let hosts = Tally::new(Column::Borrowed(&mut counters));
+        test(&mut Purse(Budget::full(Local(0)), hosts));
+    }
+
+    fn spent(budget: &mut Purse<'_>, now: u64, from: u32, work: Work) -> usize {
         (0..100)
-            .filter(|_| budget.spend(Local(now), host(from), work, RATE))
+            .filter(|_| budget.spend(now, host(from), work, RATE))
             .count()
     }
 
@@ -201,8 +202,8 @@ mod tests {
             for n in 0..8_000_u32 {
                 now += SECOND / 800;
                 let flood = host(n.wrapping_mul(0x9e37_79b9) | 1 << 31);
-                served += usize::from(budget.spend(Local(now), flood, Work::Request, RATE));
-                if n % 80 == 79 && budget.spend(Local(now), host(7), Work::Request, RATE) {
+                served += usize::from(budget.spend(now, flood, Work::Request, RATE));
+                if n % 80 == 79 && budget.spend(now, host(7), Work::Request, RATE) {
                     turns_of_honest.push(n / 80);
                 }
             }
@@ -215,7 +216,7 @@ mod tests {
     #[test]
     fn without_a_rate_nobody_waits() {
         with_budget(|budget| {
-            let spend = |_| budget.spend(Local(0), host(1), Work::Request, None);
+            let spend = |_| budget.spend(0, host(1), Work::Request, None);
             assert!((0..1000).all(spend));
         });
     }

@@ -8,12 +8,12 @@ use super::slots::Slot;
 use super::{SHARED, Server};
 use crate::crypto::Crypto;
 use crate::identity::{ClientId, ClientIndex, Timeout, UserData};
-use crate::standard::REDUNDANT_DISCONNECTS;
 use crate::stats::ConnectionStats;
 use crate::time::Instant;
 
 /// A connected client.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct ClientInfo<'a> {
     /// Its slot.
     pub client: ClientIndex,
@@ -31,7 +31,7 @@ pub struct ClientInfo<'a> {
     pub stats: ConnectionStats,
 }
 
-impl<C: Crypto> Server<'_, C> {
+impl<'s, C: Crypto> Server<'s, C> {
     fn info<'a>(&self, id: usize, slot: &'a Slot) -> ClientInfo<'a> {
         let first = if slot.sequence >= SHARED {
             self.first_sequence(&slot.session.peer, slot.session.client_id)
@@ -46,26 +46,25 @@ impl<C: Crypto> Server<'_, C> {
             user_data: &slot.user_data,
             timeout: slot.session.timeout,
             confirmed: slot.is_confirmed(),
-            stats: slot.traffic.to_stats(sent, slot.session.round_trip),
+            stats: slot.traffic.to_stats(sent, slot.round_trip),
         }
     }
 
     /// How many clients are connected, loopback included.
-    pub fn connected_count(&self) -> usize {
-        self.slots.connected
+    pub fn connected_count(&self) -> u32 {
+        self.slots.connected_count
+    }
+
+    /// The index of every slot, whether a client is connected there or not: to go through all of
+    /// them while the server is used.
+    pub fn slots(&self) -> impl ExactSizeIterator<Item = ClientIndex> + Clone + use<'s, C> {
+        (0..self.config.max_clients).map(ClientIndex)
     }
 
     /// The client in a slot, if one is connected there.
     pub fn client(&self, client: ClientIndex) -> Option<ClientInfo<'_>> {
         let id = client.0 as usize;
         self.slots.connected(id).map(|slot| self.info(id, slot))
-    }
-
-    /// True once the client's connect event was taken. A shell holds a payload back that arrived
-    /// before, so that its user meets nobody's payload before the client.
-    pub fn is_announced(&self, client: ClientIndex) -> bool {
-        let slot = self.slots.connected(client.0 as usize);
-        slot.is_some_and(|slot| !slot.owes_connected)
     }
 
     /// The slot of a client id.
@@ -90,8 +89,7 @@ impl<C: Crypto> Server<'_, C> {
     pub fn disconnect(&mut self, now: Instant, client: ClientIndex) -> bool {
         self.clock.advance(now);
         let id = client.0 as usize;
-        self.slots
-            .leave(id, DisconnectReason::ByServer, REDUNDANT_DISCONNECTS)
+        self.slots.leave(id, DisconnectReason::ByServer)
     }
 
     /// Ends every session.
@@ -102,7 +100,7 @@ impl<C: Crypto> Server<'_, C> {
 
     pub(super) fn leave_all(&mut self, reason: DisconnectReason) {
         for id in 0..self.slots.table.entries.len() {
-            self.slots.leave(id, reason, REDUNDANT_DISCONNECTS);
+            self.slots.leave(id, reason);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a server is told once.
+//! Server configuration, and what is wrong with it.
 
 use core::fmt;
 use core::num::NonZeroU32;
@@ -29,16 +29,35 @@ pub enum RestartRule {
     /// differ, add by how much: tokens of a backend that is ahead look longer than they are, and
     /// younger.
     RefuseOlder {
-        /// The longest lifetime that the backend gives a token, seconds. Not zero.
-        max_token_lifetime: u64,
+        /// The longest lifetime that the backend gives a token, in whole seconds. Not zero.
+        max_token_lifetime: Duration,
     },
     /// Let them in, as the reference does. For servers whose tokens are never used after a restart
     /// (each start has a key of its own), and for tests.
     AdmitAgain,
 }
 
-/// What a server is and whom it lets in.
+/// Treatment of a client id that is connected and comes with another token: a page that was
+/// reloaded, a client that crashed, a second device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum ReconnectRule {
+    /// Refuse it until the connected client has disconnected or timed out.
+    Refuse,
+    /// Let an unused token that expires later than the connected client's replace the session, in
+    /// the same slot. The old session ends with
+    /// [`DisconnectReason::Replaced`](super::DisconnectReason::Replaced) once the new client has
+    /// answered its challenge, so a request from a forged address ends nothing.
+    ///
+    /// Tokens are compared in whole seconds. For backends that mint tokens of one lifetime, so that
+    /// a token expires later because it is newer.
+    ReplaceByNewerToken,
+}
+
+/// Server configuration.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ServerConfig {
     /// The application; requests for another are dropped.
     pub protocol_id: ProtocolId,
@@ -48,12 +67,14 @@ pub struct ServerConfig {
     /// the two apart). A token that names none of them is dropped.
     pub addresses: AddressList,
     /// Clients at a time; at most the storage's slots, at least one.
-    pub max_clients: usize,
+    pub max_clients: u32,
     /// How long a handshake may take from its last request on, whatever the token's timeout is.
     /// Not zero.
     pub handshake_timeout: Duration,
     /// Treatment of tokens that may have been used before this server started.
     pub restart_rule: RestartRule,
+    /// Treatment of a connected client id that comes with another token. The usual is to refuse it.
+    pub reconnect_rule: ReconnectRule,
     /// Share of one host in the room for handshakes, and in the token history. The usual is a
     /// quarter: one household can still fill every slot of a server whose storage has the usual
     /// proportions, and one host with many tokens cannot keep everybody else out. Lift it where
@@ -72,16 +93,12 @@ pub struct ServerConfig {
 
 impl ServerConfig {
     /// Decryptions a second for strangers: enough for all clients of a server to come back at once.
-    const fn usual_opens(max_clients: usize) -> Option<NonZeroU32> {
-        let opens = max_clients.saturating_mul(4);
-        if opens < 10_000 {
-            return NonZeroU32::new(10_000);
+    const fn usual_opens(max_clients: u32) -> Option<NonZeroU32> {
+        match max_clients.checked_mul(4) {
+            Some(opens @ 10_000..) => NonZeroU32::new(opens),
+            Some(_) => NonZeroU32::new(10_000),
+            None => None,
         }
-        if opens > u32::MAX as usize {
-            return None;
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "compared just above")]
-        NonZeroU32::new(opens as u32)
     }
 
     /// A configuration with the usual limits: handshakes take 10 seconds at most, and each field
@@ -90,7 +107,7 @@ impl ServerConfig {
         protocol_id: ProtocolId,
         private_key: Key,
         addresses: AddressList,
-        max_clients: usize,
+        max_clients: u32,
         restart_rule: RestartRule,
     ) -> Self {
         Self {
@@ -100,6 +117,7 @@ impl ServerConfig {
             max_clients,
             handshake_timeout: Duration::from_secs(10),
             restart_rule,
+            reconnect_rule: ReconnectRule::Refuse,
             per_host: SourceLimit::QUARTER,
             per_id: SourceLimit::SIXTEENTH,
             opens_per_second: Self::usual_opens(max_clients),
@@ -117,7 +135,7 @@ pub enum ConfigError {
     /// `max_clients` is above the storage's slots: give it more, or ask for fewer.
     TooManyClients {
         /// Slots in the storage.
-        slots: usize,
+        slots: u32,
     },
     /// There is no room for a half-open connection or for a used token: give the storage some.
     NoRoom,
@@ -125,7 +143,7 @@ pub enum ConfigError {
     NoAddress,
     /// `handshake_timeout` is zero: no handshake could end in time. The usual is ten seconds.
     NoHandshakeTime,
-    /// The restart rule's `max_token_lifetime` is 0: every token lives longer. Give the backend's.
+    /// The restart rule's `max_token_lifetime` is below a second: every token lives longer. Give the backend's.
     NoTokenLifetime,
 }
 
@@ -150,7 +168,7 @@ impl fmt::Display for ConfigError {
                 f.write_str("handshake_timeout is zero; the usual is ten seconds")
             }
             Self::NoTokenLifetime => f.write_str(
-                "max_token_lifetime is 0, and every token lives longer; give the backend's",
+                "max_token_lifetime is below a second, and every token lives longer; give the backend's",
             ),
         }
     }

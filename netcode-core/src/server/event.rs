@@ -1,49 +1,87 @@
-//! Results of processing a datagram, and changes among the clients.
+//! Result of processing a datagram, and events of clients.
 
 use core::fmt;
+use core::ops::Range;
 
 use crate::identity::{ClientId, ClientIndex, Sequence};
 use crate::transmit::Transmit;
 
 /// Result of processing a datagram.
 #[derive(Debug, PartialEq, Eq)]
+#[must_use]
 pub enum Received<'d> {
-    /// A client sent a payload; it stands, opened, in the datagram's buffer.
-    Payload {
-        /// Index of the sending client.
-        client: ClientIndex,
-        /// The number of its packet. Payloads arrive in any order; this tells which is newer.
-        sequence: Sequence,
-        /// The bytes, 1 to 1200.
-        payload: &'d [u8],
-    },
-    /// An answer, written over the datagram it answers: send it now. It is always shorter.
+    /// The datagram caused this event, which is told nowhere else.
+    Event(Event),
+    /// An answer, written over the datagram: send it now. It is always shorter.
     Reply(Transmit<'d>),
-    /// Taken in; there is nothing to do.
+    /// The datagram was good; there is nothing to do.
     Handled,
 }
 
-/// A change among the clients, from [`Server::poll_event`](super::Server::poll_event).
+/// Something that happened to a client.
+///
+/// What a datagram causes comes back from
+/// [`Server::handle_datagram`](super::Server::handle_datagram), what time or a command causes from
+/// [`Server::poll_event`](super::Server::poll_event). Of each client a server tells *connected*,
+/// then payloads, then *disconnected*.
+///
+/// `P` is how the payload is given: its place in the datagram, or in a shell the bytes themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
-pub enum ServerEvent {
+pub enum Event<P = Range<usize>> {
     /// A client has a slot. Payloads may be sent to it from now on.
     Connected {
         /// Its slot.
         client: ClientIndex,
-        /// Who it is.
+        /// Id of the client.
         client_id: ClientId,
     },
-    /// A client's session is over. Once this was taken, its slot may be given to another.
+    /// A client sent a payload of 1 to 1200 bytes.
+    Payload {
+        /// Index of the sending client.
+        client: ClientIndex,
+        /// Sequence of its packet. Payloads arrive in any order; this tells which is newer.
+        sequence: Sequence,
+        /// The payload.
+        payload: P,
+    },
+    /// A client's session is over. Its slot may now be given to another.
     Disconnected {
         /// The slot it had.
         client: ClientIndex,
-        /// Who it was.
+        /// Id of the client.
         client_id: ClientId,
-        /// Why.
+        /// Why the session ended.
         reason: DisconnectReason,
     },
+}
+
+impl<P> Event<P> {
+    /// The same event with its payload, if it has one, given in another way.
+    pub fn map_payload<Q>(self, map: impl FnOnce(P) -> Q) -> Event<Q> {
+        match self {
+            Self::Connected { client, client_id } => Event::Connected { client, client_id },
+            Self::Payload {
+                client,
+                sequence,
+                payload,
+            } => Event::Payload {
+                client,
+                sequence,
+                payload: map(payload),
+            },
+            Self::Disconnected {
+                client,
+                client_id,
+                reason,
+            } => Event::Disconnected {
+                client,
+                client_id,
+                reason,
+            },
+        }
+    }
 }
 
 /// Why a client's session ended.
@@ -60,6 +98,9 @@ pub enum DisconnectReason {
     TimedOut,
     /// The server was stopped.
     ServerStopped,
+    /// The same client id connected anew with a newer token: see
+    /// [`ReconnectRule`](super::ReconnectRule).
+    Replaced,
 }
 
 impl fmt::Display for DisconnectReason {
@@ -69,6 +110,7 @@ impl fmt::Display for DisconnectReason {
             Self::ByServer => "disconnected by the server",
             Self::TimedOut => "timed out",
             Self::ServerStopped => "the server stopped",
+            Self::Replaced => "replaced by a newer session of the same client id",
         })
     }
 }

@@ -79,7 +79,7 @@ impl Entry<1> for HalfOpen {
 }
 
 /// All half-open connections.
-pub(crate) type HalfOpens<'s> = KeyedTable<'s, HalfOpen, 1>;
+pub(crate) type HalfOpens<'s> = KeyedTable<'s, HalfOpen, 1, 2>;
 
 impl HalfOpens<'_> {
     /// The entries of an address: at most [`MAX_PER_ADDRESS`].

@@ -62,7 +62,7 @@ impl Entry<1> for UsedToken {
 }
 
 /// The tokens of one server.
-pub(crate) type History<'s> = KeyedTable<'s, UsedToken, 1>;
+pub(crate) type History<'s> = KeyedTable<'s, UsedToken, 1, 1>;
 
 impl History<'_> {
     fn find_token(&self, mac: &Mac, mac_hash: u64) -> Option<usize> {

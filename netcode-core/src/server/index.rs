@@ -35,8 +35,8 @@ impl Hook {
     };
 }
 
-/// A chained hash index: as many buckets as entries, and one link an entry. A free entry is in no
-/// chain, so its link serves the list of free entries.
+/// A chained hash index: as many buckets as entries, and one link an entry. The link of an entry
+/// that is in no chain serves the list of free entries, or another list of the table's owner.
 pub(crate) struct Index<'s> {
     hooks: Column<'s, Hook>,
     free: Link,
@@ -107,11 +107,11 @@ impl<'s> Index<'s> {
         scale(hash >> 32, self.hooks.len())
     }
 
-    fn next(&self, id: usize) -> Link {
+    pub(crate) fn next(&self, id: usize) -> Link {
         self.hooks.get(id).map_or(Link::NONE, |hook| hook.next)
     }
 
-    fn set_next(&mut self, id: usize, link: Link) {
+    pub(crate) fn set_next(&mut self, id: usize, link: Link) {
         if let Some(hook) = self.hooks.get_mut(id) {
             hook.next = link;
         }

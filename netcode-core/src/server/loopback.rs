@@ -1,9 +1,9 @@
-//! The player who hosts: a client in the server's own process, with a slot but no network.
+//! Loopback clients: players in the server's own process, with a slot but no network.
 
 use core::fmt;
 
 use super::Server;
-use super::event::Received;
+use super::event::Event;
 use super::session::Session;
 use super::slots::Slot;
 use crate::crypto::Crypto;
@@ -62,63 +62,58 @@ impl<C: Crypto> Server<'_, C> {
             ..Session::EMPTY
         };
         let slot = Slot::new(session, &user_data.0, 0, now);
-        let id = self.slots.join(slot, None).ok_or(LoopbackError::Full)?;
+        let id = self.slots.join_loopback(slot).ok_or(LoopbackError::Full)?;
         self.stats.connects = self.stats.connects.saturating_add(1);
         Ok(ClientIndex::of_slot(id))
     }
 
-    /// Counts a payload to a loopback client and returns it, for the caller to hand over.
+    /// Counts a payload to a loopback client, for the caller to hand over. False: no loopback
+    /// client is connected there.
     ///
     /// # Errors
-    /// [`SendError::NotConnected`], [`SendError::PayloadLength`], or [`SendError::Loopback`] if
-    /// the client is not in this process.
-    pub fn send_loopback<'p>(
+    /// [`SendError::PayloadLength`].
+    pub fn send_loopback(
         &mut self,
         client: ClientIndex,
-        payload: &'p [u8],
-    ) -> Result<&'p [u8], SendError> {
-        let slot = self.loopback_slot(client, payload)?;
+        payload: &[u8],
+    ) -> Result<bool, SendError> {
+        let Some(slot) = self.loopback_slot(client) else {
+            return Ok(false);
+        };
+        check_payload(payload)?;
         slot.sequence = slot.sequence.saturating_add(1);
         slot.traffic.payloads_out = slot.traffic.payloads_out.saturating_add(1);
         self.stats.payloads_out = self.stats.payloads_out.saturating_add(1);
-        Ok(payload)
+        Ok(true)
     }
 
-    /// Takes in a payload from a loopback client.
+    /// Takes in a payload from a loopback client, as if it had arrived in a datagram. `None`: no
+    /// loopback client is connected there.
     ///
     /// # Errors
-    /// As for [`send_loopback`](Self::send_loopback).
+    /// [`SendError::PayloadLength`].
     pub fn handle_loopback<'p>(
         &mut self,
         client: ClientIndex,
         payload: &'p [u8],
-    ) -> Result<Received<'p>, SendError> {
-        let slot = self.loopback_slot(client, payload)?;
+    ) -> Result<Option<Event<&'p [u8]>>, SendError> {
+        let Some(slot) = self.loopback_slot(client) else {
+            return Ok(None);
+        };
+        check_payload(payload)?;
         let sequence = Sequence(slot.traffic.payloads_in);
         slot.traffic.payloads_in = slot.traffic.payloads_in.saturating_add(1);
         slot.traffic.datagrams_in = slot.traffic.datagrams_in.saturating_add(1);
         self.stats.payloads_in = self.stats.payloads_in.saturating_add(1);
-        Ok(Received::Payload {
+        Ok(Some(Event::Payload {
             client,
             sequence,
             payload,
-        })
+        }))
     }
 
-    /// The slot of a loopback client that may exchange this payload.
-    fn loopback_slot(
-        &mut self,
-        client: ClientIndex,
-        payload: &[u8],
-    ) -> Result<&mut Slot, SendError> {
-        let slot = self
-            .slots
-            .connected_mut(client.0 as usize)
-            .ok_or(SendError::NotConnected)?;
-        if !slot.is_loopback() {
-            return Err(SendError::Loopback);
-        }
-        check_payload(payload)?;
-        Ok(slot)
+    fn loopback_slot(&mut self, client: ClientIndex) -> Option<&mut Slot> {
+        let slot = self.slots.connected_mut(client.0 as usize)?;
+        slot.is_loopback().then_some(slot)
     }
 }

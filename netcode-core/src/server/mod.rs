@@ -41,11 +41,13 @@ mod stats;
 mod storage;
 mod table;
 
+use core::fmt;
+
 use rand_core::CryptoRng;
 
 pub use self::clients::ClientInfo;
-pub use self::config::{ConfigError, RestartRule, ServerConfig, StartError};
-pub use self::event::{DisconnectReason, Received, ServerEvent};
+pub use self::config::{ConfigError, ReconnectRule, RestartRule, ServerConfig, StartError};
+pub use self::event::{DisconnectReason, Event, Received};
 pub use self::loopback::LoopbackError;
 pub use self::send::{MAX_SEND_BYTES, Outgoing};
 pub use self::share::SourceLimit;
@@ -60,7 +62,6 @@ use self::hash::HashKey;
 use self::history::History;
 use self::peer::Peer;
 use self::slots::Slots;
-use self::table::KeyedTable;
 use crate::crypto::{Crypto, Key, RustCrypto};
 use crate::identity::{ClientId, Sequence};
 use crate::time::{Calendar, Clock, Instant, UnixTime};
@@ -80,7 +81,7 @@ pub struct Server<'s, C = RustCrypto> {
     config: ServerConfig,
     slots: Slots<'s>,
     half_open: HalfOpens<'s>,
-    budget: Budget<'s>,
+    budget: Budget,
     history: History<'s>,
     stats: ServerStats,
     clock: Clock,
@@ -115,7 +116,7 @@ impl<'s, C: Crypto> Server<'s, C> {
         config: ServerConfig,
         crypto: C,
     ) -> Result<Self, ConfigError> {
-        let slots = storage.slots.entries.len();
+        let slots = u32::try_from(storage.slots.entries.len()).unwrap_or(u32::MAX);
         if config.max_clients == 0 {
             return Err(ConfigError::NoClients);
         }
@@ -131,33 +132,18 @@ impl<'s, C: Crypto> Server<'s, C> {
         if config.handshake_timeout.is_zero() {
             return Err(ConfigError::NoHandshakeTime);
         }
-        if matches!(
-            config.restart_rule,
-            RestartRule::RefuseOlder {
-                max_token_lifetime: 0
-            }
-        ) {
+        if let RestartRule::RefuseOlder { max_token_lifetime } = config.restart_rule
+            && max_token_lifetime.as_secs() == 0
+        {
             return Err(ConfigError::NoTokenLifetime);
         }
-        let Storage {
-            slots,
-            half_open,
-            tokens,
-        } = storage;
-        let [half_open_held, opens_spent] = half_open.tallies;
-        let [tokens_held] = tokens.tallies;
         let mut server = Self {
             crypto,
             config,
-            slots: Slots::new(slots),
-            half_open: KeyedTable::new(
-                half_open.entries,
-                half_open.hooks,
-                half_open.waits,
-                half_open_held,
-            ),
-            budget: Budget::new(opens_spent),
-            history: KeyedTable::new(tokens.entries, tokens.hooks, tokens.waits, tokens_held),
+            slots: Slots::new(storage.slots),
+            half_open: storage.half_open,
+            budget: Budget::NONE,
+            history: storage.tokens,
             stats: ServerStats::default(),
             clock: Clock::new(),
             calendar: Calendar::UNKNOWN,
@@ -209,9 +195,10 @@ impl<'s, C: Crypto> Server<'s, C> {
             self.hash_key = HashKey(rng.next_u64(), rng.next_u64());
             self.history.reset(usize::MAX, self.hash_key);
         }
-        self.slots.reset(self.config.max_clients, self.hash_key);
+        self.slots
+            .reset(self.config.max_clients as usize, self.hash_key);
         self.half_open.reset(usize::MAX, self.hash_key);
-        self.budget.reset(local);
+        self.budget = Budget::full(local);
         self.challenge_key = Key::generate(rng);
         self.challenge_sequence = 0;
         self.global_sequence = rng.next_u64();
@@ -246,12 +233,12 @@ impl<'s, C: Crypto> Server<'s, C> {
         self.calendar.set(local, unix);
     }
 
-    /// What it was made with.
+    /// The configuration.
     pub fn config(&self) -> &ServerConfig {
         &self.config
     }
 
-    /// What it has counted.
+    /// The counters.
     pub fn stats(&self) -> &ServerStats {
         &self.stats
     }
@@ -286,11 +273,26 @@ impl<'s, C: Crypto> Server<'s, C> {
     }
 }
 
+// Without keys, and without what its tables hold.
+impl<C> fmt::Debug for Server<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("running", &self.running)
+            .field("config", &self.config)
+            .field("connected", &self.slots.connected_count)
+            .field("half_open", &self.half_open.used)
+            .field("tokens", &self.history.used)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
+    use super::peer::Source;
     use super::session::Session;
     use super::slots::Slot;
     use super::*;
@@ -334,15 +336,16 @@ mod tests {
         let mut server = Server::new(storage.tables(), config()).unwrap();
         let mut rng = StdRng::seed_from_u64(1);
         server.start(Instant::ZERO, UNIX, &mut rng).unwrap();
+        let source = Source::new("10.0.0.2:50000".parse().unwrap(), server.hash_key);
         let session = Session {
             keys: SessionKeys::generate(&mut rng),
             client_id: ClientId(1),
             timeout: Timeout::NEVER,
-            peer: Peer::new(&"10.0.0.2:50000".parse().unwrap()),
+            peer: source.peer,
             ..Session::EMPTY
         };
         let slot = Slot::new(session, &[3; 256], 0, Local::ZERO);
-        server.slots.join(slot, None).unwrap();
+        server.slots.join(slot, &source).unwrap();
         server.disconnect(Instant::ZERO, ClientIndex(0));
         let mut out = [0; MAX_SEND_BYTES];
         while server.poll_transmit(Instant::ZERO, &mut out).is_some() {}

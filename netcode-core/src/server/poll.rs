@@ -3,12 +3,11 @@
 use core::net::SocketAddr;
 
 use super::Server;
-use super::event::{DisconnectReason, ServerEvent};
+use super::event::{DisconnectReason, Event};
 use super::slots::SlotState;
 use crate::crypto::Crypto;
-use crate::identity::ClientIndex;
 use crate::packet::Packet;
-use crate::standard::REDUNDANT_DISCONNECTS;
+use crate::standard::SEND_INTERVAL_MICROS;
 use crate::time::{Instant, Local, micros};
 use crate::transmit::Transmit;
 
@@ -56,16 +55,15 @@ impl<C: Crypto> Server<'_, C> {
             }
             SlotState::Connected { .. } => {
                 if slot.times_out_at(handshake).is_some_and(|at| at <= now) {
-                    self.slots
-                        .leave(id, DisconnectReason::TimedOut, REDUNDANT_DISCONNECTS);
+                    self.slots.leave(id, DisconnectReason::TimedOut);
                     return None;
                 }
                 let mut written = None;
-                if slot.keep_alive_at() <= now {
+                if slot.keep_alive_at <= now {
                     let sealed = slot.write(&self.crypto, protocol_id, now, &keep_alive, out);
                     written = sealed.ok();
                     // One that could not be written is not tried again at once.
-                    slot.last_sent = now;
+                    slot.keep_alive_at = now.after(SEND_INTERVAL_MICROS);
                 }
                 let due = slot.due_at(handshake);
                 self.slots.table.set_due(id, due);
@@ -86,24 +84,9 @@ impl<C: Crypto> Server<'_, C> {
         Some(self.clock.to_caller(due.min()?))
     }
 
-    /// The next change among the clients. Call until `None`: a slot whose last event was not
-    /// taken is not given to anybody else.
-    pub fn poll_event(&mut self) -> Option<ServerEvent> {
-        let id = self.slots.first_event()?;
-        let slot = self.slots.table.get_mut(id)?;
-        let client = ClientIndex::of_slot(id);
-        let client_id = slot.session.client_id;
-        let event = if core::mem::take(&mut slot.owes_connected) {
-            Some(ServerEvent::Connected { client, client_id })
-        } else {
-            let reason = slot.owes_disconnected.take();
-            reason.map(|reason| ServerEvent::Disconnected {
-                client,
-                client_id,
-                reason,
-            })
-        };
-        self.slots.settle_first_event(id);
-        event
+    /// The next event that time or a command caused. Call until `None`, and before the next
+    /// datagram is handed in: a slot whose last event was not taken is not given to anybody else.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.slots.next_event()
     }
 }

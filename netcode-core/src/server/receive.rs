@@ -4,20 +4,23 @@
 use core::net::SocketAddr;
 
 use super::Server;
-use super::event::{DisconnectReason, Received};
+use super::config::ReconnectRule;
+use super::event::{DisconnectReason, Event, Received};
 use super::peer::Source;
 use super::slots::SlotState;
 use crate::crypto::Crypto;
 use crate::drop_reason::Dropped;
 use crate::identity::ClientIndex;
 use crate::packet::{Header, Packet, PacketType, Role};
+use crate::standard::MAC_BYTES;
 use crate::time::{Instant, Local};
 
 impl<C: Crypto> Server<'_, C> {
     /// Takes in a datagram that arrived at `now` from `from`, in place.
     ///
     /// `datagram` is exactly what arrived, of any length. Afterwards it holds the payload or the
-    /// reply that is returned, or nothing of use.
+    /// reply that is returned, or nothing of use. Drain [`poll_event`](Self::poll_event) first:
+    /// what is told there came before.
     ///
     /// # Errors
     /// [`Dropped`] says which rule refused the datagram. It is counted; there is nothing to do.
@@ -49,11 +52,19 @@ impl<C: Crypto> Server<'_, C> {
         let header = Header::parse(datagram, Role::Server)?;
         let source = Source::new(from, self.hash_key);
         match (self.slots.find_by_source(&source), header.kind) {
-            (Some(_), PacketType::Response) => Err(Dropped::AddressConnected),
-            (None, PacketType::Response) => self.handle_response(now, &source, &header, datagram),
+            (Some(_), PacketType::Response) if !self.may_reconnect(&source) => {
+                Err(Dropped::AddressConnected)
+            }
+            (_, PacketType::Response) => self.handle_response(now, &source, &header, datagram),
             (Some(id), _) => self.handle_session(now, id, &header, datagram),
             (None, _) => Err(Dropped::UnknownSender),
         }
+    }
+
+    /// Whether a connected client's address has a handshake under way that may replace its session.
+    fn may_reconnect(&self, source: &Source) -> bool {
+        self.config.reconnect_rule == ReconnectRule::ReplaceByNewerToken
+            && self.half_open.of_source(source).next().is_some()
     }
 
     /// A packet from the connected client in slot `id`.
@@ -64,6 +75,10 @@ impl<C: Crypto> Server<'_, C> {
         header: &Header,
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Dropped> {
+        if self.slots.replaced() == Some(id) {
+            // Nobody has been told of this session.
+            return Err(Dropped::State);
+        }
         let slot = self.slots.table.get_mut(id).ok_or(Dropped::UnknownSender)?;
         if slot.replay.is_replay(header.sequence) {
             slot.traffic.replayed = slot.traffic.replayed.saturating_add(1);
@@ -82,18 +97,21 @@ impl<C: Crypto> Server<'_, C> {
         slot.last_received = now;
         match packet {
             Packet::Disconnect => {
-                self.slots.leave(id, DisconnectReason::ByClient, 0);
-                Ok(Received::Handled)
+                let event = slot.disconnected(id, DisconnectReason::ByClient);
+                self.slots.free(id);
+                Ok(Received::Event(event))
             }
             Packet::Payload(payload) => {
                 slot.state = SlotState::Connected { confirmed: true };
                 slot.traffic.payloads_in = slot.traffic.payloads_in.saturating_add(1);
                 self.stats.payloads_in = self.stats.payloads_in.saturating_add(1);
-                Ok(Received::Payload {
+                // It stands between the header and the MAC.
+                let end = len.saturating_sub(MAC_BYTES);
+                Ok(Received::Event(Event::Payload {
                     client: ClientIndex::of_slot(id),
                     sequence: header.sequence,
-                    payload,
-                })
+                    payload: end.saturating_sub(payload.len())..end,
+                }))
             }
             // A keep-alive: a server accepts no other type in a session.
             _ => {

@@ -13,13 +13,12 @@ use super::peer::{Peer, Source};
 use super::session::Session;
 use super::share::SourceLimit;
 use super::table::Hashes;
-use super::{RestartRule, Server};
+use super::{ReconnectRule, RestartRule, Server};
 use crate::crypto::{Crypto, Mac, SessionKeys};
 use crate::drop_reason::Dropped;
 use crate::identity::Sequence;
 use crate::packet::{ConnectionRequest, Packet, RequestHeader, seal};
 use crate::standard::{CHALLENGE_TOKEN_BYTES, MAC_BYTES, PRIVATE_TOKEN_BYTES, USER_DATA_BYTES};
-use crate::stats::RoundTrip;
 use crate::time::{Local, UnixTime, micros};
 use crate::token::{ChallengeToken, PrivateToken};
 use crate::transmit::Transmit;
@@ -41,7 +40,9 @@ impl<C: Crypto> Server<'_, C> {
         let mut request = ConnectionRequest::parse(datagram)?;
         self.check_header(today, &request.header)?;
         let source = Source::new(from, self.hash_key);
-        if self.slots.find_by_source(&source).is_some() {
+        if self.config.reconnect_rule == ReconnectRule::Refuse
+            && self.slots.find_by_source(&source).is_some()
+        {
             return Err(Dropped::AddressConnected);
         }
         let tag = request.private.last_chunk::<MAC_BYTES>();
@@ -55,16 +56,11 @@ impl<C: Crypto> Server<'_, C> {
         if !self.has_room(&known, host, self.config.per_host) {
             return Err(Dropped::HostLimit);
         }
-        let rate = self.config.opens_per_second;
-        if !self.budget.spend(now, host, Work::Request, rate) {
-            return Err(Dropped::OverBudget);
-        }
+        self.spend_open(now, host, Work::Request)?;
 
         let expires = request.header.expires;
         let (session, user_data) = self.open_token(&mut request, source.peer)?;
-        if self.slots.find_by_id(session.client_id).is_some() {
-            return Err(Dropped::IdConnected);
-        }
+        let replaced = self.replaced_by(&session, &source)?;
         let id_hash = self.hash_key.hash_id(session.client_id);
         if !self.has_room(&known, id_hash, self.config.per_id) {
             return Err(Dropped::IdLimit);
@@ -77,7 +73,7 @@ impl<C: Crypto> Server<'_, C> {
             let token = UsedToken::pending(mac, &session);
             self.history.admit(token, expires, &hashes(mac_hash))?;
         }
-        if self.slots.is_full() {
+        if replaced.is_none() && self.slots.is_full() {
             return Ok(self.deny(from, &session.keys, datagram));
         }
         let challenged_at = known.half_open.map_or(now, |(_, at)| at);
@@ -94,10 +90,45 @@ impl<C: Crypto> Server<'_, C> {
         Ok(self.challenge(from, &entry, &user_data, datagram))
     }
 
+    /// The slot of the session that this one may replace; none if its client id is not connected.
+    pub(super) fn replaced_by(
+        &self,
+        session: &Session,
+        source: &Source,
+    ) -> Result<Option<usize>, Dropped> {
+        let by_id = self.slots.find_by_id(session.client_id);
+        let by_address = self.slots.find_by_source(source);
+        if by_address.is_some() && by_address != by_id {
+            return Err(Dropped::AddressConnected);
+        }
+        let Some(slot) = by_id.and_then(|id| self.slots.table.get(id)) else {
+            return Ok(None);
+        };
+        if self.config.reconnect_rule == ReconnectRule::ReplaceByNewerToken
+            && session.expires > slot.session.expires
+            && !slot.is_loopback()
+        {
+            return Ok(by_id);
+        }
+        Err(Dropped::IdConnected)
+    }
+
+    /// Takes an open for a datagram from the host with this hash out of the budget.
+    pub(super) fn spend_open(&mut self, now: Local, host: u64, work: Work) -> Result<(), Dropped> {
+        let rate = self.config.opens_per_second;
+        let [_, hosts] = &mut self.half_open.tallies;
+        if self.budget.spend(hosts, now, host, work, rate) {
+            return Ok(());
+        }
+        Err(Dropped::OverBudget)
+    }
+
     /// Whether a source may hold the entries that this request needs and does not have.
     fn has_room(&self, known: &Known, source: u64, limit: SourceLimit) -> bool {
-        (known.token || self.history.held.has_room(source, limit))
-            && (known.half_open.is_some() || self.half_open.held.has_room(source, limit))
+        let [tokens] = &self.history.tallies;
+        let [entries, _] = &self.half_open.tallies;
+        (known.token || tokens.has_room(source, limit))
+            && (known.half_open.is_some() || entries.has_room(source, limit))
     }
 
     fn check_header(&self, today: UnixTime, header: &RequestHeader) -> Result<(), Dropped> {
@@ -111,13 +142,13 @@ impl<C: Crypto> Server<'_, C> {
             max_token_lifetime: lifetime,
         } = self.config.restart_rule
         {
-            if header.expires > today.saturating_add_secs(lifetime) {
+            if header.expires > today.saturating_add_secs(lifetime.as_secs()) {
                 return Err(Dropped::TokenLifetime);
             }
             // Minted `lifetime` before it expires at the earliest: if that is not after the
             // start, it may have been used in the run before.
             let start = self.first_start.unwrap_or(today);
-            if header.expires <= start.saturating_add_secs(lifetime) {
+            if header.expires <= start.saturating_add_secs(lifetime.as_secs()) {
                 return Err(Dropped::TokenBeforeStart);
             }
         }
@@ -133,7 +164,7 @@ impl<C: Crypto> Server<'_, C> {
         let key = &self.config.private_key;
         PrivateToken::open(&self.crypto, key, &request.header, request.private)
             .map_err(|_| Dropped::TokenUnauthentic)?;
-        let session = self.read_token(request.private, peer);
+        let session = self.read_token(request.private, peer, request.header.expires);
         // The buffer is the caller's; the session's keys are not.
         request.private.zeroize();
         session
@@ -143,17 +174,20 @@ impl<C: Crypto> Server<'_, C> {
         &self,
         opened: &[u8; PRIVATE_TOKEN_BYTES],
         peer: Peer,
+        expires: UnixTime,
     ) -> Result<(Session, SecretUserData), Dropped> {
         let token = PrivateToken::parse(opened).map_err(|_| Dropped::TokenMalformed)?;
         let ours = |address| self.config.addresses.contains(&address);
         if !token.addresses.iter().any(ours) {
             return Err(Dropped::NotOurAddress);
         }
+        let start = self.first_start.unwrap_or_default().as_secs();
+        let expires = expires.as_secs().saturating_sub(start);
         let session = Session {
             keys: token.keys,
             client_id: token.client_id,
             timeout: token.timeout,
-            round_trip: RoundTrip::UNKNOWN,
+            expires: u32::try_from(expires).unwrap_or(u32::MAX),
             peer,
             other_servers: !token.addresses.iter().all(ours),
         };

@@ -1,4 +1,5 @@
-//! The second half of the handshake: a challenge comes back, and its sender gets a slot.
+//! The second half of the handshake: a challenge comes back, and its sender gets a slot. The
+//! keep-alive that says so is due at once.
 //! (Standard: *Processing Connection Response Packets*.)
 
 use subtle::ConstantTimeEq;
@@ -6,13 +7,13 @@ use zeroize::Zeroizing;
 
 use super::Server;
 use super::budget::Work;
-use super::event::Received;
+use super::event::{Event, Received};
 use super::half_open::HalfOpen;
 use super::peer::Source;
 use super::slots::Slot;
 use crate::crypto::Crypto;
 use crate::drop_reason::Dropped;
-use crate::identity::Sequence;
+use crate::identity::{ClientIndex, Sequence};
 use crate::packet::{Header, Packet};
 use crate::standard::{CHALLENGE_TOKEN_BYTES, MAX_OVERHEAD_BYTES};
 use crate::stats::RoundTrip;
@@ -52,14 +53,12 @@ impl<C: Crypto> Server<'_, C> {
             return Err(Dropped::ChallengeMismatch);
         }
         let HalfOpen {
-            mut session,
+            session,
             mac,
             challenged_at,
         } = half_open;
-        if self.slots.find_by_id(session.client_id).is_some() {
-            return Err(Dropped::IdConnected);
-        }
-        if self.slots.is_full() {
+        let replaced = self.replaced_by(&session, source)?;
+        if replaced.is_none() && self.slots.is_full() {
             return Ok(self.deny(source.address, &session.keys, datagram));
         }
         let sequence = if session.other_servers {
@@ -67,21 +66,50 @@ impl<C: Crypto> Server<'_, C> {
         } else {
             0
         };
-        session.round_trip = RoundTrip::from_micros(now.since(challenged_at));
-        let slot = Slot::new(session, challenge.user_data, sequence, now);
-        let slot_id = self.slots.join(slot, Some(source.hash));
-        let slot_id = slot_id.ok_or(Dropped::SlotDraining)?;
+        let mut slot = Slot::new(session, challenge.user_data, sequence, now);
+        slot.round_trip = RoundTrip::from_micros(now.since(challenged_at));
+        let received = match replaced {
+            None => {
+                let client_id = slot.session.client_id;
+                let id = self.slots.join(slot, source);
+                let client = ClientIndex::of_slot(id.ok_or(Dropped::SlotDraining)?);
+                Received::Event(Event::Connected { client, client_id })
+            }
+            Some(slot_id) => self.replace(now, slot_id, slot, source, datagram)?,
+        };
         self.history.consume(&mac);
         self.half_open.remove(id);
         self.stats.connects = self.stats.connects.saturating_add(1);
-        let keep_alive = self.keep_alive(slot_id);
+        Ok(received)
+    }
+
+    /// Gives a connected client's slot to its new session, and writes a disconnect packet of the
+    /// old one over the response.
+    fn replace<'d>(
+        &mut self,
+        now: Local,
+        id: usize,
+        slot: Slot,
+        source: &Source,
+        datagram: &'d mut [u8],
+    ) -> Result<Received<'d>, Dropped> {
+        if self.slots.replaced().is_some() {
+            // Its events are taken before another session is replaced.
+            return Err(Dropped::SlotDraining);
+        }
         let protocol_id = self.config.protocol_id;
-        let slot = self.slots.table.get_mut(slot_id);
-        let len = slot.and_then(|slot| {
-            slot.write(&self.crypto, protocol_id, now, &keep_alive, datagram)
-                .ok()
+        let old = self.slots.table.get_mut(id);
+        let written = old.and_then(|old| {
+            let to = old.session.peer.address()?;
+            let packet = Packet::Disconnect;
+            let len = old.write(&self.crypto, protocol_id, now, &packet, datagram);
+            Some((to, len.ok()?))
         });
-        Ok(self.sent_over(source.address, len, datagram))
+        self.slots.replace(id, slot, source);
+        Ok(match written {
+            Some((to, len)) => self.sent_over(to, Some(len), datagram),
+            None => Received::Handled,
+        })
     }
 
     /// Opens a response under the keys of the sender's half-open connections, one after the other.
@@ -94,17 +122,13 @@ impl<C: Crypto> Server<'_, C> {
         header: &Header,
         datagram: &[u8],
     ) -> Result<Answer, Dropped> {
-        let mut entries = self.half_open.of_source(source).peekable();
-        if entries.peek().is_none() {
+        if self.half_open.of_source(source).next().is_none() {
             return Err(Dropped::UnknownSender);
         }
-        let rate = self.config.opens_per_second;
         let host = source.peer.hash_host(self.hash_key);
-        if !self.budget.spend(now, host, Work::Response, rate) {
-            return Err(Dropped::OverBudget);
-        }
+        self.spend_open(now, host, Work::Response)?;
         let mut copy = Zeroizing::new([0; MAX_RESPONSE_BYTES]);
-        for id in entries {
+        for id in self.half_open.of_source(source) {
             let entry = self.half_open.get(id);
             let bytes = copy.get_mut(..datagram.len());
             let (Some(entry), Some(bytes)) = (entry, bytes) else {

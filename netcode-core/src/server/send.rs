@@ -9,7 +9,7 @@ use super::{GLOBAL, Server};
 use crate::crypto::Crypto;
 use crate::identity::{ClientIndex, ProtocolId, Sequence};
 use crate::packet::{Packet, seal};
-use crate::standard::{MAX_DATAGRAM_BYTES, MAX_OVERHEAD_BYTES};
+use crate::standard::{MAX_DATAGRAM_BYTES, MAX_OVERHEAD_BYTES, SEND_INTERVAL_MICROS};
 use crate::time::{Instant, Local};
 use crate::transmit::{SendError, Transmit};
 
@@ -23,6 +23,7 @@ pub const MAX_SEND_BYTES: usize = MAX_DATAGRAM_BYTES + MAX_KEEP_ALIVE_BYTES;
 /// A payload that is ready to leave: one datagram, or two to a client that has not yet shown that
 /// it knows it is connected. Send all, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Outgoing<'b> {
     /// Where they go.
     pub to: SocketAddr,
@@ -46,7 +47,9 @@ impl<'b> IntoIterator for Outgoing<'b> {
 }
 
 impl<C: Crypto> Server<'_, C> {
-    /// Seals a payload for a client into `out`; the caller sends the result.
+    /// Seals a payload for a client into `out`; the caller sends the result. `None`: nobody is
+    /// connected there, or a client of this process, which gets its payloads by
+    /// [`send_loopback`](Self::send_loopback).
     ///
     /// `out` needs the payload's length and 25 bytes more, and 33 for the keep-alive in front of
     /// it while the client is unconfirmed: [`MAX_SEND_BYTES`] always does.
@@ -59,14 +62,17 @@ impl<C: Crypto> Server<'_, C> {
         client: ClientIndex,
         payload: &[u8],
         out: &'b mut [u8],
-    ) -> Result<Outgoing<'b>, SendError> {
+    ) -> Result<Option<Outgoing<'b>>, SendError> {
         let now = self.clock.advance(now);
         let id = client.0 as usize;
         let keep_alive = self.keep_alive(id);
         let protocol_id = self.config.protocol_id;
-        let slot = self.slots.connected_mut(id);
-        let slot = slot.ok_or(SendError::NotConnected)?;
-        let to = slot.session.peer.address().ok_or(SendError::Loopback)?;
+        let Some(slot) = self.slots.connected_mut(id) else {
+            return Ok(None);
+        };
+        let Some(to) = slot.session.peer.address() else {
+            return Ok(None);
+        };
 
         let packets_before = u8::from(!slot.is_confirmed());
         let room_before = usize::from(packets_before) * MAX_KEEP_ALIVE_BYTES;
@@ -94,14 +100,14 @@ impl<C: Crypto> Server<'_, C> {
         for transmit in outgoing {
             self.stats.sent(transmit.datagram.len());
         }
-        Ok(outgoing)
+        Ok(Some(outgoing))
     }
 
     /// The keep-alive that tells a client its slot.
     pub(super) fn keep_alive(&self, id: usize) -> Packet<'static> {
         Packet::KeepAlive {
             client_index: ClientIndex::of_slot(id),
-            max_clients: u32::try_from(self.config.max_clients).unwrap_or(u32::MAX),
+            max_clients: self.config.max_clients,
         }
     }
 }
@@ -141,7 +147,7 @@ impl Slot {
 
     fn count_sent(&mut self, now: Local, len: usize) {
         self.sequence = self.sequence.saturating_add(1);
-        self.last_sent = now;
+        self.keep_alive_at = now.after(SEND_INTERVAL_MICROS);
         self.traffic.sent(len);
     }
 }
@@ -155,7 +161,7 @@ mod tests {
     use crate::address::AddressList;
     use crate::crypto::{Key, SessionKeys};
     use crate::identity::{ClientId, ProtocolId, Timeout};
-    use crate::server::peer::Peer;
+    use crate::server::peer::Source;
     use crate::server::session::Session;
     use crate::server::slots::SlotState;
     use crate::server::{RestartRule, ServerConfig, StaticStorage};
@@ -176,23 +182,21 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(1);
         let unix = UnixTime::from_secs(1_700_000_000);
         server.start(Instant::ZERO, unix, &mut rng).unwrap();
+        let source = Source::new("10.0.0.2:50000".parse().unwrap(), server.hash_key);
         let session = Session {
             keys: SessionKeys::generate(&mut rng),
             client_id: ClientId(1),
             timeout: Timeout::NEVER,
-            peer: Peer::new(&"10.0.0.2:50000".parse().unwrap()),
+            peer: source.peer,
             ..Session::EMPTY
         };
         let mut slot = Slot::new(session, &[0; 256], GLOBAL - 1, Local::ZERO);
         slot.state = SlotState::Connected { confirmed: true };
-        server.slots.join(slot, None).unwrap();
+        server.slots.join(slot, &source).unwrap();
         let mut out = [0; MAX_SEND_BYTES];
         let client = ClientIndex(0);
-        assert!(
-            server
-                .send(Instant::ZERO, client, b"last", &mut out)
-                .is_ok()
-        );
+        let last = server.send(Instant::ZERO, client, b"last", &mut out);
+        assert!(matches!(last, Ok(Some(_))));
         assert_eq!(
             server.send(Instant::ZERO, client, b"none", &mut out),
             Err(SendError::SequenceExhausted)

@@ -3,7 +3,6 @@
 use super::peer::Peer;
 use crate::crypto::SessionKeys;
 use crate::identity::{ClientId, Timeout};
-use crate::stats::RoundTrip;
 
 /// The part that a half-open connection hands to its client's slot. No gaps between its fields.
 #[derive(Clone)]
@@ -11,8 +10,8 @@ pub(crate) struct Session {
     pub(crate) keys: SessionKeys,
     pub(crate) client_id: ClientId,
     pub(crate) timeout: Timeout,
-    /// From the first challenge to its answer.
-    pub(crate) round_trip: RoundTrip,
+    /// When the token expires: seconds after the server's first start.
+    pub(crate) expires: u32,
     /// A loopback client has none.
     pub(crate) peer: Peer,
     /// The token names other servers too.
@@ -24,7 +23,7 @@ impl Session {
         keys: SessionKeys::EMPTY,
         client_id: ClientId(0),
         timeout: Timeout::from_secs(0),
-        round_trip: RoundTrip::UNKNOWN,
+        expires: 0,
         peer: Peer::NONE,
         other_servers: false,
     };

@@ -2,25 +2,26 @@
 //!
 //! A slot goes *free → connected → leaving → left → free*. It leaves while its disconnect packets
 //! go out, and has left until its events were taken, so an index never changes hands behind its
-//! owner's back.
+//! owner's back. A client that disconnects by itself is owed nothing: its slot is free at once.
 
 use zeroize::Zeroize;
 
-use super::column::Column;
-use super::event::DisconnectReason;
+use super::event::{DisconnectReason, Event};
 use super::hash::HashKey;
 use super::index::Link;
 use super::peer::{Peer, Source};
 use super::session::Session;
-use super::table::{Columns, Entry, Hashes, KeyedTable, TableStorage};
-use crate::identity::{ClientId, UserData};
+use super::table::{Entry, Hashes, KeyedTable, TableStorage};
+use crate::identity::{ClientId, ClientIndex, UserData};
 use crate::replay::ReplayWindow;
-use crate::standard::SEND_INTERVAL_MICROS;
-use crate::stats::Traffic;
+use crate::standard::REDUNDANT_DISCONNECTS;
+use crate::stats::{RoundTrip, Traffic};
 use crate::time::Local;
 
 /// Room for `N` clients.
 pub(crate) type SlotStorage<const N: usize> = TableStorage<Slot, N, 2, 0>;
+
+pub(crate) type SlotTable<'s> = KeyedTable<'s, Slot, 2, 0>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SlotState {
@@ -43,29 +44,27 @@ pub(crate) struct Slot {
     pub(crate) session: Session,
     pub(crate) replay: ReplayWindow,
     pub(crate) traffic: Traffic,
+    pub(crate) round_trip: RoundTrip,
     /// Of the next packet.
     pub(crate) sequence: u64,
-    pub(crate) last_sent: Local,
+    pub(crate) keep_alive_at: Local,
     pub(crate) last_received: Local,
-    next_event: Link,
     pub(crate) state: SlotState,
-    pub(crate) owes_connected: bool,
-    pub(crate) owes_disconnected: Option<DisconnectReason>,
+    owes_connected: bool,
+    owes_disconnected: Option<DisconnectReason>,
 }
 
 impl Slot {
-    /// A client that has just got its slot. `sequence` is that of its first packet.
+    /// A client that has just got its slot: it is told so at once. `sequence` is that of its first
+    /// packet.
     pub(crate) fn new(session: Session, user_data: &[u8; 256], sequence: u64, now: Local) -> Self {
         Self {
             user_data: UserData(*user_data),
-            state: SlotState::Connected {
-                confirmed: session.peer == Peer::NONE,
-            },
             session,
             sequence,
-            last_sent: now,
+            keep_alive_at: now,
             last_received: now,
-            owes_connected: true,
+            state: SlotState::Connected { confirmed: false },
             ..Self::EMPTY
         }
     }
@@ -90,20 +89,30 @@ impl Slot {
         Some(self.last_received.after(limit))
     }
 
-    pub(crate) fn keep_alive_at(&self) -> Local {
-        self.last_sent.after(SEND_INTERVAL_MICROS)
-    }
-
     /// When the slot wants to be looked at again.
     pub(crate) fn due_at(&self, handshake: u64) -> Local {
-        let keep_alive = self.keep_alive_at();
-        self.times_out_at(handshake)
-            .map_or(keep_alive, |timeout| timeout.min(keep_alive))
+        let timeout = self.times_out_at(handshake);
+        timeout.map_or(self.keep_alive_at, |at| at.min(self.keep_alive_at))
     }
 
     /// Whether the client is in this process: it then has no address.
     pub(crate) fn is_loopback(&self) -> bool {
         self.session.peer == Peer::NONE
+    }
+
+    pub(crate) fn connected(&self, id: usize) -> Event {
+        Event::Connected {
+            client: ClientIndex::of_slot(id),
+            client_id: self.session.client_id,
+        }
+    }
+
+    pub(crate) fn disconnected(&self, id: usize, reason: DisconnectReason) -> Event {
+        Event::Disconnected {
+            client: ClientIndex::of_slot(id),
+            client_id: self.session.client_id,
+            reason,
+        }
     }
 
     fn owes_event(&self) -> bool {
@@ -119,10 +128,10 @@ impl Entry<2> for Slot {
         session: Session::EMPTY,
         replay: ReplayWindow::EMPTY,
         traffic: Traffic::ZERO,
+        round_trip: RoundTrip::UNKNOWN,
         sequence: 0,
-        last_sent: Local::ZERO,
+        keep_alive_at: Local::ZERO,
         last_received: Local::ZERO,
-        next_event: Link::NONE,
         state: SlotState::Free,
         owes_connected: false,
         owes_disconnected: None,
@@ -144,28 +153,34 @@ impl Entry<2> for Slot {
     }
 }
 
-/// All slots, with their owed events.
+/// All slots, with the events that they owe.
 pub(crate) struct Slots<'s> {
-    pub(crate) table: KeyedTable<'s, Slot, 2>,
+    pub(crate) table: SlotTable<'s>,
     usable: usize,
-    pub(crate) connected: usize,
+    pub(crate) connected_count: u32,
+    /// Queue of slots that owe events. None of them is in the index by address: its client has
+    /// left or is in this process. So the links of that index serve the queue.
     first_event: Link,
     last_event: Link,
+    replaced: Option<Replaced>,
+}
+
+/// The slot whose session was replaced last, until its events are taken.
+struct Replaced {
+    id: usize,
+    /// The event that the old session is over was taken.
+    told: bool,
 }
 
 impl<'s> Slots<'s> {
-    pub(crate) fn new(columns: Columns<'s, Slot, 2, 0>) -> Self {
+    pub(crate) fn new(table: SlotTable<'s>) -> Self {
         Self {
-            table: KeyedTable::new(
-                columns.entries,
-                columns.hooks,
-                columns.waits,
-                Column::Borrowed(&mut []),
-            ),
+            table,
             usable: 0,
-            connected: 0,
+            connected_count: 0,
             first_event: Link::NONE,
             last_event: Link::NONE,
+            replaced: None,
         }
     }
 
@@ -173,15 +188,16 @@ impl<'s> Slots<'s> {
     pub(crate) fn reset(&mut self, usable: usize, hash_key: HashKey) {
         self.table.reset(usable, hash_key);
         self.usable = usable;
-        self.connected = 0;
+        self.connected_count = 0;
         self.first_event = Link::NONE;
         self.last_event = Link::NONE;
+        self.replaced = None;
     }
 
     /// Whether nobody can join before a client leaves. A slot whose last client has left counts as
     /// free here even while packets or events are still owed for it.
     pub(crate) fn is_full(&self) -> bool {
-        self.connected >= self.usable
+        self.connected_count as usize >= self.usable
     }
 
     /// Whether every slot is free: nobody connected, nothing owed.
@@ -205,55 +221,83 @@ impl<'s> Slots<'s> {
     /// The slot of a connected client.
     pub(crate) fn find_by_source(&self, source: &Source) -> Option<usize> {
         let [by_address, _] = &self.table.indexes;
-        self.table
-            .find(by_address, source.hash, |slot| {
-                slot.session.peer == source.peer
-            })
-            .next()
+        let is = |slot: &Slot| slot.session.peer == source.peer;
+        self.table.find(by_address, source.hash, is).next()
     }
 
     /// The slot of a connected client.
     pub(crate) fn find_by_id(&self, client_id: ClientId) -> Option<usize> {
-        let hash = self.table.hash_key.hash_id(client_id);
         let [_, by_id] = &self.table.indexes;
-        self.table
-            .find(by_id, hash, |slot| slot.session.client_id == client_id)
-            .next()
+        let hash = self.table.hash_key.hash_id(client_id);
+        let is = |slot: &Slot| slot.session.client_id == client_id;
+        self.table.find(by_id, hash, is).next()
     }
 
-    /// Gives a free slot to a client, if there is one, and owes the event that says so. A loopback
-    /// client has no address.
-    pub(crate) fn join(&mut self, slot: Slot, address_hash: Option<u64>) -> Option<usize> {
-        // A timeout that is shorter than the interval of keep-alives is found with the first one.
-        // Silence of a local player means nothing.
-        let due = (!slot.is_loopback()).then(|| slot.keep_alive_at());
-        let by_id = self.table.hash_key.hash_id(slot.session.client_id);
-        let hashes = Hashes {
-            keys: [address_hash, Some(by_id)],
-            sources: None,
-        };
+    /// Gives a free slot to a client, if there is one.
+    pub(crate) fn join(&mut self, slot: Slot, source: &Source) -> Option<usize> {
+        let (due, hashes) = (slot.keep_alive_at, self.hashes(&slot, Some(source.hash)));
         let id = self.table.insert(slot, &hashes)?;
-        if let Some(due) = due {
-            self.table.set_due(id, due);
-        }
-        self.connected = self.connected.saturating_add(1);
+        self.table.set_due(id, due);
+        self.connected_count = self.connected_count.saturating_add(1);
+        Some(id)
+    }
+
+    /// Gives a free slot to a client in this process, if there is one, and owes the event that says
+    /// so. The client has no deadline, as its silence means nothing.
+    pub(crate) fn join_loopback(&mut self, mut slot: Slot) -> Option<usize> {
+        slot.state = SlotState::Connected { confirmed: true };
+        slot.owes_connected = true;
+        let hashes = self.hashes(&slot, None);
+        let id = self.table.insert(slot, &hashes)?;
+        self.connected_count = self.connected_count.saturating_add(1);
         self.queue_event(id);
         Some(id)
     }
 
-    /// Ends a connected client's session; `disconnects` packets that say so are owed first. False
+    /// Gives a connected client's slot to its next session, and owes the events that say so.
+    pub(crate) fn replace(&mut self, id: usize, slot: Slot, source: &Source) {
+        let (due, hashes) = (slot.keep_alive_at, self.hashes(&slot, Some(source.hash)));
+        self.table.replace(id, slot, &hashes);
+        self.table.set_due(id, due);
+        self.replaced = Some(Replaced { id, told: false });
+    }
+
+    /// The slot of a replaced session whose events were not taken.
+    pub(crate) fn replaced(&self) -> Option<usize> {
+        self.replaced.as_ref().map(|replaced| replaced.id)
+    }
+
+    fn hashes(&self, slot: &Slot, by_address: Option<u64>) -> Hashes<2> {
+        let by_id = self.table.hash_key.hash_id(slot.session.client_id);
+        Hashes {
+            keys: [by_address, Some(by_id)],
+            sources: None,
+        }
+    }
+
+    /// Ends the session of a connected client that said so itself, and frees the slot.
+    pub(crate) fn free(&mut self, id: usize) {
+        self.table.remove(id);
+        self.connected_count = self.connected_count.saturating_sub(1);
+    }
+
+    /// Ends a connected client's session; packets and an event that say so are owed first. False
     /// if nobody is connected there.
-    pub(crate) fn leave(&mut self, id: usize, reason: DisconnectReason, disconnects: u8) -> bool {
+    pub(crate) fn leave(&mut self, id: usize, reason: DisconnectReason) -> bool {
         let Some(slot) = self.connected_mut(id) else {
             return false;
         };
         slot.state = SlotState::Leaving {
-            disconnects_left: if slot.is_loopback() { 0 } else { disconnects },
+            disconnects_left: if slot.is_loopback() {
+                0
+            } else {
+                REDUNDANT_DISCONNECTS
+            },
         };
         slot.owes_disconnected = Some(reason);
         self.table.unlink(id);
         self.table.set_due(id, Local::ZERO);
-        self.connected = self.connected.saturating_sub(1);
+        self.connected_count = self.connected_count.saturating_sub(1);
         self.queue_event(id);
         self.settle(id);
         true
@@ -282,41 +326,48 @@ impl<'s> Slots<'s> {
         }
     }
 
+    /// Puts a slot that owes an event into the queue, if it is not there.
     fn queue_event(&mut self, id: usize) {
-        let last = self.last_event.get();
-        if self.is_queued(id) {
+        let [links, _] = &mut self.table.indexes;
+        if self.last_event == Link::to(id) || links.next(id) != Link::NONE {
             return;
         }
-        match last.and_then(|last| self.table.get_mut(last)) {
-            Some(last) => last.next_event = Link::to(id),
+        match self.last_event.get() {
+            Some(last) => links.set_next(last, Link::to(id)),
             None => self.first_event = Link::to(id),
         }
         self.last_event = Link::to(id);
     }
 
-    fn is_queued(&self, id: usize) -> bool {
-        let slot = self.table.get(id);
-        let linked = slot.is_some_and(|slot| slot.next_event != Link::NONE);
-        linked || self.last_event == Link::to(id)
-    }
-
-    /// The slot whose event is next.
-    pub(crate) fn first_event(&self) -> Option<usize> {
-        self.first_event.get()
-    }
-
-    /// Takes the first slot out of the queue if it owes no more events.
-    pub(crate) fn settle_first_event(&mut self, id: usize) {
-        let Some(slot) = self.table.get_mut(id) else {
-            return;
+    /// Takes the next event that is owed.
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        // Datagrams come after the queue was drained, so what one has caused is older than what
+        // waits there.
+        if let Some(Replaced { id, told }) = self.replaced {
+            let slot = self.table.get(id)?;
+            self.replaced = (!told).then_some(Replaced { id, told: true });
+            return Some(match told {
+                false => slot.disconnected(id, DisconnectReason::Replaced),
+                true => slot.connected(id),
+            });
+        }
+        let id = self.first_event.get()?;
+        let slot = self.table.get_mut(id)?;
+        let event = if core::mem::take(&mut slot.owes_connected) {
+            Some(slot.connected(id))
+        } else {
+            let reason = slot.owes_disconnected.take();
+            reason.map(|reason| slot.disconnected(id, reason))
         };
-        if slot.owes_event() {
-            return;
+        if !slot.owes_event() {
+            let [links, _] = &mut self.table.indexes;
+            self.first_event = links.next(id);
+            links.set_next(id, Link::NONE);
+            if self.first_event == Link::NONE {
+                self.last_event = Link::NONE;
+            }
+            self.settle(id);
         }
-        self.first_event = core::mem::replace(&mut slot.next_event, Link::NONE);
-        if self.first_event == Link::NONE {
-            self.last_event = Link::NONE;
-        }
-        self.settle(id);
+        event
     }
 }

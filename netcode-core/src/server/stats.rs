@@ -5,6 +5,7 @@ use crate::drop_reason::DropCounts;
 /// Counters of a server, since it was made. They go on over a stop.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct ServerStats {
     /// Datagrams handed in, good or not.
     pub datagrams_in: u64,

@@ -1,9 +1,12 @@
 //! Storage of a server's tables: a size chosen once, a place chosen by the caller.
 
-use super::half_open::{HalfOpen, HalfOpenStorage};
-use super::history::{HistoryStorage, UsedToken};
-use super::slots::{Slot, SlotStorage};
-use super::table::Columns;
+use core::fmt;
+
+use super::half_open::{HalfOpenStorage, HalfOpens};
+use super::history::{History, HistoryStorage};
+use super::slots::{SlotStorage, SlotTable};
+#[cfg(feature = "alloc")]
+use super::table::KeyedTable;
 
 /// Storage of a server that lives where the caller puts it: `SLOTS` clients, `HALF_OPEN`
 /// handshakes under way, `TOKENS` used tokens that have not expired.
@@ -43,9 +46,9 @@ impl<const SLOTS: usize, const HALF_OPEN: usize, const TOKENS: usize>
     /// The tables, for [`Server::new`](super::Server::new), which empties them first.
     pub fn tables(&mut self) -> Storage<'_> {
         Storage {
-            slots: self.slots.columns(),
-            half_open: self.half_open.columns(),
-            tokens: self.tokens.columns(),
+            slots: self.slots.table(),
+            half_open: self.half_open.table(),
+            tokens: self.tokens.table(),
         }
     }
 }
@@ -60,9 +63,9 @@ impl<const SLOTS: usize, const HALF_OPEN: usize, const TOKENS: usize> Default
 
 /// The tables of one server: borrowed from a [`StaticStorage`], or on the heap.
 pub struct Storage<'s> {
-    pub(crate) slots: Columns<'s, Slot, 2, 0>,
-    pub(crate) half_open: Columns<'s, HalfOpen, 1, 2>,
-    pub(crate) tokens: Columns<'s, UsedToken, 1, 1>,
+    pub(crate) slots: SlotTable<'s>,
+    pub(crate) half_open: HalfOpens<'s>,
+    pub(crate) tokens: History<'s>,
 }
 
 /// How much a heap-backed server can hold.
@@ -81,7 +84,8 @@ pub struct Capacity {
 impl Capacity {
     /// Room for `clients` with the usual proportions: two handshakes a slot, at least 64;
     /// eight tokens a slot, at least 256.
-    pub const fn for_clients(clients: usize) -> Self {
+    pub const fn for_clients(clients: u32) -> Self {
+        let clients = clients as usize;
         let half_open = clients.saturating_mul(2);
         let tokens = clients.saturating_mul(8);
         Self {
@@ -92,14 +96,37 @@ impl Capacity {
     }
 }
 
+// What the tables hold is secret: only their sizes are shown.
+impl fmt::Debug for Storage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage")
+            .field("clients", &self.slots.entries.len())
+            .field("half_open", &self.half_open.entries.len())
+            .field("tokens", &self.tokens.entries.len())
+            .finish()
+    }
+}
+
+impl<const SLOTS: usize, const HALF_OPEN: usize, const TOKENS: usize> fmt::Debug
+    for StaticStorage<SLOTS, HALF_OPEN, TOKENS>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StaticStorage")
+            .field("clients", &SLOTS)
+            .field("half_open", &HALF_OPEN)
+            .field("tokens", &TOKENS)
+            .finish()
+    }
+}
+
 #[cfg(feature = "alloc")]
 impl Storage<'static> {
     /// Tables on the heap, allocated now and never again.
     pub fn heap(capacity: Capacity) -> Self {
         Self {
-            slots: Columns::heap(capacity.clients),
-            half_open: Columns::heap(capacity.half_open),
-            tokens: Columns::heap(capacity.tokens),
+            slots: KeyedTable::heap(capacity.clients),
+            half_open: KeyedTable::heap(capacity.half_open),
+            tokens: KeyedTable::heap(capacity.tokens),
         }
     }
 }
@@ -112,11 +139,12 @@ mod tests {
     use super::*;
     use crate::crypto::{Mac, SessionKeys};
     use crate::identity::UserData;
+    use crate::server::half_open::HalfOpen;
     use crate::server::hash::HashKey;
     use crate::server::peer::{Peer, Source};
     use crate::server::session::Session;
-    use crate::server::slots::Slots;
-    use crate::server::table::{Entry, KeyedTable};
+    use crate::server::slots::{Slot, Slots};
+    use crate::server::table::Entry;
     use crate::time::Local;
 
     #[test]
@@ -129,15 +157,14 @@ mod tests {
         };
         let mut storage = StaticStorage::<1, 1, 1>::new();
         let Storage {
-            slots, half_open, ..
+            slots,
+            mut half_open,
+            ..
         } = storage.tables();
         let mut slots = Slots::new(slots);
         slots.reset(1, HashKey::NONE);
         let slot = Slot::new(session.clone(), &[3; 256], 0, Local::ZERO);
-        assert_eq!(slots.join(slot, Some(source.hash)), Some(0));
-        let [held, _] = half_open.tallies;
-        let mut half_open =
-            KeyedTable::new(half_open.entries, half_open.hooks, half_open.waits, held);
+        assert_eq!(slots.join(slot, &source), Some(0));
         half_open.reset(1, HashKey::NONE);
         let entry = HalfOpen::new(session, Mac([4; 16]), Local::ZERO);
         let hashes = entry.hashes(HashKey::NONE);

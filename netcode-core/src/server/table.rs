@@ -32,7 +32,7 @@ pub(crate) struct Hashes<const KEYS: usize> {
     pub(crate) sources: Option<[u64; 2]>,
 }
 
-/// Columns of a table with room for `N` entries, where the caller puts them.
+/// Storage of a table with room for `N` entries, where the caller puts it.
 pub(crate) struct TableStorage<
     T: Entry<KEYS>,
     const N: usize,
@@ -55,12 +55,17 @@ impl<T: Entry<KEYS>, const N: usize, const KEYS: usize, const TALLIES: usize>
         tallies: [[[0; 2]; N]; TALLIES],
     };
 
-    pub(crate) fn columns(&mut self) -> Columns<'_, T, KEYS, TALLIES> {
-        Columns {
+    /// The table in this storage. It is to be reset before it is used.
+    pub(crate) fn table(&mut self) -> KeyedTable<'_, T, KEYS, TALLIES> {
+        let hooks = self.hooks.each_mut();
+        let tallies = self.tallies.each_mut();
+        KeyedTable {
             entries: Column::Borrowed(&mut self.entries),
-            hooks: self.hooks.each_mut().map(|hooks| Column::Borrowed(hooks)),
-            waits: Column::Borrowed(&mut self.waits),
-            tallies: self.tallies.each_mut().map(|tally| Column::Borrowed(tally)),
+            indexes: hooks.map(|hooks| Index::new(Column::Borrowed(hooks))),
+            deadlines: Deadlines::new(Column::Borrowed(&mut self.waits)),
+            tallies: tallies.map(|tally| Tally::new(Column::Borrowed(tally))),
+            hash_key: HashKey::NONE,
+            used: 0,
         }
     }
 
@@ -70,53 +75,28 @@ impl<T: Entry<KEYS>, const N: usize, const KEYS: usize, const TALLIES: usize>
     }
 }
 
-/// Columns of a table, wherever they are.
-pub(crate) struct Columns<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> {
-    pub(crate) entries: Column<'s, T>,
-    pub(crate) hooks: [Column<'s, Hook>; KEYS],
-    pub(crate) waits: Column<'s, Wait>,
-    pub(crate) tallies: [Column<'s, Counters>; TALLIES],
-}
-
-#[cfg(feature = "alloc")]
-impl<T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> Columns<'_, T, KEYS, TALLIES> {
-    /// Columns on the heap.
-    pub(crate) fn heap(len: usize) -> Self {
-        Self {
-            entries: Column::heap(len, || T::EMPTY),
-            hooks: core::array::from_fn(|_| Column::heap(len, || Hook::EMPTY)),
-            waits: Column::heap(len, || Wait::EMPTY),
-            tallies: core::array::from_fn(|_| Column::heap(len, || [0; 2])),
-        }
-    }
-}
-
 /// A table. Its entries are wiped when it is dropped.
-pub(crate) struct KeyedTable<'s, T: Entry<KEYS>, const KEYS: usize> {
+pub(crate) struct KeyedTable<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> {
     pub(crate) entries: Column<'s, T>,
     pub(crate) indexes: [Index<'s>; KEYS],
     /// In the units of the entry's deadline.
     deadlines: Deadlines<'s>,
-    /// Entries of each host and client id.
-    pub(crate) held: Tally<'s>,
+    /// The first counts the entries of each host and client id, others what the owner likes.
+    pub(crate) tallies: [Tally<'s>; TALLIES],
     pub(crate) hash_key: HashKey,
     /// Entries that are not free.
     pub(crate) used: usize,
 }
 
-impl<'s, T: Entry<KEYS>, const KEYS: usize> KeyedTable<'s, T, KEYS> {
-    /// A table of these columns. Those of other tallies than the first are the caller's.
-    pub(crate) fn new(
-        entries: Column<'s, T>,
-        hooks: [Column<'s, Hook>; KEYS],
-        waits: Column<'s, Wait>,
-        held: Column<'s, Counters>,
-    ) -> Self {
+impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s, T, KEYS, TALLIES> {
+    /// A table on the heap.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn heap(len: usize) -> Self {
         Self {
-            entries,
-            indexes: hooks.map(Index::new),
-            deadlines: Deadlines::new(waits),
-            held: Tally::new(held),
+            entries: Column::heap(len, || T::EMPTY),
+            indexes: [(); KEYS].map(|()| Index::new(Column::heap(len, || Hook::EMPTY))),
+            deadlines: Deadlines::new(Column::heap(len, || Wait::EMPTY)),
+            tallies: [(); TALLIES].map(|()| Tally::new(Column::heap(len, || [0; 2]))),
             hash_key: HashKey::NONE,
             used: 0,
         }
@@ -129,7 +109,7 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize> KeyedTable<'s, T, KEYS> {
             index.reset(usable);
         }
         self.deadlines.clear();
-        self.held.clear();
+        self.tallies.iter_mut().for_each(Tally::clear);
         self.hash_key = hash_key;
         self.used = 0;
     }
@@ -156,13 +136,25 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize> KeyedTable<'s, T, KEYS> {
     /// Puts an entry into a free place and returns its number. `hashes` are its own.
     pub(crate) fn insert(&mut self, entry: T, hashes: &Hashes<KEYS>) -> Option<usize> {
         let id = self.indexes.first_mut()?.take_free()?;
-        *self.entries.get_mut(id)? = entry;
-        link(&mut self.indexes, &hashes.keys, id);
-        for source in hashes.sources.into_iter().flatten() {
-            self.held.add(source);
-        }
         self.used = self.used.saturating_add(1);
+        self.put(id, entry, hashes);
         Some(id)
+    }
+
+    /// Puts an entry into the place of another. `hashes` are its own.
+    pub(crate) fn replace(&mut self, id: usize, entry: T, hashes: &Hashes<KEYS>) {
+        self.unlink(id);
+        self.put(id, entry, hashes);
+    }
+
+    fn put(&mut self, id: usize, entry: T, hashes: &Hashes<KEYS>) {
+        if let Some(place) = self.entries.get_mut(id) {
+            *place = entry;
+        }
+        link(&mut self.indexes, &hashes.keys, id);
+        if let (Some(held), Some(sources)) = (self.tallies.first_mut(), hashes.sources) {
+            sources.into_iter().for_each(|source| held.add(source));
+        }
     }
 
     /// Takes an entry out of every index: it is found no more, and nobody is charged for it.
@@ -172,8 +164,8 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize> KeyedTable<'s, T, KEYS> {
         };
         let hashes = entry.hashes(self.hash_key);
         unlink(&mut self.indexes, &hashes.keys, id);
-        for source in hashes.sources.into_iter().flatten() {
-            self.held.remove(source);
+        if let (Some(held), Some(sources)) = (self.tallies.first_mut(), hashes.sources) {
+            sources.into_iter().for_each(|source| held.remove(source));
         }
     }
 
@@ -240,7 +232,9 @@ fn unlink(indexes: &mut [Index<'_>], hashes: &[Option<u64>], id: usize) {
 }
 
 // The columns may be a static, which nothing drops.
-impl<T: Entry<KEYS>, const KEYS: usize> Drop for KeyedTable<'_, T, KEYS> {
+impl<T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> Drop
+    for KeyedTable<'_, T, KEYS, TALLIES>
+{
     fn drop(&mut self) {
         self.entries.iter_mut().for_each(T::wipe);
     }

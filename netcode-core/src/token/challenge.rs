@@ -1,6 +1,8 @@
 //! Challenge tokens (standard: *Challenge Token*): sealed by a server for itself, carried there
 //! and back by the client, so that the server keeps no user data for a half-open connection.
 
+use core::fmt;
+
 use crate::crypto::{Crypto, Key, Unauthentic, packet_nonce};
 use crate::identity::{ClientId, Sequence};
 use crate::standard::{CHALLENGE_PADDING_BYTES, CHALLENGE_TOKEN_BYTES, USER_DATA_BYTES};
@@ -16,6 +18,15 @@ pub struct ChallengeToken<'t> {
     /// The padding behind the fields. The standard leaves it zero and no client can read it; a
     /// server names here the half-open connection that the challenge was made for.
     pub padding: &'t [u8; CHALLENGE_PADDING_BYTES],
+}
+
+// User data may identify a person.
+impl fmt::Debug for ChallengeToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChallengeToken")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'t> ChallengeToken<'t> {

@@ -1,140 +1,83 @@
-//! The connect token a client carries (standard: *Connect Token*): minted by a backend, parsed by
-//! the client.
+//! The connect token a client carries (standard: *Connect Token*), and its public fields.
 
 use core::fmt;
-use core::net::SocketAddr;
+use core::ops::Deref;
 
-use rand_core::CryptoRng;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::private::{PrivateToken, read_keys, write_keys};
-use crate::address::{AddressError, AddressList, Addresses};
-use crate::crypto::{Crypto, Key, RustCrypto, SessionKeys};
-use crate::identity::{ClientId, ProtocolId, Timeout, TokenNonce, UserData};
+use super::private::{PrivateToken, read_keys};
+use crate::address::{AddressError, Addresses};
+use crate::crypto::{Crypto, Key, SessionKeys, Unauthentic};
+use crate::identity::{ProtocolId, Timeout, TokenNonce};
 use crate::packet::RequestHeader;
 use crate::standard::{CONNECT_TOKEN_BYTES, PRIVATE_TOKEN_BYTES, VERSION_INFO};
 use crate::time::UnixTime;
-use crate::wire::{Reader, Writer};
+use crate::wire::Reader;
 
-/// Everything a backend decides about a token.
-#[derive(Clone, Debug)]
-pub struct TokenSpec<'a> {
-    /// The application.
-    pub protocol_id: ProtocolId,
-    /// Who the client is.
-    pub client_id: ClientId,
-    /// When the token is made. With `expires` it also sets how long a client may try.
-    pub created: UnixTime,
-    /// When the token ends: no server lets it in any more. Not before `created`.
-    pub expires: UnixTime,
-    /// How long silence may last in the session.
-    pub timeout: Timeout,
-    /// The addresses the client dials, 1 to 32, tried in order.
-    pub public_addresses: &'a [SocketAddr],
-    /// The same servers by the addresses they know themselves by. Empty: as the public ones.
-    pub internal_addresses: &'a [SocketAddr],
-    /// Carried to the server, unreadable to the client.
-    pub user_data: &'a UserData,
+/// A connect token, 2048 bytes: minted by a backend, kept by one client. It carries the session's
+/// keys: wiped when dropped, never printed.
+///
+/// It reads as a slice of bytes, for [`Client::connect`](crate::client::Client::connect), for
+/// [`PublicToken::parse`] and to be sent.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct ConnectToken([u8; CONNECT_TOKEN_BYTES]);
+
+impl ConnectToken {
+    /// Room for a token, all zeros: to be minted or read into.
+    pub const fn new() -> Self {
+        Self([0; CONNECT_TOKEN_BYTES])
+    }
+
+    /// The bytes of the token.
+    pub const fn as_bytes(&self) -> &[u8; CONNECT_TOKEN_BYTES] {
+        &self.0
+    }
+
+    /// The bytes of the token, to read one into them.
+    pub const fn as_mut_bytes(&mut self) -> &mut [u8; CONNECT_TOKEN_BYTES] {
+        &mut self.0
+    }
 }
 
-/// Why a token cannot be minted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum MintError {
-    /// A list of addresses has none or more than 32.
-    Addresses(AddressError),
-    /// `expires` is before `created`.
-    ExpiresBeforeCreated,
+impl Default for ConnectToken {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
-impl fmt::Display for MintError {
+impl Deref for ConnectToken {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for ConnectToken {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Copies a token of the right length. Its contents are checked where it is used.
+impl TryFrom<&[u8]> for ConnectToken {
+    type Error = TokenError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, TokenError> {
+        let mut token = Self::new();
+        let length = TokenError::Length { len: bytes.len() };
+        token.0 = *<&[u8; CONNECT_TOKEN_BYTES]>::try_from(bytes).map_err(|_| length)?;
+        Ok(token)
+    }
+}
+
+impl fmt::Debug for ConnectToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Addresses(error) => error.fmt(f),
-            Self::ExpiresBeforeCreated => f.write_str("the token expires before it is created"),
-        }
+        f.write_str("ConnectToken(..)")
     }
 }
 
-impl core::error::Error for MintError {}
-
-impl From<AddressError> for MintError {
-    fn from(error: AddressError) -> Self {
-        Self::Addresses(error)
-    }
-}
-
-/// Mints a connect token into `out`, with session keys and a nonce of its own.
-///
-/// `private_key` is shared by the backend and its servers and by nobody else.
-///
-/// # Errors
-/// See [`MintError`]. `out` is then unchanged.
-pub fn mint(
-    spec: &TokenSpec<'_>,
-    private_key: &Key,
-    rng: &mut impl CryptoRng,
-    out: &mut [u8; CONNECT_TOKEN_BYTES],
-) -> Result<(), MintError> {
-    let mut nonce = TokenNonce([0; 24]);
-    rng.fill_bytes(&mut nonce.0);
-    let keys = SessionKeys::generate(rng);
-    mint_with(spec, private_key, &keys, nonce, out)
-}
-
-/// Mints a connect token with given session keys and nonce: for known-answer tests.
-///
-/// A nonce or session key that is used twice breaks the seal; [`mint`] draws both.
-///
-/// # Errors
-/// See [`MintError`]. `out` is then unchanged.
-pub fn mint_with(
-    spec: &TokenSpec<'_>,
-    private_key: &Key,
-    keys: &SessionKeys,
-    nonce: TokenNonce,
-    out: &mut [u8; CONNECT_TOKEN_BYTES],
-) -> Result<(), MintError> {
-    if spec.expires < spec.created {
-        return Err(MintError::ExpiresBeforeCreated);
-    }
-    let public = AddressList::new(spec.public_addresses)?;
-    let internal = if spec.internal_addresses.is_empty() {
-        public.clone()
-    } else {
-        AddressList::new(spec.internal_addresses)?
-    };
-    let mut private = [0; PRIVATE_TOKEN_BYTES];
-    let fields = PrivateToken {
-        client_id: spec.client_id,
-        timeout: spec.timeout,
-        addresses: internal.as_addresses(),
-        keys: keys.clone(),
-        user_data: &spec.user_data.0,
-    };
-    fields.write(&mut private).ok_or(AddressError::Truncated)?;
-    let header = RequestHeader {
-        protocol_id: spec.protocol_id,
-        expires: spec.expires,
-        nonce,
-    };
-    PrivateToken::seal(&RustCrypto, private_key, &header, &mut private);
-
-    let token = PublicToken {
-        protocol_id: spec.protocol_id,
-        created: spec.created,
-        expires: spec.expires,
-        nonce,
-        private: &private,
-        timeout: spec.timeout,
-        addresses: public.as_addresses(),
-        keys: keys.clone(),
-    };
-    token.write(out).ok_or(AddressError::Truncated)?;
-    Ok(())
-}
-
-/// Why bytes are not a connect token a client can use: *invalid connect token*.
+/// Reason for which bytes are not a connect token a client can use: *invalid connect token*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -163,12 +106,19 @@ impl fmt::Display for TokenError {
             }
             Self::Version => f.write_str("not a netcode 1.02 connect token"),
             Self::ExpiresBeforeCreated => f.write_str("the token expires before it is created"),
-            Self::Addresses(error) => error.fmt(f),
+            Self::Addresses(_) => f.write_str("the token's server addresses cannot be read"),
         }
     }
 }
 
-impl core::error::Error for TokenError {}
+impl core::error::Error for TokenError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Addresses(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<AddressError> for TokenError {
     fn from(error: AddressError) -> Self {
@@ -176,7 +126,7 @@ impl From<AddressError> for TokenError {
     }
 }
 
-/// A connect token as a client reads it, borrowed from its 2048 bytes.
+/// Public fields of a connect token, borrowed from its bytes: what a client reads.
 pub struct PublicToken<'t> {
     /// The application.
     pub protocol_id: ProtocolId,
@@ -235,34 +185,18 @@ impl<'t> PublicToken<'t> {
         }
     }
 
-    /// Opens a copy of the private part with the backend's key, for [`PrivateToken::parse`]. It
-    /// holds the session's keys: wipe it when done.
+    /// Opens a copy of the private part with the backend's key, for [`PrivateToken::parse`].
     ///
     /// # Errors
-    /// [`Unauthentic`](crate::crypto::Unauthentic) under another key.
+    /// [`Unauthentic`] under another key.
     pub fn open_private(
         &self,
         crypto: &impl Crypto,
         private_key: &Key,
-    ) -> Result<[u8; PRIVATE_TOKEN_BYTES], crate::crypto::Unauthentic> {
-        let mut private = *self.private;
+    ) -> Result<Zeroizing<[u8; PRIVATE_TOKEN_BYTES]>, Unauthentic> {
+        let mut private = Zeroizing::new(*self.private);
         PrivateToken::open(crypto, private_key, &self.request_header(), &mut private)?;
         Ok(private)
-    }
-
-    fn write(&self, out: &mut [u8; CONNECT_TOKEN_BYTES]) -> Option<()> {
-        let mut out = Writer::new(out);
-        out.put(&VERSION_INFO)?;
-        out.u64(self.protocol_id.0)?;
-        out.u64(self.created.as_secs())?;
-        out.u64(self.expires.as_secs())?;
-        out.put(&self.nonce.0)?;
-        out.put(self.private)?;
-        out.i32(self.timeout.as_secs())?;
-        self.addresses.write(&mut out)?;
-        write_keys(&self.keys, &mut out)?;
-        out.zeros_to_end();
-        Some(())
     }
 }
 
@@ -275,5 +209,48 @@ impl fmt::Debug for PublicToken<'_> {
             .field("timeout", &self.timeout)
             .field("addresses", &self.addresses)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::error::Error as _;
+
+    use super::*;
+    use crate::client::ConnectError;
+
+    #[test]
+    fn only_2048_bytes_are_a_token() {
+        let token = ConnectToken::try_from(&[5; CONNECT_TOKEN_BYTES][..]).unwrap();
+        assert_eq!(token[..], [5; CONNECT_TOKEN_BYTES]);
+        let short = ConnectToken::try_from(&[5; 2047][..]).err();
+        assert_eq!(short, Some(TokenError::Length { len: 2047 }));
+    }
+
+    #[test]
+    fn a_token_is_not_printed_and_can_be_wiped() {
+        let mut token = ConnectToken::try_from(&[5; CONNECT_TOKEN_BYTES][..]).unwrap();
+        assert_eq!(format!("{token:?}"), "ConnectToken(..)");
+        token.zeroize();
+        assert_eq!(*token.as_bytes(), [0; CONNECT_TOKEN_BYTES]);
+    }
+
+    #[test]
+    fn an_error_names_its_cause() {
+        let error = ConnectError::Token(TokenError::Addresses(AddressError::Count));
+        let mut texts = vec![format!("{error}")];
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            texts.push(format!("{error}"));
+            cause = error.source();
+        }
+        assert_eq!(
+            texts,
+            [
+                "invalid connect token",
+                "the token's server addresses cannot be read",
+                "a token names 1 to 32 server addresses",
+            ]
+        );
     }
 }

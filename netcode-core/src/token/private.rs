@@ -10,17 +10,17 @@ use crate::packet::RequestHeader;
 use crate::standard::{PRIVATE_TOKEN_BYTES, USER_DATA_BYTES};
 use crate::wire::{Reader, Writer};
 
-/// The private part, borrowed from its opened bytes.
+/// Fields of a private part, borrowed from its opened bytes.
 pub struct PrivateToken<'t> {
-    /// Who the client is.
+    /// The client's id.
     pub client_id: ClientId,
-    /// How long silence may last.
+    /// The silence that ends the session.
     pub timeout: Timeout,
     /// The servers this token is for, by the addresses they know themselves by.
     pub addresses: Addresses<'t>,
     /// The session's keys.
     pub keys: SessionKeys,
-    /// What the backend wants the server to have.
+    /// Data for the server that the client cannot read.
     pub user_data: &'t [u8; USER_DATA_BYTES],
 }
 
@@ -29,7 +29,7 @@ impl<'t> PrivateToken<'t> {
     /// not ask for it to be zero.
     ///
     /// # Errors
-    /// What is wrong with the list of addresses, the only field that can be wrong.
+    /// [`AddressError`]: the list of addresses is the only field that can be wrong.
     pub fn parse(opened: &'t [u8; PRIVATE_TOKEN_BYTES]) -> Result<Self, AddressError> {
         let mut fields = Reader::new(opened);
         let client_id = ClientId(fields.u64().ok_or(AddressError::Truncated)?);
@@ -46,34 +46,6 @@ impl<'t> PrivateToken<'t> {
         })
     }
 
-    /// Writes the fields and zeros behind them, the last 16 bytes included: those become the MAC.
-    pub(crate) fn write(&self, out: &mut [u8; PRIVATE_TOKEN_BYTES]) -> Option<()> {
-        let mut out = Writer::new(out);
-        out.u64(self.client_id.0)?;
-        out.i32(self.timeout.as_secs())?;
-        self.addresses.write(&mut out)?;
-        write_keys(&self.keys, &mut out)?;
-        out.put(self.user_data)?;
-        out.zeros_to_end();
-        Some(())
-    }
-
-    /// Seals written fields in place.
-    pub(crate) fn seal(
-        crypto: &impl Crypto,
-        key: &Key,
-        header: &RequestHeader,
-        written: &mut [u8; PRIVATE_TOKEN_BYTES],
-    ) {
-        seal_extended(
-            crypto,
-            key,
-            &header.nonce.0,
-            &header.associated_data(),
-            written,
-        );
-    }
-
     /// Opens a sealed private part in place, for [`PrivateToken::parse`] to read.
     ///
     /// # Errors
@@ -85,13 +57,8 @@ impl<'t> PrivateToken<'t> {
         header: &RequestHeader,
         sealed: &mut [u8; PRIVATE_TOKEN_BYTES],
     ) -> Result<(), Unauthentic> {
-        open_extended(
-            crypto,
-            key,
-            &header.nonce.0,
-            &header.associated_data(),
-            sealed,
-        )
+        let data = header.associated_data();
+        open_extended(crypto, key, &header.nonce.0, &data, sealed)
     }
 }
 
@@ -103,6 +70,17 @@ impl fmt::Debug for PrivateToken<'_> {
             .field("addresses", &self.addresses)
             .finish_non_exhaustive()
     }
+}
+
+/// Seals written fields in place.
+pub(super) fn seal(
+    crypto: &impl Crypto,
+    key: &Key,
+    header: &RequestHeader,
+    written: &mut [u8; PRIVATE_TOKEN_BYTES],
+) {
+    let data = header.associated_data();
+    seal_extended(crypto, key, &header.nonce.0, &data, written);
 }
 
 /// Client to server first, in both parts of the token.

@@ -12,8 +12,8 @@ use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use netcode_core::crypto::{Key, RustCrypto, SessionKeys};
 use netcode_core::packet::{ConnectionRequest, Header, Packet, Role, seal};
-use netcode_core::server::{Received, Server, ServerConfig};
-use netcode_core::token::PublicToken;
+use netcode_core::server::{Event, Received, Server, ServerConfig};
+use netcode_core::token::{ConnectToken, PublicToken};
 use netcode_core::{Dropped, Instant, ProtocolId, Sequence, UnixTime};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -46,7 +46,7 @@ pub fn drain(server: &mut Server<'_>, now: Instant) {
 
 /// A token, and what can be sent with it.
 pub struct Forger {
-    pub token: [u8; 2048],
+    pub token: ConnectToken,
     pub from: SocketAddr,
 }
 
@@ -89,7 +89,7 @@ impl Forger {
     pub fn request_changed_inside(&self, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
         let token = self.public();
         let mut private = token.open_private(&RustCrypto, &key()).unwrap();
-        change(&mut private[..1008]);
+        change(private.first_chunk_mut::<1008>().unwrap());
         let mut bound_to = b"NETCODE 1.02\0".to_vec();
         bound_to.extend(token.protocol_id.0.to_le_bytes());
         bound_to.extend(token.expires.as_secs().to_le_bytes());
@@ -132,9 +132,29 @@ impl Forger {
     /// The whole handshake, with sequence 0.
     pub fn connect(&self, server: &mut Server<'_>, now: Instant) -> Result<(), Dropped> {
         let challenge = self.ask(server, now)?;
-        let reply = deliver(server, now, self.from, &self.response(&challenge, 0))?.unwrap();
-        assert_eq!(self.open(&reply), Opened::KeepAlive);
+        let keep_alive = self.answer(server, now, &self.response(&challenge, 0))?;
+        assert_eq!(self.open(&keep_alive), Opened::KeepAlive);
         Ok(())
+    }
+
+    /// Hands in a response that connects; gives the keep-alive that is due at once.
+    pub fn answer(
+        &self,
+        server: &mut Server<'_>,
+        now: Instant,
+        response: &[u8],
+    ) -> Result<Vec<u8>, Dropped> {
+        let mut response = response.to_vec();
+        let received = server.handle_datagram(now, self.from, &mut response)?;
+        let connected = matches!(received, Received::Event(Event::Connected { .. }));
+        assert!(connected, "{received:?}");
+        let mut out = [0; 1300];
+        while let Some(transmit) = server.poll_transmit(now, &mut out) {
+            if transmit.to == self.from {
+                return Ok(transmit.datagram.to_vec());
+            }
+        }
+        panic!("nothing is due for {}", self.from);
     }
 
     /// Opens what a server sent to this client.
@@ -152,6 +172,7 @@ impl Forger {
             })),
             Packet::Denied => Opened::Denied,
             Packet::KeepAlive { .. } => Opened::KeepAlive,
+            Packet::Disconnect => Opened::Disconnect,
             other => panic!("{other:?}"),
         }
     }
@@ -163,6 +184,7 @@ pub enum Opened {
     Challenge(Box<Challenge>),
     Denied,
     KeepAlive,
+    Disconnect,
 }
 
 impl PartialEq for Challenge {
@@ -198,6 +220,6 @@ pub fn deliver(
             assert_eq!(reply.to, from);
             Ok(Some(reply.datagram.to_vec()))
         }
-        Received::Payload { .. } | Received::Handled => Ok(None),
+        Received::Event(_) | Received::Handled => Ok(None),
     }
 }

@@ -18,10 +18,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use netcode_core::address::AddressList;
-use netcode_core::client::{self, Client, ClientEvent, ClientState};
+use netcode_core::client::{self, Client, ClientState};
 use netcode_core::crypto::Key;
 use netcode_core::server::{
-    self, RestartRule, Server, ServerConfig, ServerEvent, StaticStorage, Storage,
+    self, Event, RestartRule, Server, ServerConfig, StaticStorage, Storage,
 };
 use netcode_core::{ClientIndex, Dropped, Instant, ProtocolId, UnixTime};
 use rand::rngs::StdRng;
@@ -49,7 +49,7 @@ pub fn client_address(n: usize) -> SocketAddr {
     SocketAddr::from(([10, 1, high, low], 50000))
 }
 
-pub fn config(max_clients: usize) -> ServerConfig {
+pub fn config(max_clients: u32) -> ServerConfig {
     let addresses = AddressList::new(&[server_address()]).unwrap();
     let rule = RestartRule::AdmitAgain;
     ServerConfig::new(PROTOCOL, key(), addresses, max_clients, rule)
@@ -91,6 +91,22 @@ pub struct Player {
     pub payloads: Vec<Vec<u8>>,
 }
 
+impl Player {
+    fn take_events(&mut self) {
+        while let Some(event) = self.client.poll_event() {
+            self.take(event.map_payload(|_| unreachable!("payloads come by datagrams")));
+        }
+    }
+
+    fn take(&mut self, event: client::Event<&[u8]>) {
+        match event {
+            client::Event::StateChanged(state) => self.states.push(state),
+            client::Event::Payload { payload, .. } => self.payloads.push(payload.to_vec()),
+            _ => unreachable!("there are two events"),
+        }
+    }
+}
+
 struct Flight {
     from: SocketAddr,
     to: SocketAddr,
@@ -102,8 +118,10 @@ pub struct World {
     pub now: Instant,
     pub server: Server<'static>,
     pub players: Vec<Player>,
-    pub events: Vec<ServerEvent>,
+    pub events: Vec<Event>,
     pub payloads: Vec<(ClientIndex, Vec<u8>)>,
+    /// Everything the server has told, in order.
+    pub told: Vec<Event<()>>,
     pub drops: Vec<Dropped>,
     pub weather: Weather,
     /// Every datagram ever sent, for tests that replay them.
@@ -119,7 +137,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(max_clients: usize) -> Self {
+    pub fn new(max_clients: u32) -> Self {
         Self::with(storage(), config(max_clients))
     }
 
@@ -133,6 +151,7 @@ impl World {
             players: vec![],
             events: vec![],
             payloads: vec![],
+            told: vec![],
             drops: vec![],
             weather: FINE,
             tape: vec![],
@@ -213,9 +232,7 @@ impl World {
             let (to, bytes) = (transmit.to, transmit.datagram.to_vec());
             self.launch(self.server_at, to, &bytes);
         }
-        while let Some(event) = self.server.poll_event() {
-            self.events.push(event);
-        }
+        self.take_events();
         for n in 0..self.players.len() {
             self.drain_player(n);
         }
@@ -231,20 +248,15 @@ impl World {
             let (from, to, bytes) = (player.address, transmit.to, transmit.datagram.to_vec());
             self.launch(from, to, &bytes);
         }
-        let player = &mut self.players[n];
-        while let Some(ClientEvent::StateChanged(state)) = player.client.poll_event() {
-            player.states.push(state);
-        }
+        self.players[n].take_events();
     }
 
     /// Hands a datagram to the server as if it had just arrived.
     pub fn deliver_to_server(&mut self, from: SocketAddr, bytes: &[u8]) -> Result<(), Dropped> {
         let mut bytes = bytes.to_vec();
         match self.server.handle_datagram(self.now, from, &mut bytes) {
-            Ok(server::Received::Payload {
-                client, payload, ..
-            }) => {
-                self.payloads.push((client, payload.to_vec()));
+            Ok(server::Received::Event(event)) => {
+                self.take_event(event.map_payload(|payload| bytes[payload].to_vec()));
             }
             Ok(server::Received::Reply(reply)) => {
                 let (to, bytes) = (reply.to, reply.datagram.to_vec());
@@ -256,7 +268,24 @@ impl World {
                 return Err(reason);
             }
         }
+        self.take_events();
         Ok(())
+    }
+
+    fn take_events(&mut self) {
+        while let Some(event) = self.server.poll_event() {
+            self.take_event(event.map_payload(|_| vec![]));
+        }
+    }
+
+    fn take_event(&mut self, event: Event<Vec<u8>>) {
+        self.told.push(event.clone().map_payload(|_| ()));
+        match event {
+            Event::Payload {
+                client, payload, ..
+            } => self.payloads.push((client, payload)),
+            event => self.events.push(event.map_payload(|_| 0..0)),
+        }
     }
 
     fn land(&mut self, flight: Flight) {
@@ -267,12 +296,13 @@ impl World {
         let Some(player) = self.players.iter_mut().find(|p| p.address == flight.to) else {
             return;
         };
+        player.take_events();
         let mut bytes = flight.bytes;
         let received = player
             .client
             .handle_datagram(self.now, flight.from, &mut bytes);
-        if let Ok(client::Received::Payload { payload, .. }) = received {
-            player.payloads.push(payload.to_vec());
+        if let Ok(client::Received::Event(event)) = received {
+            player.take(event.map_payload(|place| &bytes[place]));
         }
     }
 
@@ -339,7 +369,8 @@ impl World {
     pub fn client_sends(&mut self, n: usize, payload: &[u8]) {
         let mut out = [0; 2048];
         let player = &mut self.players[n];
-        let transmit = player.client.send(self.now, payload, &mut out).unwrap();
+        let sent = player.client.send(self.now, payload, &mut out);
+        let transmit = sent.unwrap().unwrap();
         let (from, to, bytes) = (player.address, transmit.to, transmit.datagram.to_vec());
         self.launch(from, to, &bytes);
     }
@@ -349,6 +380,7 @@ impl World {
         let outgoing = self
             .server
             .send(self.now, client, payload, &mut out)
+            .unwrap()
             .unwrap();
         let sent: Vec<_> = outgoing
             .into_iter()

@@ -1,10 +1,10 @@
 //! Tokens for tests.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use netcode_core::crypto::Key;
-use netcode_core::standard::CONNECT_TOKEN_BYTES;
-use netcode_core::token::{TokenSpec, mint};
+use netcode_core::token::{ConnectToken, TokenSpec, mint};
 use netcode_core::{ClientId, ProtocolId, Timeout, UnixTime, UserData};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -35,31 +35,19 @@ impl Ticket {
         }
     }
 
-    pub fn mint(&self) -> [u8; CONNECT_TOKEN_BYTES] {
+    pub fn mint(&self) -> ConnectToken {
         self.mint_with(PROTOCOL, &key())
     }
 
-    pub fn mint_with(&self, protocol_id: ProtocolId, key: &Key) -> [u8; CONNECT_TOKEN_BYTES] {
+    pub fn mint_with(&self, protocol_id: ProtocolId, key: &Key) -> ConnectToken {
         let mut user_data = UserData::ZERO;
         user_data.0[..8].copy_from_slice(&self.id.to_le_bytes());
-        let mut token = [0; CONNECT_TOKEN_BYTES];
-        let spec = TokenSpec {
-            protocol_id,
-            client_id: ClientId(self.id),
-            created: UnixTime::from_secs(self.created),
-            expires: UnixTime::from_secs(self.created + self.lifetime),
-            timeout: Timeout::from_secs(self.timeout),
-            public_addresses: &self.servers,
-            internal_addresses: &self.internal,
-            user_data: &user_data,
-        };
-        mint(
-            &spec,
-            key,
-            &mut StdRng::seed_from_u64(self.seed),
-            &mut token,
-        )
-        .unwrap();
-        token
+        let created = UnixTime::from_secs(self.created);
+        let spec = TokenSpec::new(protocol_id, ClientId(self.id), &self.servers, created)
+            .with_lifetime(Duration::from_secs(self.lifetime))
+            .with_timeout(Timeout::from_secs(self.timeout))
+            .with_internal_addresses(&self.internal)
+            .with_user_data(&user_data);
+        mint(&spec, key, &mut StdRng::seed_from_u64(self.seed)).unwrap()
     }
 }

@@ -1,32 +1,13 @@
 //! A netcode client on an embassy-net socket.
 
-use core::net::SocketAddr;
-use core::ops::Range;
-
 use embassy_net::udp::UdpSocket;
-use netcode_core::client::{self, ClientEvent, ClientState, ConnectError, Received};
+use netcode_core::client::{self, ClientState, ConnectError, Event, Received};
 use netcode_core::crypto::{Crypto, RustCrypto};
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
-use netcode_core::{ClientIndex, ConnectionStats, DropCounts, Sequence};
 
 use super::socket::{Link, now};
 use crate::lanes::Traffic;
 use crate::{SendError, SocketStats};
-
-/// What [`Client::next`] waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Incoming<'b> {
-    /// The client's state changed.
-    Event(ClientEvent),
-    /// The server sent a payload; it stands in the lent buffer.
-    Payload {
-        /// Payloads arrive in any order; this tells which is newer.
-        sequence: Sequence,
-        /// The bytes, 1 to 1200.
-        payload: &'b [u8],
-    },
-}
 
 /// A client. About 3.6 KiB: keep it in a `static` where the stack is small.
 pub struct Client<'s, C = RustCrypto> {
@@ -53,7 +34,7 @@ impl<'s, C: Crypto> Client<'s, C> {
     }
 
     /// Begins to connect with a token of 2048 bytes. The first request leaves at the next
-    /// [`next`](Self::next).
+    /// [`next_event`](Self::next_event).
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -61,20 +42,17 @@ impl<'s, C: Crypto> Client<'s, C> {
         self.core.connect(now(), token)
     }
 
-    /// Receives, answers and keeps alive until there is an event or a payload.
+    /// Receives, answers and keeps alive until there is an event. A payload lies in `buffer`.
     ///
     /// Nothing is kept alive while nobody awaits this. Dropped early, it loses nothing. Without a
     /// connection and without an attempt it waits for ever.
-    pub async fn next<'b>(&mut self, buffer: &'b mut [u8; MAX_DATAGRAM_BYTES]) -> Incoming<'b> {
-        let (sequence, range) = loop {
-            if let Some(event) = self.core.poll_event() {
-                return Incoming::Event(event);
-            }
-            match self.take_in(buffer) {
-                Some(Some(payload)) => break payload,
-                // It may have made an event, which comes before the next datagram.
-                Some(None) => continue,
-                None => {}
+    pub async fn next_event<'b>(
+        &mut self,
+        buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
+    ) -> Event<&'b [u8]> {
+        let event = loop {
+            if let Some(event) = self.take(buffer) {
+                break event;
             }
             // All that has arrived is read before time is judged, so that a late turn ends nothing.
             if self.link.give_turn(self.core.next_deadline()).await {
@@ -83,28 +61,28 @@ impl<'s, C: Crypto> Client<'s, C> {
             self.link.pass_time();
             self.transmit();
             if let Some(event) = self.core.poll_event() {
-                return Incoming::Event(event);
+                break event;
             }
             let waiting = self.link.deadline();
             let due = self.core.next_deadline().into_iter().chain(waiting).min();
             self.link.wait(due).await;
         };
-        let payload = buffer.get(range).unwrap_or_default();
-        Incoming::Payload { sequence, payload }
+        event.map_payload(|range| buffer.get(range).unwrap_or_default())
     }
 
-    /// Takes in the next datagram, if there is one: the payload it brought, and where in `buffer`
-    /// that lies.
-    fn take_in(&mut self, buffer: &mut [u8]) -> Option<Option<(Sequence, Range<usize>)>> {
-        let (len, from) = self.link.receive(buffer)?;
-        let datagram = buffer.get_mut(..len)?;
-        let start = datagram.as_ptr().addr();
-        let received = self.core.handle_datagram(now(), from, datagram);
-        let Ok(Received::Payload { sequence, payload }) = received else {
-            return Some(None);
-        };
-        let at = payload.as_ptr().addr().saturating_sub(start);
-        Some(Some((sequence, at..at.saturating_add(payload.len()))))
+    /// Takes datagrams up to the next event; the place of a payload is one in `buffer`.
+    fn take(&mut self, buffer: &mut [u8]) -> Option<Event> {
+        loop {
+            // What a command or time caused came before what the next datagram causes.
+            if let Some(event) = self.core.poll_event() {
+                return Some(event);
+            }
+            let (len, from) = self.link.receive(buffer)?;
+            let datagram = buffer.get_mut(..len)?;
+            if let Ok(Received::Event(event)) = self.core.handle_datagram(now(), from, datagram) {
+                return Some(event);
+            }
+        }
     }
 
     fn transmit(&mut self) {
@@ -119,14 +97,17 @@ impl<'s, C: Crypto> Client<'s, C> {
     }
 
     /// Sends a payload of 1 to 1200 bytes: it waits in the socket for embassy-net's runner.
+    /// `false`: the client is not connected, and nothing was sent.
     ///
     /// # Errors
     /// See [`SendError`].
-    pub fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        let transmit = self.core.send(now(), payload, &mut self.out)?;
+    pub fn send(&mut self, payload: &[u8]) -> Result<bool, SendError> {
+        let Some(transmit) = self.core.send(now(), payload, &mut self.out)? else {
+            return Ok(false);
+        };
         self.link
             .send(Traffic::Session, transmit.to, transmit.datagram)?;
-        Ok(())
+        Ok(true)
     }
 
     /// Ends the connection. The ten disconnect packets wait in the socket when this returns: let
@@ -136,37 +117,22 @@ impl<'s, C: Crypto> Client<'s, C> {
         self.transmit();
     }
 
-    /// Where the client stands.
+    /// State of the client.
     pub fn state(&self) -> ClientState {
         self.core.state()
     }
 
-    /// Whether payloads can be sent.
+    /// `true` while payloads can be sent.
     pub fn is_connected(&self) -> bool {
         self.state() == ClientState::Connected
     }
 
-    /// Its slot on the server, while connected.
-    pub fn client_index(&self) -> Option<ClientIndex> {
-        self.core.client_index()
+    /// The core: the server it talks to, its slot there, counters.
+    pub const fn core(&self) -> &client::Client<C> {
+        &self.core
     }
 
-    /// The server it talks to, or is trying.
-    pub fn server_address(&self) -> Option<SocketAddr> {
-        self.core.server_address()
-    }
-
-    /// What the connection has counted.
-    pub fn stats(&self) -> ConnectionStats {
-        self.core.stats()
-    }
-
-    /// Datagrams dropped, by reason.
-    pub fn dropped(&self) -> &DropCounts {
-        self.core.dropped()
-    }
-
-    /// What the socket could not carry.
+    /// Datagrams that the socket could not carry.
     pub const fn socket_stats(&self) -> SocketStats {
         self.link.stats()
     }

@@ -12,7 +12,8 @@
 //! use embassy_net::Stack;
 //! use embassy_net::udp::{PacketMetadata, UdpSocket};
 //! use embassy_time::{Duration, Ticker};
-//! use netcode_smoltcp::embassy::{Client, Incoming, embassy_net};
+//! use netcode_smoltcp::core::client::Event;
+//! use netcode_smoltcp::embassy::{Client, embassy_net};
 //! use netcode_smoltcp::{
 //!     BUFFER_BYTES, CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS,
 //! };
@@ -45,9 +46,9 @@
 //!     let mut readings = Ticker::every(Duration::from_millis(100));
 //!     // An error, or the server's goodbye: both ask for a new token.
 //!     while client.state().is_active() {
-//!         match select(client.next(&mut buffer), readings.next()).await {
-//!             Either::First(Incoming::Payload { payload, .. }) => obey(payload),
-//!             Either::First(Incoming::Event(_)) => {}
+//!         match select(client.next_event(&mut buffer), readings.next()).await {
+//!             Either::First(Event::Payload { payload, .. }) => obey(payload),
+//!             Either::First(_) => {}
 //!             // Not connected yet, or no room: this reading is lost, the next is newer.
 //!             Either::Second(()) => drop(client.send(&measure())),
 //!         }
@@ -55,7 +56,7 @@
 //! }
 //! ```
 //!
-//! A server is the same with [`Server::next`], which says who sent a payload, and three things
+//! A server is the same with [`Server::next_event`], which says who sent a payload, and three things
 //! more: randomness at its start, the date, and a socket for each client
 //! ([`server_sockets`](crate::server_sockets)). What may go wrong, and what happens then, is what the
 //! crate's front page says of smoltcp; two things differ. embassy-net moves whole bursts between
@@ -71,5 +72,5 @@ mod socket;
 
 pub use embassy_net;
 
-pub use self::client::{Client, Incoming};
-pub use self::server::{Server, ServerIncoming};
+pub use self::client::Client;
+pub use self::server::Server;

@@ -1,43 +1,19 @@
 //! A netcode server on an embassy-net socket.
 
-use core::net::SocketAddr;
-use core::ops::Range;
-
 use chacha20::ChaCha20Rng;
 use embassy_net::udp::UdpSocket;
 use netcode_core::crypto::{Crypto, RustCrypto};
 use netcode_core::server::{
-    self, ClientInfo, MAX_SEND_BYTES, Received, ServerConfig, ServerEvent, ServerStats, StartError,
-    Storage,
+    self, Event, MAX_SEND_BYTES, Received, ServerConfig, StartError, Storage,
 };
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
-use netcode_core::{ClientId, ClientIndex, Sequence, UnixTime};
+use netcode_core::{ClientIndex, UnixTime};
 use rand_core::{CryptoRng, SeedableRng};
 
 use super::socket::{Link, now};
 use crate::lanes::Traffic;
 use crate::sizes::check_sockets;
 use crate::{ConfigError, SendError, SocketStats};
-
-/// What [`Server::next`] waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum ServerIncoming<'b> {
-    /// A change among the clients.
-    Event(ServerEvent),
-    /// A client sent a payload; it stands in the lent buffer.
-    Payload {
-        /// Whose.
-        client: ClientIndex,
-        /// Payloads arrive in any order; this tells which is newer.
-        sequence: Sequence,
-        /// The bytes, 1 to 1200.
-        payload: &'b [u8],
-    },
-}
-
-/// Whose payload, which, and where in the buffer.
-type Found = (ClientIndex, Sequence, Range<usize>);
 
 /// A server on `N` sockets, for the reason that is said of the other
 /// [`Server`](crate::Server). Its tables are the caller's: a
@@ -115,24 +91,18 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.core.set_unix_time(now(), unix);
     }
 
-    /// Receives, answers and keeps alive until there is an event or a payload.
+    /// Receives, answers and keeps alive until there is an event. A payload lies in `buffer`.
     ///
     /// Nobody is kept alive while nobody awaits this. Dropped early, it loses nothing. Its work
     /// is bounded by what waits in the socket: embassy-net's runner fills that only between two
     /// turns of the task.
-    pub async fn next<'b>(
+    pub async fn next_event<'b>(
         &mut self,
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
-    ) -> ServerIncoming<'b> {
-        let (client, sequence, range) = loop {
-            if let Some(event) = self.core.poll_event() {
-                return ServerIncoming::Event(event);
-            }
-            match self.take_in(buffer) {
-                Some(Some(payload)) => break payload,
-                // It may have made an event, which comes before the next datagram.
-                Some(None) => continue,
-                None => {}
+    ) -> Event<&'b [u8]> {
+        let event = loop {
+            if let Some(event) = self.take(buffer) {
+                break event;
             }
             // All that has arrived is read before time is judged, so that a late turn ends nothing.
             if self.link.give_turn(self.core.next_deadline()).await {
@@ -141,47 +111,36 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
             self.link.pass_time();
             self.transmit();
             if let Some(event) = self.core.poll_event() {
-                return ServerIncoming::Event(event);
+                break event;
             }
             let waiting = self.link.deadline();
             let due = self.core.next_deadline().into_iter().chain(waiting).min();
             self.link.wait(due).await;
         };
-        let payload = buffer.get(range).unwrap_or_default();
-        ServerIncoming::Payload {
-            client,
-            sequence,
-            payload,
-        }
+        event.map_payload(|range| buffer.get(range).unwrap_or_default())
     }
 
-    /// Takes in the next datagram, if there is one: whose payload it brought, and where in `buffer`
-    /// that lies.
-    fn take_in(&mut self, buffer: &mut [u8]) -> Option<Option<Found>> {
-        let (len, from) = self.link.receive(buffer)?;
-        let datagram = buffer.get_mut(..len)?;
-        let start = datagram.as_ptr().addr();
-        match self.core.handle_datagram(now(), from, datagram) {
-            Ok(Received::Payload {
-                client,
-                sequence,
-                payload,
-            }) => {
-                self.link.heard(from);
-                let at = payload.as_ptr().addr().saturating_sub(start);
-                return Some(Some((
-                    client,
-                    sequence,
-                    at..at.saturating_add(payload.len()),
-                )));
+    /// Takes datagrams up to the next event; the place of a payload is one in `buffer`.
+    fn take(&mut self, buffer: &mut [u8]) -> Option<Event> {
+        loop {
+            // What a command or time caused came before what the next datagram causes.
+            if let Some(event) = self.core.poll_event() {
+                return Some(event);
             }
-            Ok(Received::Reply(reply)) => {
-                let _ = self.link.send(Traffic::Reply, reply.to, reply.datagram);
+            let (len, from) = self.link.receive(buffer)?;
+            let datagram = buffer.get_mut(..len)?;
+            match self.core.handle_datagram(now(), from, datagram) {
+                Ok(Received::Event(event)) => {
+                    self.link.heard(from);
+                    return Some(event);
+                }
+                Ok(Received::Reply(reply)) => {
+                    let _ = self.link.send(Traffic::Reply, reply.to, reply.datagram);
+                }
+                Ok(Received::Handled) => self.link.heard(from),
+                Err(_) => {}
             }
-            Ok(Received::Handled) => self.link.heard(from),
-            Err(_) => {}
         }
-        Some(None)
     }
 
     fn transmit(&mut self) {
@@ -194,20 +153,61 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
     }
 
     /// Sends a payload of 1 to 1200 bytes: it waits in the socket for embassy-net's runner.
+    /// `false`: nobody is connected there, and nothing was sent.
     ///
     /// # Errors
     /// See [`SendError`].
-    pub fn send(&mut self, client: ClientIndex, payload: &[u8]) -> Result<(), SendError> {
-        let outgoing = self.core.send(now(), client, payload, &mut self.out)?;
+    pub fn send(&mut self, client: ClientIndex, payload: &[u8]) -> Result<bool, SendError> {
+        let Some(outgoing) = self.core.send(now(), client, payload, &mut self.out)? else {
+            return Ok(false);
+        };
         for transmit in outgoing {
             self.link
                 .send(Traffic::Session, transmit.to, transmit.datagram)?;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Sends a payload to every connected client; how many sockets took it. A socket that is full,
+    /// or a host that does not answer, costs its own client alone.
+    ///
+    /// # Errors
+    /// [`SendError::Core`].
+    pub fn broadcast(&mut self, payload: &[u8]) -> Result<u32, SendError> {
+        self.send_to(self.core.slots(), payload)
+    }
+
+    /// Sends a payload to every connected client but `except`; how many sockets took it.
+    ///
+    /// # Errors
+    /// [`SendError::Core`].
+    pub fn broadcast_except(
+        &mut self,
+        except: ClientIndex,
+        payload: &[u8],
+    ) -> Result<u32, SendError> {
+        let others = self.core.slots().filter(move |&client| client != except);
+        self.send_to(others, payload)
+    }
+
+    fn send_to(
+        &mut self,
+        clients: impl Iterator<Item = ClientIndex>,
+        payload: &[u8],
+    ) -> Result<u32, SendError> {
+        let mut count = 0_u32;
+        for client in clients {
+            match self.send(client, payload) {
+                Ok(sent) => count = count.saturating_add(u32::from(sent)),
+                Err(error @ SendError::Core(_)) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(count)
     }
 
     /// Ends a client's session; false if nobody is connected there. The client is told while
-    /// [`next`](Self::next) is awaited.
+    /// [`next_event`](Self::next_event) is awaited.
     pub fn disconnect(&mut self, client: ClientIndex) -> bool {
         self.core.disconnect(now(), client)
     }
@@ -218,37 +218,12 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.transmit();
     }
 
-    /// How many clients are connected.
-    pub fn connected_count(&self) -> usize {
-        self.core.connected_count()
+    /// The core: clients, slots, counters, configuration.
+    pub const fn core(&self) -> &server::Server<'s, C> {
+        &self.core
     }
 
-    /// The client in a slot.
-    pub fn client(&self, client: ClientIndex) -> Option<ClientInfo<'_>> {
-        self.core.client(client)
-    }
-
-    /// The slot of a client id.
-    pub fn find_by_id(&self, client_id: ClientId) -> Option<ClientIndex> {
-        self.core.find_by_id(client_id)
-    }
-
-    /// The slot of an address.
-    pub fn find_by_address(&self, address: SocketAddr) -> Option<ClientIndex> {
-        self.core.find_by_address(address)
-    }
-
-    /// Every connected client, by slot.
-    pub fn clients(&self) -> impl Iterator<Item = ClientInfo<'_>> + '_ {
-        self.core.clients()
-    }
-
-    /// What the server has counted.
-    pub fn stats(&self) -> &ServerStats {
-        self.core.stats()
-    }
-
-    /// What the socket could not carry.
+    /// Datagrams that the socket could not carry.
     pub const fn socket_stats(&self) -> SocketStats {
         self.link.stats()
     }

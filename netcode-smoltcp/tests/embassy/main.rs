@@ -19,9 +19,9 @@ use std::net::SocketAddr;
 use embassy_futures::join::join;
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Instant, MockDriver, Timer};
-use netcode_smoltcp::core::client::{ClientEvent, ClientState};
-use netcode_smoltcp::core::server::{DisconnectReason, ServerEvent};
-use netcode_smoltcp::embassy::{Client, Incoming, Server, ServerIncoming};
+use netcode_smoltcp::core::client::{self, ClientState};
+use netcode_smoltcp::core::server::{self, DisconnectReason};
+use netcode_smoltcp::embassy::{Client, Server};
 use netcode_smoltcp::{BUFFER_BYTES, SendError};
 use rig::{Family, SLOT, SOCKETS, client_on, device, server_on, token};
 use wire::{SharedWire, wire};
@@ -54,17 +54,19 @@ fn with_pair<F: Future<Output = ()>>(family: Family, script: impl FnOnce(Pair) -
 
 impl Pair {
     /// Both sides run until the client's state is `wanted`; gives what the server saw meanwhile.
-    async fn until(&mut self, wanted: ClientState) -> Vec<ServerEvent> {
+    async fn until(&mut self, wanted: ClientState) -> Vec<server::Event<()>> {
         let mut events = vec![];
         let (mut ours, mut theirs) = ([0; BUFFER_BYTES], [0; BUFFER_BYTES]);
         while self.client.state() != wanted {
-            match select(self.client.next(&mut ours), self.server.next(&mut theirs)).await {
-                Either::First(Incoming::Event(ClientEvent::StateChanged(state))) => {
+            let client = self.client.next_event(&mut ours);
+            let server = self.server.next_event(&mut theirs);
+            match select(client, server).await {
+                Either::First(client::Event::StateChanged(state)) => {
                     assert!(!state.is_error() || state == wanted, "{}", state.as_str());
                 }
                 Either::First(_) => {}
-                Either::Second(ServerIncoming::Event(event)) => events.push(event),
-                Either::Second(ServerIncoming::Payload { .. }) => {}
+                Either::Second(server::Event::Payload { .. }) => {}
+                Either::Second(event) => events.push(event.map_payload(|_| ())),
             }
         }
         events
@@ -76,17 +78,17 @@ impl Pair {
         let (mut ours, mut theirs) = ([0; BUFFER_BYTES], [0; BUFFER_BYTES]);
         let end = Instant::now() + Duration::from_millis(millis);
         loop {
-            let client = self.client.next(&mut ours);
-            let server = self.server.next(&mut theirs);
+            let client = self.client.next_event(&mut ours);
+            let server = self.server.next_event(&mut theirs);
             match select3(client, server, Timer::at(end)).await {
-                Either3::First(Incoming::Payload { payload, .. }) => {
+                Either3::First(client::Event::Payload { payload, .. }) => {
                     passed.client.push(payload.to_vec());
                 }
-                Either3::First(Incoming::Event(_)) => {}
-                Either3::Second(ServerIncoming::Payload { payload, .. }) => {
+                Either3::First(_) => {}
+                Either3::Second(server::Event::Payload { payload, .. }) => {
                     passed.server.push(payload.to_vec());
                 }
-                Either3::Second(ServerIncoming::Event(event)) => passed.events.push(event),
+                Either3::Second(event) => passed.events.push(event.map_payload(|_| ())),
                 Either3::Third(()) => return passed,
             }
         }
@@ -109,13 +111,13 @@ impl Pair {
 struct Passed {
     client: Vec<Vec<u8>>,
     server: Vec<Vec<u8>>,
-    events: Vec<ServerEvent>,
+    events: Vec<server::Event<()>>,
 }
 
 impl Passed {
     fn reason(&self) -> Option<DisconnectReason> {
         self.events.iter().find_map(|event| match event {
-            ServerEvent::Disconnected { reason, .. } => Some(*reason),
+            server::Event::Disconnected { reason, .. } => Some(*reason),
             _ => None,
         })
     }
@@ -125,7 +127,7 @@ impl Passed {
 fn payloads_of_every_size_cross_over_ipv4() {
     with_pair(Family::V4, async |mut pair| {
         let events = pair.until(ClientState::Connected).await;
-        assert!(matches!(events[..], [ServerEvent::Connected { .. }]));
+        assert!(matches!(events[..], [server::Event::Connected { .. }]));
         pair.exchange().await;
     });
 }
@@ -144,7 +146,7 @@ fn a_silent_session_is_kept_alive_past_its_timeout() {
         pair.until(ClientState::Connected).await;
         pair.pass(10_000).await;
         assert!(pair.client.is_connected());
-        assert_eq!(pair.server.connected_count(), 1);
+        assert_eq!(pair.server.core().connected_count(), 1);
     });
 }
 
@@ -156,7 +158,7 @@ fn a_client_that_leaves_is_seen_to_leave() {
         let passed = pair.pass(100).await;
         assert_eq!(passed.reason(), Some(DisconnectReason::ByClient));
         assert_eq!(pair.client.state(), ClientState::Disconnected);
-        assert_eq!(pair.server.connected_count(), 0);
+        assert_eq!(pair.server.core().connected_count(), 0);
     });
 }
 
@@ -186,9 +188,9 @@ fn a_silent_server_is_given_up_after_the_timeout_and_not_before() {
         let began = Instant::now();
         let mut buffer = [0; BUFFER_BYTES];
         // Nobody polls the server: it is silent, and the client is woken by its timer alone.
-        let event = pair.client.next(&mut buffer).await;
-        let end = ClientEvent::StateChanged(ClientState::ConnectionTimedOut);
-        assert_eq!(event, Incoming::Event(end));
+        let event = pair.client.next_event(&mut buffer).await;
+        let end = client::Event::StateChanged(ClientState::ConnectionTimedOut);
+        assert_eq!(event, end);
         let waited = began.elapsed().as_millis();
         assert!((2_800..=3_100).contains(&waited), "{waited} ms");
     });
@@ -260,7 +262,7 @@ fn a_full_server_denies_the_next() {
     let serve = async {
         let mut buffer = [0; BUFFER_BYTES];
         loop {
-            server.next(&mut buffer).await;
+            let _ = server.next_event(&mut buffer).await;
         }
     };
     let connect = async {
@@ -268,8 +270,8 @@ fn a_full_server_denies_the_next() {
         let mut ends = vec![];
         for (seed, client) in (1..).zip(&mut clients) {
             client.connect(&token(address, seed)).unwrap();
-            while !client.is_connected() && client.server_address().is_some() {
-                client.next(&mut buffer).await;
+            while !client.is_connected() && client.core().server_address().is_some() {
+                let _ = client.next_event(&mut buffer).await;
             }
             ends.push(client.state());
         }
@@ -291,14 +293,14 @@ fn a_turn_that_comes_late_reads_what_has_arrived_before_it_judges_time() {
         let mut buffer = [0; BUFFER_BYTES];
         // The server is silent for a little less than the timeout.
         let silence = Timer::after(Duration::from_millis(2500));
-        let silence = select(pair.client.next(&mut buffer), silence).await;
+        let silence = select(pair.client.next_event(&mut buffer), silence).await;
         assert!(matches!(silence, Either::Second(())));
         // It speaks at last, and then nobody has a turn for long.
         pair.server.send(SLOT, b"here").unwrap();
         MockDriver::get().advance(Duration::from_secs(5));
-        match pair.client.next(&mut buffer).await {
-            Incoming::Payload { payload, .. } => assert_eq!(payload, b"here"),
-            Incoming::Event(event) => panic!("{event:?}"),
+        match pair.client.next_event(&mut buffer).await {
+            client::Event::Payload { payload, .. } => assert_eq!(payload, b"here"),
+            event => panic!("{event:?}"),
         }
     });
 }

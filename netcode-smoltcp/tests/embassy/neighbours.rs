@@ -7,9 +7,9 @@ use embassy_futures::select::{Either3, select_array, select3};
 use embassy_time::{Duration, Instant, Timer};
 use netcode_smoltcp::BUFFER_BYTES;
 use netcode_smoltcp::core::ClientIndex;
-use netcode_smoltcp::core::client::ClientState;
+use netcode_smoltcp::core::client::{ClientState, Event};
 use netcode_smoltcp::embassy::embassy_net::Runner;
-use netcode_smoltcp::embassy::{Client, Incoming, Server};
+use netcode_smoltcp::embassy::{Client, Server};
 use netcode_smoltcp::smoltcp::wire::EthernetAddress;
 
 use crate::executor;
@@ -71,14 +71,14 @@ impl World {
             let clients = self
                 .clients
                 .each_mut()
-                .map(|client| client.next(buffers.next().unwrap()));
+                .map(|client| client.next_event(buffers.next().unwrap()));
             let turn = select3(
                 select_array(clients),
-                self.server.next(&mut theirs),
+                self.server.next_event(&mut theirs),
                 Timer::at(end),
             );
             match turn.await {
-                Either3::First((Incoming::Payload { .. }, at)) => received[at] += 1,
+                Either3::First((Event::Payload { .. }, at)) => received[at] += 1,
                 Either3::First(_) | Either3::Second(_) => {}
                 Either3::Third(()) => return received,
             }

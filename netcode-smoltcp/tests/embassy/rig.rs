@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use netcode_smoltcp::core::address::AddressList;
 use netcode_smoltcp::core::crypto::Key;
 use netcode_smoltcp::core::server::{RestartRule, ServerConfig, StaticStorage};
-use netcode_smoltcp::core::token::{TokenSpec, mint};
-use netcode_smoltcp::core::{ClientId, ClientIndex, ProtocolId, Timeout, UnixTime, UserData};
+use netcode_smoltcp::core::token::{ConnectToken, TokenSpec, mint};
+use netcode_smoltcp::core::{ClientId, ClientIndex, ProtocolId, Timeout, UnixTime};
 use netcode_smoltcp::embassy::embassy_net::udp::{PacketMetadata, UdpSocket};
 use netcode_smoltcp::embassy::embassy_net::{
     self, Config, Ipv4Address, Ipv4Cidr, Ipv6Address, Ipv6Cidr, Runner, Stack, StackResources,
@@ -66,26 +66,17 @@ impl Family {
     }
 }
 
-pub fn token(server: SocketAddr, seed: u64) -> [u8; 2048] {
+pub fn token(server: SocketAddr, seed: u64) -> ConnectToken {
     token_for(&[server], seed)
 }
 
 /// A token that lists `servers`.
-pub fn token_for(servers: &[SocketAddr], seed: u64) -> [u8; 2048] {
-    let spec = TokenSpec {
-        protocol_id: ProtocolId(1),
-        client_id: ClientId(seed),
-        created: UNIX,
-        expires: UNIX.saturating_add_secs(600),
-        timeout: Timeout::from_secs(TIMEOUT_SECS),
-        public_addresses: servers,
-        internal_addresses: &[],
-        user_data: &UserData::ZERO,
-    };
-    let mut token = [0; 2048];
+pub fn token_for(servers: &[SocketAddr], seed: u64) -> ConnectToken {
+    let spec = TokenSpec::new(ProtocolId(1), ClientId(seed), servers, UNIX)
+        .with_lifetime(std::time::Duration::from_secs(600))
+        .with_timeout(Timeout::from_secs(TIMEOUT_SECS));
     let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
-    mint(&spec, &key(), &mut rng, &mut token).unwrap();
-    token
+    mint(&spec, &key(), &mut rng).unwrap()
 }
 
 pub fn device(
@@ -132,7 +123,7 @@ pub fn server_on(stack: Stack<'static>, address: SocketAddr) -> Server<'static, 
         ProtocolId(1),
         key(),
         addresses,
-        SLOTS,
+        SLOTS.try_into().unwrap(),
         RestartRule::AdmitAgain,
     );
     let mut server = Server::new(sockets, storage.tables(), config).unwrap();

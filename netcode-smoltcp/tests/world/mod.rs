@@ -4,19 +4,19 @@
 use std::net::SocketAddr;
 
 use netcode_smoltcp::core::address::AddressList;
-use netcode_smoltcp::core::client::{ClientEvent, ClientState};
+use netcode_smoltcp::core::client::{self, ClientState};
 use netcode_smoltcp::core::crypto::Key;
-use netcode_smoltcp::core::server::{RestartRule, ServerConfig, ServerEvent, StaticStorage};
-use netcode_smoltcp::core::token::{TokenSpec, mint};
-use netcode_smoltcp::core::{ClientId, ClientIndex, ProtocolId, Timeout, UnixTime, UserData};
+use netcode_smoltcp::core::server::{self, RestartRule, ServerConfig, StaticStorage};
+use netcode_smoltcp::core::token::{ConnectToken, TokenSpec, mint};
+use netcode_smoltcp::core::{ClientId, ClientIndex, ProtocolId, Timeout, UnixTime};
 use netcode_smoltcp::smoltcp::iface::SocketHandle;
 use netcode_smoltcp::smoltcp::phy::Medium;
 use netcode_smoltcp::smoltcp::time::{Duration, Instant};
 use netcode_smoltcp::smoltcp::wire::IpCidr;
 use netcode_smoltcp::{
     BUFFER_BYTES, CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS, Client,
-    Polled, REPLY_TX_BYTES, REPLY_TX_PACKETS, SESSION_TX_BYTES, SESSION_TX_PACKETS, SendError,
-    Server, ServerPolled, server_rx_bytes, server_rx_packets, server_sockets,
+    REPLY_TX_BYTES, REPLY_TX_PACKETS, SESSION_TX_BYTES, SESSION_TX_PACKETS, SendError, Server,
+    server_rx_bytes, server_rx_packets, server_sockets,
 };
 use rand::SeedableRng;
 
@@ -67,7 +67,7 @@ pub struct World {
     pub address: SocketAddr,
     pub node: Node,
     pub server: Server<'static, SOCKETS>,
-    pub events: Vec<ServerEvent>,
+    pub events: Vec<server::Event<()>>,
     pub payloads: Vec<(ClientIndex, Vec<u8>)>,
     pub players: Vec<Player>,
 }
@@ -94,7 +94,7 @@ impl World {
             ProtocolId(1),
             key(),
             addresses,
-            SLOTS,
+            SLOTS.try_into().unwrap(),
             RestartRule::AdmitAgain,
         );
         let mut server = Server::new(sockets, storage.tables(), config).unwrap();
@@ -116,26 +116,17 @@ impl World {
         }
     }
 
-    pub fn token(&self, id: u64, seed: u64) -> [u8; 2048] {
+    pub fn token(&self, id: u64, seed: u64) -> ConnectToken {
         self.token_for(&[self.address], id, seed)
     }
 
     /// A token that lists `servers`.
-    pub fn token_for(&self, servers: &[SocketAddr], id: u64, seed: u64) -> [u8; 2048] {
-        let spec = TokenSpec {
-            protocol_id: ProtocolId(1),
-            client_id: ClientId(id),
-            created: UNIX,
-            expires: UNIX.saturating_add_secs(600),
-            timeout: Timeout::from_secs(self.timeout),
-            public_addresses: servers,
-            internal_addresses: &[],
-            user_data: &UserData::ZERO,
-        };
-        let mut token = [0; 2048];
+    pub fn token_for(&self, servers: &[SocketAddr], id: u64, seed: u64) -> ConnectToken {
+        let spec = TokenSpec::new(ProtocolId(1), ClientId(id), servers, UNIX)
+            .with_lifetime(std::time::Duration::from_secs(600))
+            .with_timeout(Timeout::from_secs(self.timeout));
         let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
-        mint(&spec, &key(), &mut rng, &mut token).unwrap();
-        token
+        mint(&spec, &key(), &mut rng).unwrap()
     }
 
     pub fn join_from(&mut self, addresses: &[IpCidr], sizes: Sizes) -> usize {
@@ -180,28 +171,25 @@ impl World {
     fn serve(&mut self) {
         let mut buffer = [0; BUFFER_BYTES];
         self.node.ingress(self.now);
-        loop {
-            match self
-                .server
-                .poll(self.now, &mut self.node.sockets, &mut buffer)
+        while let Some(event) =
+            self.server
+                .next_event(self.now, &mut self.node.sockets, &mut buffer)
+        {
+            if let server::Event::Payload {
+                client, payload, ..
+            } = event
             {
-                ServerPolled::Event(event) => {
-                    self.events.push(event);
-                    if let (ServerEvent::Connected { client, .. }, Some(greeting)) =
-                        (event, self.greeting)
-                    {
-                        let sockets = &mut self.node.sockets;
-                        self.server
-                            .send(self.now, sockets, client, greeting)
-                            .unwrap();
-                    }
-                }
-                ServerPolled::Payload {
-                    client, payload, ..
-                } => {
-                    self.payloads.push((client, payload.to_vec()));
-                }
-                ServerPolled::Idle(_) => break,
+                self.payloads.push((client, payload.to_vec()));
+                continue;
+            }
+            self.events.push(event.map_payload(|_| ()));
+            if let (server::Event::Connected { client, .. }, Some(greeting)) =
+                (event, self.greeting)
+            {
+                let sockets = &mut self.node.sockets;
+                self.server
+                    .send(self.now, sockets, client, greeting)
+                    .unwrap();
             }
         }
         self.node.egress(self.now);
@@ -215,14 +203,15 @@ impl World {
             return;
         }
         player.node.ingress(self.now);
-        loop {
-            match player
-                .client
-                .poll(self.now, &mut player.node.sockets, &mut buffer)
-            {
-                Polled::Event(ClientEvent::StateChanged(state)) => player.states.push(state),
-                Polled::Event(_) => {}
-                Polled::Payload { payload, .. } => {
+        let Player {
+            client,
+            node: Node { sockets, .. },
+            ..
+        } = player;
+        while let Some(event) = client.next_event(self.now, sockets, &mut buffer) {
+            match event {
+                client::Event::StateChanged(state) => player.states.push(state),
+                client::Event::Payload { payload, .. } => {
                     let state = player.states.last();
                     assert_eq!(
                         state,
@@ -231,7 +220,7 @@ impl World {
                     );
                     player.payloads.push(payload.to_vec());
                 }
-                Polled::Idle(_) => break,
+                _ => {}
             }
         }
         player.node.egress(self.now);
@@ -259,21 +248,21 @@ impl World {
         n
     }
 
-    pub fn client_sends(&mut self, n: usize, payload: &[u8]) -> Result<(), SendError> {
+    pub fn client_sends(&mut self, n: usize, payload: &[u8]) -> Result<bool, SendError> {
         let player = &mut self.players[n];
         player
             .client
             .send(self.now, &mut player.node.sockets, payload)
     }
 
-    pub fn server_sends(&mut self, client: ClientIndex, payload: &[u8]) -> Result<(), SendError> {
+    pub fn server_sends(&mut self, client: ClientIndex, payload: &[u8]) -> Result<bool, SendError> {
         self.server
             .send(self.now, &mut self.node.sockets, client, payload)
     }
 
     /// Payloads of each size cross in both directions, whole.
     pub fn exchange(&mut self, n: usize) {
-        let index = self.players[n].client.client_index().unwrap();
+        let index = self.players[n].client.core().client_index().unwrap();
         for len in [1, 100, 1200] {
             self.client_sends(n, &vec![7; len]).unwrap();
             self.server_sends(index, &vec![9; len]).unwrap();

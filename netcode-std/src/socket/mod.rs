@@ -151,6 +151,11 @@ impl Link for UdpLink {
         }
     }
 
+    /// Every datagram was handed to the system by [`send`](Link::send).
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn wait(&mut self, timeout: Duration) -> io::Result<()> {
         if self.bound.iter().any(|bound| !bound.drained) {
             return Ok(());

@@ -7,6 +7,7 @@
 )]
 
 mod bad_network;
+mod events;
 mod pair;
 #[macro_use]
 mod peers;

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use netcode_std::core::address::AddressList;
+use netcode_std::core::client;
 use netcode_std::core::crypto::Key;
-use netcode_std::core::server::{RestartRule, ServerConfig, ServerEvent};
-use netcode_std::core::token::{TokenSpec, mint};
+use netcode_std::core::server::{Event, RestartRule, ServerConfig};
+use netcode_std::core::token::{ConnectToken, TokenSpec, mint};
 use netcode_std::core::{ClientId, ClientIndex, ProtocolId, Timeout, UserData};
 use netcode_std::{Client, Link, RECEIVE_BUFFER_BYTES, Server, generator, unix_time};
 
@@ -20,7 +21,7 @@ pub(crate) fn key() -> Key {
 }
 
 /// A configuration that goes by the bound addresses.
-pub(crate) fn config(max_clients: usize) -> ServerConfig {
+pub(crate) fn config(max_clients: u32) -> ServerConfig {
     ServerConfig::new(
         PROTOCOL_ID,
         key(),
@@ -31,7 +32,7 @@ pub(crate) fn config(max_clients: usize) -> ServerConfig {
 }
 
 /// A server on IPv4 loopback.
-pub(crate) fn server(max_clients: usize) -> Server {
+pub(crate) fn server(max_clients: u32) -> Server {
     Server::bind(&[v4()], config(max_clients)).unwrap()
 }
 
@@ -40,7 +41,7 @@ pub(crate) fn v4() -> SocketAddr {
 }
 
 /// A token for these servers; `internal` may be empty.
-pub(crate) fn token(id: u64, public: &[SocketAddr], internal: &[SocketAddr]) -> [u8; 2048] {
+pub(crate) fn token(id: u64, public: &[SocketAddr], internal: &[SocketAddr]) -> ConnectToken {
     token_with_timeout(id, public, internal, 5)
 }
 
@@ -49,49 +50,48 @@ pub(crate) fn token_with_timeout(
     public: &[SocketAddr],
     internal: &[SocketAddr],
     timeout: i32,
-) -> [u8; 2048] {
+) -> ConnectToken {
     let now = unix_time();
-    let spec = TokenSpec {
-        protocol_id: PROTOCOL_ID,
-        client_id: ClientId(id),
-        created: now,
-        expires: now.saturating_add_secs(30),
-        timeout: Timeout::from_secs(timeout),
-        public_addresses: public,
-        internal_addresses: internal,
-        user_data: &UserData::from_slice(b"who").unwrap(),
-    };
-    let mut token = [0; 2048];
-    mint(&spec, &key(), &mut generator().unwrap(), &mut token).unwrap();
-    token
+    let user_data = UserData::from_slice(b"who").unwrap();
+    let spec = TokenSpec::new(PROTOCOL_ID, ClientId(id), public, now)
+        .with_lifetime(Duration::from_secs(30))
+        .with_timeout(Timeout::from_secs(timeout))
+        .with_internal_addresses(internal)
+        .with_user_data(&user_data);
+    mint(&spec, &key(), &mut generator().unwrap()).unwrap()
 }
 
-/// What one turn of a server brought.
+/// Events of one turn of a server, payloads apart.
 #[derive(Default)]
 pub(crate) struct Turn {
     pub(crate) payloads: Vec<(ClientIndex, Vec<u8>)>,
-    pub(crate) events: Vec<ServerEvent>,
+    pub(crate) events: Vec<Event<()>>,
 }
 
 pub(crate) fn turn<L: Link>(server: &mut Server<L>) -> Turn {
     let mut turn = Turn::default();
     server.update(Instant::now()).unwrap();
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-    while let Some(message) = server.receive(&mut buffer).unwrap() {
-        turn.payloads
-            .push((message.client, message.payload.to_vec()));
+    while let Some(event) = server.next_event(&mut buffer).unwrap() {
+        match event {
+            Event::Payload {
+                client, payload, ..
+            } => turn.payloads.push((client, payload.to_vec())),
+            event => turn.events.push(event.map_payload(|_| ())),
+        }
     }
-    turn.events
-        .extend(std::iter::from_fn(|| server.poll_event()));
     turn
 }
 
+/// Payloads of one turn of a client.
 pub(crate) fn client_turn<L: Link>(client: &mut Client<L>) -> Vec<Vec<u8>> {
     client.update(Instant::now()).unwrap();
     let mut payloads = Vec::new();
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-    while let Some(payload) = client.receive(&mut buffer).unwrap() {
-        payloads.push(payload.bytes.to_vec());
+    while let Some(event) = client.next_event(&mut buffer).unwrap() {
+        if let client::Event::Payload { payload, .. } = event {
+            payloads.push(payload.to_vec());
+        }
     }
     payloads
 }

@@ -95,7 +95,7 @@ fn their_sequence_zero_has_no_sequence_bytes_and_costs_a_packet_but_no_connectio
         server.turn();
         client.stands() == Stands::Connected
     });
-    assert!(client.0.dropped().get(Dropped::SequenceLength) >= 1);
+    assert!(client.0.core().dropped().get(Dropped::SequenceLength) >= 1);
 }
 
 #[test]
@@ -108,13 +108,13 @@ fn their_goodbye_is_one_packet() {
         server.turn();
         client.stands() == Stands::Connected && server.is_connected(1)
     });
-    let before = server.0.stats().datagrams_in;
+    let before = server.0.core().stats().datagrams_in;
     client.disconnect();
     for _ in 0..100 {
         client.turn();
         server.turn();
     }
-    assert_eq!(server.0.stats().datagrams_in, before + 1);
+    assert_eq!(server.0.core().stats().datagrams_in, before + 1);
     assert!(!server.is_connected(1));
 }
 

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use crate::pair::{PROTOCOL_ID, client_turn, config, connect, server, token, turn, until, v4};
 use netcode_std::core::address::AddressList;
-use netcode_std::core::server::{DisconnectReason, ServerEvent};
-use netcode_std::core::{ClientId, ClientIndex, Dropped};
+use netcode_std::core::client::{self, ClientState};
+use netcode_std::core::server::{DisconnectReason, Event};
+use netcode_std::core::{ClientId, ClientIndex, Dropped, Sequence};
 use netcode_std::{
-    BindError, Client, DATAGRAMS_PER_TURN, Link, RECEIVE_BUFFER_BYTES, Server, SocketOptions,
-    TransferError, UdpLink,
+    BindError, Client, DATAGRAMS_PER_TURN, Link, RECEIVE_BUFFER_BYTES, SendError, Server,
+    SocketOptions, UdpLink,
 };
 
 #[test]
@@ -26,9 +27,9 @@ fn one_server_serves_both_families_at_once() {
             turn(&mut server);
             client.is_connected()
         });
-        assert_eq!(client.server_address(), Some(address));
-        let index = server.find_by_id(ClientId(id)).unwrap();
-        let seen = server.client(index).unwrap().address.unwrap();
+        assert_eq!(client.core().server_address(), Some(address));
+        let index = server.core().find_by_id(ClientId(id)).unwrap();
+        let seen = server.core().client(index).unwrap().address.unwrap();
         assert_eq!(seen.is_ipv4(), address.is_ipv4());
         client.send(&[9; 1200]).unwrap();
         until("a payload", || {
@@ -52,7 +53,7 @@ fn behind_nat_a_server_goes_by_an_address_it_is_not_bound_to() {
     until("the refusal", || {
         client_turn(&mut stranger);
         turn(&mut server);
-        server.stats().dropped.get(Dropped::NotOurAddress) > 0
+        server.core().stats().dropped.get(Dropped::NotOurAddress) > 0
     });
 
     let mut client = Client::new().unwrap();
@@ -257,7 +258,7 @@ fn a_server_that_stops_tells_its_clients_and_can_start_again() {
     let events = turn(&mut server).events;
     assert_eq!(
         events,
-        [ServerEvent::Disconnected {
+        [Event::Disconnected {
             client: ClientIndex(0),
             client_id: ClientId(1),
             reason: DisconnectReason::ServerStopped,
@@ -275,18 +276,17 @@ fn a_server_that_stops_tells_its_clients_and_can_start_again() {
 fn a_payload_that_is_none_is_refused_before_it_is_sent() {
     let mut server = server(4);
     let mut client = Client::new().unwrap();
-    assert!(matches!(client.send(b"early"), Err(TransferError::Send(_))));
+    assert!(!client.send(b"early").unwrap());
     connect(&mut server, &mut client, 1);
     for len in [0, 1201] {
         assert!(matches!(
             client.send(&vec![0; len]),
-            Err(TransferError::Send(_))
+            Err(SendError::Payload(_))
         ));
         let refused = server.send(ClientIndex(0), &vec![0; len]);
-        assert!(matches!(refused, Err(TransferError::Send(_))));
+        assert!(matches!(refused, Err(SendError::Payload(_))));
     }
-    let refused = server.send(ClientIndex(3), b"to nobody");
-    assert!(matches!(refused, Err(TransferError::Send(_))));
+    assert!(!server.send(ClientIndex(3), b"to nobody").unwrap());
 }
 
 #[test]
@@ -296,10 +296,10 @@ fn the_player_who_hosts_plays_beside_those_who_do_not() {
     let mut host = server.join_loopback(ClientId(100), &user_data).unwrap();
     let mut guest = Client::new().unwrap();
     connect(&mut server, &mut guest, 1);
-    assert_eq!(server.connected_count(), 2);
+    assert_eq!(server.core().connected_count(), 2);
 
-    let hosts = server.find_by_id(ClientId(100)).unwrap();
-    let guests = server.find_by_id(ClientId(1)).unwrap();
+    let hosts = server.core().find_by_id(ClientId(100)).unwrap();
+    let guests = server.core().find_by_id(ClientId(1)).unwrap();
     host.send(b"from the host").unwrap();
     assert_eq!(
         turn(&mut server).payloads,
@@ -311,12 +311,25 @@ fn the_player_who_hosts_plays_beside_those_who_do_not() {
     });
     server.send(hosts, b"to the host").unwrap();
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-    let payload = host.receive(&mut buffer).unwrap();
-    assert_eq!(payload.bytes, b"to the host");
+    let mut heard = || {
+        host.next_event(&mut buffer)
+            .map(|event| event.map_payload(<[u8]>::to_vec))
+    };
+    let state = |state| Some(client::Event::StateChanged(state));
+    assert_eq!(heard(), state(ClientState::Connected));
+    let payload = Some(client::Event::Payload {
+        sequence: Sequence(0),
+        payload: b"to the host".to_vec(),
+    });
+    assert_eq!(heard(), payload);
+    assert_eq!(heard(), None);
 
     server.disconnect(hosts).unwrap();
     turn(&mut server);
+    assert_eq!(heard(), state(ClientState::Disconnected));
+    assert_eq!(heard(), None);
     assert!(!host.is_connected());
+    assert!(!host.send(b"too late").unwrap());
     assert_eq!(host.client_index(), None);
     assert!(guest.is_connected());
     assert_eq!(config(1).protocol_id, PROTOCOL_ID);

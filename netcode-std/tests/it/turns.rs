@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::pair::{client_turn, config, token, turn};
 use netcode_std::core::client::ClientState;
-use netcode_std::core::server::ServerEvent;
+use netcode_std::core::server::Event;
 use netcode_std::core::{ClientId, ClientIndex, UserData, client};
 use netcode_std::{Client, DATAGRAMS_PER_TURN, Link, RECEIVE_BUFFER_BYTES, Server};
 
@@ -34,10 +34,10 @@ fn a_server_that_was_held_up_keeps_a_client_whose_packet_was_waiting() {
     client.send(b"still here").unwrap();
     server.update(after_a_hitch()).unwrap();
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-    let message = server.receive(&mut buffer).unwrap().unwrap();
-    assert_eq!(message.payload, b"still here");
-    assert!(server.receive(&mut buffer).unwrap().is_none());
-    assert_eq!(server.connected_count(), 1);
+    let event = server.next_event(&mut buffer).unwrap();
+    assert!(matches!(event, Some(Event::Payload { payload, .. }) if payload == b"still here"));
+    assert_eq!(server.next_event(&mut buffer).unwrap(), None);
+    assert_eq!(server.core().connected_count(), 1);
 }
 
 #[test]
@@ -46,9 +46,11 @@ fn a_client_that_was_held_up_stays_with_a_server_whose_packet_was_waiting() {
     server.send(ClientIndex(0), b"still here").unwrap();
     client.update(after_a_hitch()).unwrap();
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-    let payload = client.receive(&mut buffer).unwrap().unwrap();
-    assert_eq!(payload.bytes, b"still here");
-    assert!(client.receive(&mut buffer).unwrap().is_none());
+    let event = client.next_event(&mut buffer).unwrap();
+    assert!(
+        matches!(event, Some(client::Event::Payload { payload, .. }) if payload == b"still here")
+    );
+    assert_eq!(client.next_event(&mut buffer).unwrap(), None);
     assert_eq!(client.state(), ClientState::Connected);
 }
 
@@ -61,7 +63,7 @@ fn a_turn_that_reads_nothing_finds_timeouts_all_the_same() {
         server.update(now).unwrap();
         client.update(now).unwrap();
     }
-    assert_eq!(server.connected_count(), 0);
+    assert_eq!(server.core().connected_count(), 0);
     assert_eq!(client.state(), ClientState::ConnectionTimedOut);
 }
 
@@ -120,10 +122,14 @@ impl Link for Instantly {
         if before != ClientState::Connected && self.client.state() == ClientState::Connected {
             let mut out = [0; RECEIVE_BUFFER_BYTES];
             for payload in [b"one", b"two"] {
-                let transmit = self.client.send(now, payload, &mut out).unwrap();
+                let transmit = self.client.send(now, payload, &mut out).unwrap().unwrap();
                 self.inbox.push_back(transmit.datagram.to_vec());
             }
         }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 
@@ -139,21 +145,19 @@ impl Link for Instantly {
 #[test]
 fn no_payload_comes_before_the_event_that_its_client_has_connected() {
     let mut server = Server::with_link(Instantly::joining(), config(1)).unwrap();
-    let first = turn(&mut server);
-    assert!(first.payloads.is_empty());
-    assert_eq!(
-        first.events,
-        [ServerEvent::Connected {
-            client: ClientIndex(0),
-            client_id: ClientId(7)
-        }]
-    );
-    let then: Vec<Vec<u8>> = turn(&mut server)
-        .payloads
-        .into_iter()
-        .map(|(_, p)| p)
-        .collect();
-    assert_eq!(then, [b"one", b"two"]);
+    server.update(Instant::now()).unwrap();
+    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+    let (client, client_id) = (ClientIndex(0), ClientId(7));
+    let connected = Some(Event::Connected { client, client_id });
+    assert_eq!(server.next_event(&mut buffer).unwrap(), connected);
+    // The client hears so at the turn's end, and answers at once.
+    assert_eq!(server.next_event(&mut buffer).unwrap(), None);
+    server.update(Instant::now()).unwrap();
+    for expected in [b"one", b"two"] {
+        let event = server.next_event(&mut buffer).unwrap();
+        assert!(matches!(event, Some(Event::Payload { payload, .. }) if payload == expected));
+    }
+    assert_eq!(server.next_event(&mut buffer).unwrap(), None);
 }
 
 #[test]
@@ -162,8 +166,8 @@ fn a_turn_takes_a_bounded_number_of_payloads_from_the_player_who_hosts() {
     let mut local = server.join_loopback(ClientId(1), &UserData::ZERO).unwrap();
     local.send(b"early").unwrap();
     let first = turn(&mut server);
-    assert_eq!((first.payloads.len(), first.events.len()), (0, 1));
-    for _ in 0..2 * DATAGRAMS_PER_TURN {
+    assert_eq!((first.payloads.len(), first.events.len()), (1, 1));
+    for _ in 0..=2 * DATAGRAMS_PER_TURN {
         local.send(b"payload").unwrap();
     }
     let taken: Vec<usize> = (0..3).map(|_| turn(&mut server).payloads.len()).collect();

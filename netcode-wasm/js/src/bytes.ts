@@ -1,9 +1,9 @@
-/** A buffer, or any view of one: every typed array, a `DataView`, Node's `Buffer`. */
+/** Buffer, or any view of one: every typed array, a `DataView`, Node's `Buffer`. */
 export type Bytes = ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
 
 /**
- * The bytes of a buffer or of what a view shows of one, not copied. `undefined` for anything else,
- * and for a buffer that was transferred away.
+ * Bytes of a buffer, or those of it that a view shows, without a copy. `undefined` for anything
+ * else, and for a buffer that was transferred.
  */
 export function bytesOf(source: unknown): Uint8Array | undefined {
   try {
@@ -22,7 +22,7 @@ function isBuffer(source: unknown): source is ArrayBuffer {
   return name === '[object ArrayBuffer]' || name === '[object SharedArrayBuffer]';
 }
 
-/** The bytes that a text in base64 stands for; `undefined` if it is none. */
+/** Bytes of a text in base64; `undefined` if it is not base64. */
 export function bytesOfBase64(text: string): Uint8Array | undefined {
   try {
     return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -31,7 +31,7 @@ export function bytesOfBase64(text: string): Uint8Array | undefined {
   }
 }
 
-/** What something is, for the message of an error: `a string`, `null`, `Blob`. */
+/** Kind of a value, for the message of an error: `a string`, `null`, `Blob`. */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) {
     return String(value);

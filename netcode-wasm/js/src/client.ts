@@ -1,12 +1,10 @@
-import { Connection } from '../wasm/netcode_wasm.js';
+import { Connection, Payload, StateChange, type State } from '../wasm/netcode_wasm.js';
 import { bytesOf, kindOf, type Bytes } from './bytes.js';
-import { readStats } from './counts.js';
 import {
   PageLeftError,
   SendError,
   StateError,
   TransportError,
-  transportError,
   type BridgeError,
   type Cause,
   type InternalError,
@@ -17,13 +15,14 @@ import { CloseEvent, PayloadEvent, StateChangeEvent, type CloseReason } from './
 import { forget, isBroken, load, onCrash, reportCrash } from './module.js';
 import { readRoute, type ConnectOptions, type Route } from './options.js';
 import { PayloadQueue } from './payloads.js';
-import { numberOf, stateOf, transportOf, type ClientState, type TransportName } from './states.js';
+import { readFailure, readStats, stateOf } from './records.js';
+import type { ClientState, TransportName } from './states.js';
 import type { ClientStats } from './stats.js';
 import { readToken } from './token.js';
 
 export type { CloseReason };
 
-/** The events of a client. */
+/** Events of a client. */
 export interface NetcodeClientEventMap {
   payload: PayloadEvent;
   statechange: StateChangeEvent;
@@ -35,38 +34,35 @@ const MAX_PAYLOAD_BYTES = 1200;
 const WHAT_A_PAYLOAD_IS =
   'a payload is an ArrayBuffer or a view of one (for text: new TextEncoder().encode(text))';
 
-/** What `take_event` gives for a transport that failed; states are below. */
-const TRANSPORT_FAILED = 100;
-
-/** The promise of `connect`, until it is settled. */
+/** Promise of `connect`, until it is settled. */
 interface Attempt {
   resolve(): void;
   reject(reason: unknown): void;
 }
 
 /**
- * A connection to a netcode server, by way of a bridge.
+ * Connection to a netcode server through a bridge.
  *
- * Payloads come as `payload` events and from `for await (const payload of client)`, whichever you
- * like; each loop gets every payload that arrives from when it began.
+ * Payloads come as `payload` events and from `for await (const payload of client)`; each loop gets
+ * every payload that arrives from when it began.
  */
 export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Array<ArrayBuffer>> {
-  /** `undefined` once the client has ended and what it held of the module is freed. */
+  /** `undefined` once the client has ended and its part of the module is freed. */
   #connection: Connection | undefined;
   #attempt: Attempt | undefined;
   readonly #signal: AbortSignal | undefined;
   #state: ClientState = 'disconnected';
   #transport: TransportName;
-  /** The transport's last failure, whatever came of it. */
+  /** Last failure of a transport, even if the client continued. */
   #failure: TransportError | BridgeError | undefined;
   #fallback: TransportError | null = null;
   #stats: ClientStats;
   #closedHere = false;
   #leftPage = false;
-  /** Calls of ours that the module has not returned from: it must not be called again meanwhile. */
+  /** `true` during a call of the module: it must not be called again meanwhile. */
   #calling = false;
   #turning = false;
-  /** What comes right after `connect` has succeeded waits until its caller can listen. */
+  /** `true` between the success of `connect` and the moment its caller can listen: events wait. */
   #held = false;
   readonly #queues = new Set<PayloadQueue>();
   #untaken = 0;
@@ -107,38 +103,39 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     this.#connection = connection;
     this.#attempt = attempt;
     this.#signal = signal;
-    this.#transport = transportOf(connection.transport());
+    this.#transport = connection.transport();
     this.#stats = readStats(connection);
     onCrash(this.#crash);
     signal?.addEventListener('abort', this.#abort);
     this.#turn();
   }
 
-  /** Where the client stands, as its events have told. */
+  /** State of the client, by the events that were dispatched. */
   get state(): ClientState {
     const isClosing = this.#closedHere && this.#state === 'connected';
     return isClosing ? 'disconnected' : this.#state;
   }
 
-  /** The way to the bridge that is in use. */
+  /** Transport to the bridge that is in use. */
   get transport(): TransportName {
     return this.#transport;
   }
 
-  /** Why WebTransport is not in use, if it was tried. */
+  /** Error for which WebTransport is not in use; `null` if it is, or was not tried. */
   get fallback(): TransportError | null {
     return this.#fallback;
   }
 
   /**
-   * The longest payload that travels in one piece, bytes: 1186 over WebTransport in Chromium, 1200
-   * over WebRTC. Longer ones, up to 1200, travel in two and are lost if either is. 0 once closed.
+   * Length in bytes of the longest payload that travels in one piece: 1186 over WebTransport in
+   * Chromium, 1200 over WebRTC. Longer ones, up to 1200, travel in two fragments and are lost if
+   * either is. 0 once closed.
    */
   get maxPayload(): number {
     return this.#running?.max_payload() ?? 0;
   }
 
-  /** What the connection has counted; when it has ended, by its end. */
+  /** Counters of the connection, which stay as they are after its end. */
   get stats(): ClientStats {
     const stats = this.#running ? readStats(this.#running) : this.#stats;
     let payloadsUntaken = this.#untaken;
@@ -198,7 +195,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     return isBroken() ? undefined : this.#connection;
   }
 
-  /** Calls the module. What it has to tell is taken after it has returned. */
+  /** Calls the module. Events are taken after it has returned. */
   #call(work: (connection: Connection) => void): void {
     const connection = this.#running;
     if (!connection) {
@@ -215,65 +212,62 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     this.#turn();
   }
 
-  /** Takes what the module has to tell, until there is nothing more. */
+  /** Takes events of the module until there are no more. */
   #turn(): void {
     if (this.#calling || this.#turning || this.#held) {
       return;
     }
     this.#turning = true;
     try {
-      while (this.#takePayload() || this.#takeEvent()) {
-        // A listener may have called us in between: that is taken here, too.
+      while (!this.#held && this.#takeEvent()) {
+        // A listener may have called the client: events of that are taken here, too.
       }
     } finally {
       this.#turning = false;
     }
   }
 
-  #takePayload(): boolean {
-    const payload = this.#connection?.take_payload() as Uint8Array<ArrayBuffer> | undefined;
-    if (!payload || !this.#connection) {
+  /** Takes the next event. Its record is freed before anybody else is called. */
+  #takeEvent(): boolean {
+    const connection = this.#connection;
+    const event = connection?.next_event();
+    if (!connection || !event) {
       return false;
     }
+    if (event instanceof Payload) {
+      const { bytes, sequence } = event;
+      event.free();
+      this.#deliver(bytes, sequence);
+    } else if (event instanceof StateChange) {
+      const { state } = event;
+      event.free();
+      this.#enter(connection, state);
+    } else {
+      this.#transportFailed(readFailure(event, this.#cause()), connection.transport());
+    }
+    return true;
+  }
+
+  #deliver(payload: Uint8Array<ArrayBuffer>, sequence: number): void {
     for (const queue of this.#queues) {
-      // A copy for each: whoever changes a payload changes nobody else's.
+      // A copy for each, so that a reader may change its payload.
       queue.put(payload.slice());
     }
-    this.dispatchEvent(new PayloadEvent(payload, this.#connection.sequence()));
-    return true;
+    this.dispatchEvent(new PayloadEvent(payload, sequence));
   }
 
-  #takeEvent(): boolean {
-    const event = this.#held ? undefined : this.#connection?.take_event();
-    if (event === undefined || !this.#connection) {
-      return false;
-    }
-    if (event === TRANSPORT_FAILED) {
-      this.#transportFailed(this.#connection);
-    } else {
-      this.#enter(this.#connection, stateOf(event));
-    }
-    return true;
-  }
-
-  #transportFailed(connection: Connection): void {
-    this.#failure = transportError(
-      transportOf(connection.failed_transport()),
-      connection.failed_cause(),
-      connection.failed_code(),
-      connection.failed_text() ?? '',
-      this.#cause(),
-    );
-    this.#transport = transportOf(connection.transport());
-    const failure = this.#failure;
-    if (failure instanceof TransportError && failure.transport !== this.#transport) {
+  #transportFailed(failure: TransportError | BridgeError, transport: TransportName): void {
+    this.#failure = failure;
+    this.#transport = transport;
+    if (failure instanceof TransportError && failure.transport !== transport) {
       this.#fallback = failure;
     }
   }
 
-  #enter(connection: Connection, state: ClientState): void {
+  #enter(connection: Connection, number: State): void {
+    const state = stateOf(number);
     this.#state = state;
-    if (numberOf(state) > 0) {
+    if (number > 0) {
       if (state === 'connected') {
         this.#succeed();
       }
@@ -282,7 +276,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     }
     if (connection.ended_by_failure() && this.#failure) {
       this.#end(this.#failure);
-    } else if (numberOf(state) < 0) {
+    } else if (number < 0) {
       this.#end(new StateError(state as StateErrorCode, undefined, this.#cause()));
     } else {
       this.#leftPage = connection.left_page();
@@ -290,7 +284,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     }
   }
 
-  /** What went wrong before, as the cause of what goes wrong now. */
+  /** The failure before, as the cause of the next error. */
   #cause(): Cause | undefined {
     return this.#failure && { cause: this.#failure };
   }
@@ -305,7 +299,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     });
   }
 
-  /** The client has ended: frees what it holds, then tells everybody. */
+  /** Ends the client: frees its part of the module, then reports the end. */
   #end(error: NetcodeError | null): void {
     const connection = this.#connection;
     if (!connection) {
@@ -346,7 +340,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     this.close();
   };
 
-  /** The module has stopped: it is not called any more, not even to free anything. */
+  /** Ends the client after the module has stopped: it is not called again, not even to free. */
   #crash = (error: InternalError): void => {
     this.#state = 'disconnected';
     this.#leave();
@@ -377,7 +371,7 @@ export interface NetcodeClient {
   ): void;
 }
 
-/** Makes a connection. The module's own texts say what is wrong with the token. */
+/** Makes a connection. The module's text says what is wrong with the token. */
 function begin(make: () => Connection): Connection {
   try {
     return make();

@@ -1,12 +1,13 @@
+import { CloseCode } from '../wasm/netcode_wasm.js';
 import { numberOf, type ClientState, type TransportName } from './states.js';
 
-/** A state of the standard that is an error. */
+/** State of the standard that is an error. */
 export type StateErrorCode = Exclude<
   ClientState,
   'disconnected' | 'sending-connection-request' | 'sending-connection-response' | 'connected'
 >;
 
-/** What can go wrong between browser and bridge. */
+/** Failure between browser and bridge. */
 export type TransportErrorCode =
   | 'webtransport-missing'
   | 'webtransport-not-opened'
@@ -16,25 +17,28 @@ export type TransportErrorCode =
   | 'webrtc-signalling-failed'
   | 'webrtc-lost';
 
-/** Why a bridge ended or refused a session, by its numbers. */
+/** Reasons for which a bridge ends or refuses a session. */
 const BRIDGE_CODES = {
-  1: 'bridge-not-a-request',
-  2: 'bridge-version',
-  3: 'bridge-token-expired',
-  4: 'bridge-handshake-timed-out',
-  5: 'bridge-idle',
-  6: 'bridge-server-not-allowed',
-  7: 'bridge-origin-not-allowed',
-  8: 'bridge-full',
-  9: 'bridge-too-many-from-address',
-  10: 'bridge-draining',
-  11: 'bridge-unavailable',
-} as const;
+  NotARequest: 'bridge-not-a-request',
+  Version: 'bridge-version',
+  TokenExpired: 'bridge-token-expired',
+  HandshakeTimedOut: 'bridge-handshake-timed-out',
+  Idle: 'bridge-idle',
+  ServerNotAllowed: 'bridge-server-not-allowed',
+  OriginNotAllowed: 'bridge-origin-not-allowed',
+  Full: 'bridge-full',
+  TooManyFromAddress: 'bridge-too-many-from-address',
+  Draining: 'bridge-draining',
+  Unavailable: 'bridge-unavailable',
+} as const satisfies Record<keyof typeof CloseCode, string>;
 
-/** Why a bridge ended or refused a session; `bridge-closed` for a reason newer than this package. */
+/**
+ * Reason for which a bridge ended or refused a session; `bridge-closed` if it is newer than this
+ * package.
+ */
 export type BridgeErrorCode = (typeof BRIDGE_CODES)[keyof typeof BRIDGE_CODES] | 'bridge-closed';
 
-/** Every code an error of this package can have. They stay the same; messages may not. */
+/** Code of an error of this package. Codes are stable; messages are not. */
 export type ErrorCode =
   | StateErrorCode
   | TransportErrorCode
@@ -51,11 +55,11 @@ export interface Cause {
   cause?: unknown;
 }
 
-/** What all errors of this package are. */
+/** Base class of this package's errors. */
 export abstract class NetcodeError extends Error {
-  /** What happened, for programs. */
+  /** Code of the error, for programs. */
   abstract readonly code: ErrorCode;
-  /** What went wrong before. */
+  /** Error that came before and led to this one. */
   declare cause?: unknown;
 
   constructor(message: string, options?: Cause) {
@@ -76,10 +80,10 @@ const STATE_TEXTS: Readonly<Record<StateErrorCode, string>> = {
   'connection-denied': 'the server is full',
 };
 
-/** The client ended in a state of the standard that is an error. Connecting again takes a new token. */
+/** The client ended in a state that is an error. To connect again, get a new token. */
 export class StateError extends NetcodeError {
   readonly code: StateErrorCode;
-  /** The standard's number of the state, -6 to -1. */
+  /** Standard's number of the state, -6 to -1. */
   readonly state: number;
 
   constructor(code: StateErrorCode, message: string = STATE_TEXTS[code], options?: Cause) {
@@ -96,7 +100,7 @@ export class StateError extends NetcodeError {
 /** No session with the bridge could be opened, or it broke off. */
 export class TransportError extends NetcodeError {
   readonly code: TransportErrorCode;
-  /** Which way to the bridge failed. */
+  /** Transport that failed. */
   readonly transport: TransportName;
 
   constructor(
@@ -115,12 +119,12 @@ export class TransportError extends NetcodeError {
   }
 }
 
-/** The bridge ended or refused the session, and said why. */
+/** The bridge ended or refused the session and gave a reason. */
 export class BridgeError extends NetcodeError {
   readonly code: BridgeErrorCode;
-  /** The bridge's number for the reason. */
+  /** Number of the reason. */
   readonly closeCode: number;
-  /** Which way the bridge was reached. */
+  /** Transport of the session. */
   readonly transport: TransportName;
 
   constructor(
@@ -130,7 +134,8 @@ export class BridgeError extends NetcodeError {
     options?: Cause,
   ) {
     super(message, options);
-    this.code = (BRIDGE_CODES as Record<number, BridgeErrorCode>)[closeCode] ?? 'bridge-closed';
+    const name = CloseCode[closeCode] as keyof typeof BRIDGE_CODES | undefined;
+    this.code = name ? BRIDGE_CODES[name] : 'bridge-closed';
     this.closeCode = closeCode;
     this.transport = transport;
   }
@@ -140,7 +145,7 @@ export class BridgeError extends NetcodeError {
   }
 }
 
-/** Why a payload cannot be sent. */
+/** Reason for which a payload cannot be sent. */
 export type SendErrorCode = 'not-connected' | 'payload-length' | 'payload-type';
 
 /** A payload cannot be sent: the client is not connected, or the payload is not 1 to 1200 bytes. */
@@ -157,7 +162,7 @@ export class SendError extends NetcodeError {
   }
 }
 
-/** An option has a value that means nothing: a mistake in the calling program. */
+/** An option has an invalid value: a mistake in the calling program. */
 export class OptionError extends NetcodeError {
   readonly code = 'invalid-option';
 
@@ -175,40 +180,11 @@ export class PageLeftError extends NetcodeError {
   }
 }
 
-/** The wasm module could not be loaded, or stopped by a fault of its own. Reload the page. */
+/** The wasm module could not be loaded, or stopped because of a bug in it. Reload the page. */
 export class InternalError extends NetcodeError {
   readonly code = 'internal';
 
   static {
     this.prototype.name = 'InternalError';
-  }
-}
-
-const CLOSED = 4;
-
-/** The error for what the module tells of a transport that failed. */
-export function transportError(
-  transport: TransportName,
-  cause: number | undefined,
-  closeCode: number | undefined,
-  message: string,
-  options?: Cause,
-): TransportError | BridgeError {
-  if (cause === CLOSED) {
-    return new BridgeError(closeCode ?? 0, transport, message, options);
-  }
-  return new TransportError(transportCode(transport, cause), transport, message, options);
-}
-
-function transportCode(transport: TransportName, cause: number | undefined): TransportErrorCode {
-  switch (cause) {
-    case 0:
-      return `${transport}-missing`;
-    case 1:
-      return `${transport}-not-opened`;
-    case 2:
-      return 'webrtc-signalling-failed';
-    default:
-      return `${transport}-lost`;
   }
 }

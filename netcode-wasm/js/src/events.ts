@@ -1,11 +1,11 @@
 import type { NetcodeError } from './errors.js';
 import type { ClientState } from './states.js';
 
-/** A payload arrived. */
+/** Arrival of a payload. */
 export class PayloadEvent extends Event {
-  /** The bytes, 1 to 1200. Iterators get copies; the listeners of one event share it. */
+  /** The payload, 1 to 1200 bytes. Iterators get copies; the listeners of one event share it. */
   readonly data: Uint8Array<ArrayBuffer>;
-  /** Payloads arrive in any order; this tells which is newer. */
+  /** Sequence of its packet. Payloads arrive in any order; a higher sequence was sent later. */
   readonly sequence: number;
 
   constructor(data: Uint8Array<ArrayBuffer>, sequence: number) {
@@ -15,7 +15,7 @@ export class PayloadEvent extends Event {
   }
 }
 
-/** The client entered a state. */
+/** Change of the client's state. */
 export class StateChangeEvent extends Event {
   readonly state: ClientState;
 
@@ -26,15 +26,15 @@ export class StateChangeEvent extends Event {
 }
 
 /**
- * Who ended a connection. `page-left`: the page was left, for good or for the browser's back/forward
- * cache; a page that comes back can connect with a new token.
+ * Reason for the end of a connection. `page-left`: the page was left, for good or for the browser's
+ * back/forward cache; a page that comes back can connect with a new token.
  */
 export type CloseReason = 'client' | 'server' | 'page-left' | 'error';
 
-/** The connection has ended. The last event of a client. */
+/** End of the connection: the last event of a client. */
 export class CloseEvent extends Event {
   readonly reason: CloseReason;
-  /** What went wrong, if the reason is `error`. */
+  /** The error, if that is the reason. */
   readonly error: NetcodeError | null;
 
   constructor(reason: CloseReason, error: NetcodeError | null) {

@@ -1,7 +1,7 @@
 import init, { on_panic } from '../wasm/netcode_wasm.js';
 import { InternalError } from './errors.js';
 
-/** Where the wasm module comes from, if not from the file beside this one: its URL or its bytes. */
+/** Source of the wasm module, if not the file of this package: its URL or its bytes. */
 export type ModuleSource = URL | string | Request | Response | BufferSource | WebAssembly.Module;
 
 const NOT_LOADED = 'the wasm module could not be loaded';
@@ -34,7 +34,7 @@ async function instantiate(source?: ModuleSource | Promise<Response>): Promise<v
   on_panic(reportCrash);
 }
 
-/** Registers a client to be told when the module stops. Undone by {@link forget}. */
+/** Registers a function to call when the module stops. Undone by {@link forget}. */
 export function onCrash(callback: (error: InternalError) => void): void {
   crashed.add(callback);
 }
@@ -43,16 +43,16 @@ export function forget(callback: (error: InternalError) => void): void {
   crashed.delete(callback);
 }
 
-/** Whether the module has stopped. */
+/** `true` if the module has stopped. */
 export function isBroken(): boolean {
   return broken !== undefined;
 }
 
-/** The module has stopped, by a fault of its own: nothing may be called in it any more. */
+/** Records that the module has stopped because of a bug in it: it must not be called again. */
 export function reportCrash(message: string): InternalError {
   broken ??= new InternalError(`the wasm module stopped: ${message}`);
   const error = broken;
-  // The module is still on the stack: clients are told when it has gone.
+  // The module is still on the stack: callbacks run after it has returned.
   queueMicrotask(() => {
     for (const callback of [...crashed]) {
       callback(error);

@@ -2,11 +2,11 @@ import { bytesOf, bytesOfBase64, kindOf, type Bytes } from './bytes.js';
 import { OptionError } from './errors.js';
 import type { TransportName } from './states.js';
 
-/** Base URLs of a bridge whose transports are not reached by one. */
+/** Base URLs of a bridge whose transports have different ones. */
 export interface BridgeUrls {
   /** As in `https://bridge.example:4433`. */
   webtransport?: string;
-  /** As in `http://127.0.0.1:8080`: where offers are posted. */
+  /** As in `http://127.0.0.1:8080`, where offers are posted. */
   webrtc?: string;
 }
 
@@ -14,8 +14,8 @@ export interface ConnectOptions {
   /** The bridge's base URL, as in `https://bridge.example:4433`, or one for each transport. */
   bridge: string | BridgeUrls;
   /**
-   * The way to the bridge. `auto`, which is the default, takes WebTransport, and WebRTC where
-   * WebTransport is missing or does not open within three seconds.
+   * Transport to the bridge. `auto`, the default, takes WebTransport, or WebRTC where WebTransport
+   * is missing or does not open within three seconds.
    */
   transport?: 'auto' | TransportName;
   /**
@@ -31,14 +31,14 @@ export interface ConnectOptions {
   signal?: AbortSignal;
 }
 
-/** Options as the module takes them. */
+/** Options in the form of the module's. */
 export interface Route {
   readonly webtransport: string | undefined;
   readonly webrtc: string | undefined;
   readonly hashes: Uint8Array;
 }
 
-/** Reads options; an `OptionError` tells what is wrong with them. */
+/** Reads options. Throws an `OptionError` that names an invalid one. */
 export function readRoute(options: ConnectOptions): Route {
   const { bridge, transport = 'auto', certificateHashes = [], signal } = options ?? {};
   const urls = typeof bridge === 'string' ? { webtransport: bridge, webrtc: bridge } : bridge;

@@ -1,6 +1,6 @@
 /**
- * How many payloads wait in an iterator. One more, and the oldest is dropped: in a game the newest
- * is worth most. `stats.payloadsUntaken` counts them.
+ * Number of payloads that wait in an iterator. One more, and the oldest is dropped: in a game the
+ * newest is worth most. `stats.payloadsUntaken` counts them.
  */
 export const PAYLOADS_QUEUED = 256;
 
@@ -12,17 +12,17 @@ interface Reader {
   reject(error: unknown): void;
 }
 
-/** Payloads for one `for await`. */
+/** Payloads of one `for await`. */
 export class PayloadQueue implements AsyncIterableIterator<Payload, undefined> {
   #payloads: Payload[] = [];
   #readers: Reader[] = [];
   #ended = false;
   #error: Error | null = null;
   #left: (queue: PayloadQueue) => void;
-  /** Payloads that were dropped because nobody read. */
+  /** Payloads that were dropped because they were not read. */
   dropped = 0;
 
-  /** `left` is called when nobody reads any more. */
+  /** `left` is called when reading ends. */
   constructor(left: (queue: PayloadQueue) => void) {
     this.#left = left;
   }
@@ -40,7 +40,7 @@ export class PayloadQueue implements AsyncIterableIterator<Payload, undefined> {
     }
   }
 
-  /** No more come. What waits is still read; then the iterator ends, or throws `error`. */
+  /** Ends the queue: after the payloads that wait, the iterator ends or throws `error`. */
   end(error: Error | null): void {
     this.#ended = true;
     this.#error = error;
@@ -75,7 +75,7 @@ export class PayloadQueue implements AsyncIterableIterator<Payload, undefined> {
     return this;
   }
 
-  /** An error is thrown once; after it the iterator has just ended. */
+  /** Throws the error once; after that the iterator has ended. */
   #finish(reader: Reader): void {
     if (this.#error) {
       reader.reject(this.#error);

@@ -1,44 +1,28 @@
-/** Where a client stands, by the standard's names. */
-export type ClientState =
-  | 'connect-token-expired'
-  | 'invalid-connect-token'
-  | 'connection-timed-out'
-  | 'connection-response-timed-out'
-  | 'connection-request-timed-out'
-  | 'connection-denied'
-  | 'disconnected'
-  | 'sending-connection-request'
-  | 'sending-connection-response'
-  | 'connected';
+import { State } from '../wasm/netcode_wasm.js';
 
-/** The way from this browser to the bridge. */
+/** States of a client: the standard's names. */
+export const STATES = {
+  ConnectTokenExpired: 'connect-token-expired',
+  InvalidConnectToken: 'invalid-connect-token',
+  ConnectionTimedOut: 'connection-timed-out',
+  ConnectionResponseTimedOut: 'connection-response-timed-out',
+  ConnectionRequestTimedOut: 'connection-request-timed-out',
+  ConnectionDenied: 'connection-denied',
+  Disconnected: 'disconnected',
+  SendingConnectionRequest: 'sending-connection-request',
+  SendingConnectionResponse: 'sending-connection-response',
+  Connected: 'connected',
+} as const satisfies Record<keyof typeof State, string>;
+
+/** State of a client, by the standard's name. */
+export type ClientState = (typeof STATES)[keyof typeof STATES];
+
+/** Transport between this browser and the bridge. */
 export type TransportName = 'webtransport' | 'webrtc';
-
-/** By the standard's numbers, from -6. */
-const STATES: readonly ClientState[] = [
-  'connect-token-expired',
-  'invalid-connect-token',
-  'connection-timed-out',
-  'connection-response-timed-out',
-  'connection-request-timed-out',
-  'connection-denied',
-  'disconnected',
-  'sending-connection-request',
-  'sending-connection-response',
-  'connected',
-];
-
-/** The state of this number. */
-export function stateOf(number: number): ClientState {
-  return STATES[number + 6] ?? 'disconnected';
-}
 
 /** The standard's number of a state: negative for an error. */
 export function numberOf(state: ClientState): number {
-  return STATES.indexOf(state) - 6;
-}
-
-/** The transport of this number, as the module counts. */
-export function transportOf(number: number | undefined): TransportName {
-  return number === 1 ? 'webrtc' : 'webtransport';
+  const names = Object.keys(STATES) as (keyof typeof State)[];
+  const name = names.find((name) => STATES[name] === state);
+  return name === undefined ? State.Disconnected : State[name];
 }

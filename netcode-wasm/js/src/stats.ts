@@ -1,8 +1,8 @@
-/** What a connection has counted since it began. */
+/** Counters of a connection since it began. */
 export interface ClientStats {
-  /** From a handshake packet to its answer, milliseconds; `null` until measured. */
+  /** Round trip of the handshake in milliseconds; `null` until measured. */
   readonly handshakeRoundTrip: number | null;
-  /** Datagrams sent, payloads and keep-alives and handshake. */
+  /** Datagrams sent: payloads, keep-alives and handshake. */
   readonly sent: number;
   /** Authentic datagrams received. */
   readonly received: number;
@@ -14,10 +14,10 @@ export interface ClientStats {
   readonly lost: number;
   /** Datagrams for which the browser had no room: send less. */
   readonly unsent: number;
-  /** Messages from the bridge that were neither datagrams nor pieces of one. */
+  /** Messages from the bridge that were neither datagrams nor fragments of one. */
   readonly malformed: number;
   /** Payloads dropped because an iterator was not read. */
   readonly payloadsUntaken: number;
-  /** Datagrams dropped, by the rule that refused them: `Replayed`, `Unauthentic` and so on. */
+  /** Datagrams dropped, by reason: `Replayed`, `Unauthentic` and so on. */
   readonly dropped: Readonly<Record<string, number>>;
 }

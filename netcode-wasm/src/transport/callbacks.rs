@@ -1,4 +1,4 @@
-//! What a session, the timer and the page call when something happens.
+//! Callbacks of a session, of the timer and of the page.
 
 use std::rc::Weak;
 
@@ -7,16 +7,17 @@ use netcode_core::bridge::CloseCode;
 use wasm_bindgen::prelude::*;
 
 use crate::failure::FailureCause;
+use crate::names::CauseName;
 
-/// Who is told what becomes of a session. No session calls from within a call to it.
+/// Receiver of a client's callbacks. A session never calls back from within a call to it.
 pub(crate) trait Listener {
-    /// Messages can be sent.
+    /// The session is open: messages can be sent.
     fn opened(&self);
     /// A message arrived.
     fn received(&self, message: &Uint8Array);
-    /// The session failed, or ended by the bridge's doing. It calls no more.
+    /// The session failed, or the bridge ended it. This is its last call.
     fn failed(&self, cause: FailureCause, detail: String);
-    /// The time asked for has come.
+    /// The timer went off.
     fn woken(&self);
     /// The page is left, for good or for the browser's back/forward cache.
     fn page_left(&self);
@@ -32,12 +33,12 @@ extern "C" {
 
 const PAGE_LEFT: &str = "pagehide";
 
-/// The functions by which JavaScript calls a listener, for as long as it lives. They are made once
-/// for a client, and freed with it.
+/// JavaScript functions that call a listener while it lives. Made once for a client, and freed with
+/// it.
 pub(crate) struct Callbacks {
     opened: Closure<dyn FnMut()>,
     received: Closure<dyn FnMut(Uint8Array)>,
-    failed: Closure<dyn FnMut(u32, u32, String)>,
+    failed: Closure<dyn FnMut(CauseName, u32, String)>,
     woken: Closure<dyn FnMut()>,
     page_left: Closure<dyn FnMut()>,
 }
@@ -73,7 +74,7 @@ impl Callbacks {
                 }
             }),
         };
-        // Where nothing has events, there is no page to leave either.
+        // A global scope without events has no page to leave.
         let _ = add_event_listener(PAGE_LEFT, callbacks.page_left());
         callbacks
     }
@@ -94,7 +95,7 @@ impl Callbacks {
         self.page_left.as_ref().unchecked_ref()
     }
 
-    /// For the timer.
+    /// Function for the timer.
     pub(crate) fn woken(&self) -> &Function {
         self.woken.as_ref().unchecked_ref()
     }
@@ -106,16 +107,16 @@ impl Drop for Callbacks {
     }
 }
 
-/// The numbers of `glue/*.js`.
-fn read_cause(cause: u32, code: u32) -> FailureCause {
+/// Cause of a failure as `glue/*.js` reports it. `code` is the bridge's for a session that it
+/// closed, else 0.
+fn read_cause(cause: CauseName, code: u32) -> FailureCause {
     match cause {
-        0 => FailureCause::Missing,
-        1 => FailureCause::NotOpened,
-        2 => FailureCause::Signalling,
-        3 => FailureCause::Lost,
-        // A session that ends without a code was ended by nobody's decision.
-        _ if code == 0 => FailureCause::Lost,
-        _ => CloseCode::from_number(code)
+        CauseName::Missing => FailureCause::Missing,
+        CauseName::NotOpened => FailureCause::NotOpened,
+        CauseName::SignallingFailed => FailureCause::Signalling,
+        CauseName::Closed if code > 0 => CloseCode::from_number(code)
             .map_or(FailureCause::ClosedUnknown(code), FailureCause::Closed),
+        // Nobody decided to end a session that was closed without a code.
+        _ => FailureCause::Lost,
     }
 }

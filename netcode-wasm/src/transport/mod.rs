@@ -1,13 +1,13 @@
-//! Sessions with a bridge: two ways to carry datagrams, behind one small trait.
+//! Sessions with a bridge: two transports for messages, behind one small trait.
 //!
-//! What is asynchronous about them stays in `glue/*.js`, one class for each way: chains of
-//! promises are shorter there, and a closed session lets go of its callbacks at once, so that no
-//! promise that settles late finds a closure that was freed.
+//! Their asynchronous parts are in `glue/*.js`, one class for each transport: chains of promises
+//! are shorter there, and a closed session drops its callbacks at once, so that a promise that
+//! settles late cannot call a closure that was freed.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! | --- | --- |
-//! | `webtransport`, `webrtc` | the two ways |
-//! | `callbacks` | what a session, the timer and the page call when something happens |
+//! | `webtransport`, `webrtc` | the two transports |
+//! | `callbacks` | callbacks of a session, of the timer and of the page |
 
 mod callbacks;
 mod webrtc;
@@ -24,20 +24,20 @@ use self::webtransport::WebTransport;
 use crate::failure::TransportKind;
 use crate::options::Options;
 
-/// A session with a bridge. Dropping it ends it, after what was sent has left.
+/// Session with a bridge. Dropping it ends it, after what was sent has left.
 pub(crate) trait Transport {
-    /// The longest message that it carries now, bytes.
+    /// Length in bytes of the longest message that it carries now.
     fn limit(&self) -> usize;
 
-    /// Sends a message, no longer than the limit, on its way; whether there was room for it. A
-    /// message without room is lost, as any may be.
+    /// Sends a message that is no longer than the limit. `false`: the browser has no room, and the
+    /// message is lost.
     fn send(&self, message: &[u8]) -> bool;
 
-    /// The page is left: what is sent from now on has this turn to leave, and no other.
+    /// Prepares for the end of the page: whatever is sent from now on has to leave in this turn.
     fn leave_page(&self) {}
 }
 
-/// Begins to open a session for `server`. What becomes of it is told to `callbacks`, later.
+/// Begins to open a session for `server`. The outcome is reported to `callbacks`, later.
 pub(crate) fn open(
     kind: TransportKind,
     options: &Options,
@@ -55,12 +55,12 @@ pub(crate) fn open(
     }
 }
 
-/// The URL of a server's session. The standard library's way to write an address is two kilobytes
+/// URL of a session for `server`. The standard library's formatting of an address is two kilobytes
 /// of code, most of it to shorten IPv6.
 fn session_url(base: &str, server: SocketAddr) -> String {
     let mut url = String::from(base.trim_end_matches('/'));
     url.push_str(PATH_PREFIX);
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = match server.ip() {
         IpAddr::V4(ip) => {
             let [a, b, c, d] = ip.octets();
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_a_server_is_read_as_that_server() {
+    fn the_server_in_a_session_s_url_is_read_as_that_server() {
         for server in ["192.0.2.1:40000", "[::1]:1", "[2001:db8:0:1::]:65535"] {
             let server: SocketAddr = server.parse().unwrap();
             let url = session_url("", server);

@@ -1,4 +1,4 @@
-//! An unordered data channel without retransmission.
+//! WebRTC: an unordered data channel without retransmission.
 
 use js_sys::Function;
 use netcode_core::bridge::CHANNEL_LABEL;
@@ -42,7 +42,7 @@ impl WebRtc {
 }
 
 impl Transport for WebRtc {
-    /// SCTP cuts and joins by itself.
+    /// SCTP fragments and reassembles long messages.
     fn limit(&self) -> usize {
         MAX_DATAGRAM_BYTES
     }

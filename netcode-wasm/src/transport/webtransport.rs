@@ -1,4 +1,4 @@
-//! HTTP/3 datagrams.
+//! WebTransport: HTTP/3 datagrams.
 
 use js_sys::{Function, Uint8Array};
 use wasm_bindgen::prelude::*;

@@ -1,20 +1,19 @@
-//! What is the same in a page and in a worker, and what both tests stand on.
+//! Support of the tests in a page and in a worker, and the tests that are the same in both.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise, Reflect};
-use netcode_wasm::core::client::{ClientState, ConnectError as TokenRefused};
+use netcode_wasm::core::client::ConnectError as TokenRefused;
 use netcode_wasm::core::crypto::{Key, SessionKeys};
 use netcode_wasm::core::standard::CONNECT_TOKEN_BYTES;
 use netcode_wasm::core::token::{TokenError, TokenSpec, mint_with};
-use netcode_wasm::core::{
-    ClientId, ProtocolId, SendError, Timeout, TokenNonce, UnixTime, UserData,
-};
-use netcode_wasm::javascript::Connection;
+use netcode_wasm::core::{ClientId, ProtocolId, Timeout, TokenNonce, UnixTime, UserData};
+use netcode_wasm::javascript::{CauseName, Connection, ConnectionEvent, State, TransportName};
 use netcode_wasm::{
-    Client, ConnectError, Event, FailureCause, Options, TransportFailure, TransportKind,
+    Client, ClientState, ConnectError, Event, FailureCause, Options, SendError, TransportFailure,
+    TransportKind,
 };
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -64,11 +63,15 @@ impl Watched {
 
     pub(crate) async fn event(&mut self) -> Event {
         loop {
-            if let Some(event) = self.client.poll_event() {
+            if let Some(event) = self.client.next_event() {
                 return event;
             }
             self.bell.rung().await;
         }
+    }
+
+    fn server(&self) -> Option<SocketAddr> {
+        self.client.with_core(|core| core.server_address())
     }
 
     pub(crate) async fn failure(&mut self) -> TransportFailure {
@@ -82,30 +85,24 @@ impl Watched {
     pub(crate) async fn end(&mut self) -> ClientState {
         loop {
             match self.event().await {
-                Event::StateChanged(state) if state.code() <= 0 => return state,
+                Event::StateChanged(state) if !state.is_active() => return state,
                 _ => {}
             }
         }
     }
 }
 
-pub(crate) fn token(servers: &[&str]) -> [u8; CONNECT_TOKEN_BYTES] {
+pub(crate) fn token(servers: &[&str]) -> ConnectToken {
     let addresses: Vec<SocketAddr> = servers.iter().map(|it| it.parse().unwrap()).collect();
-    let spec = TokenSpec {
-        protocol_id: ProtocolId(1),
-        client_id: ClientId(7),
-        created: UnixTime::from_secs(1_800_000_000),
-        expires: UnixTime::from_secs(1_800_000_030),
-        timeout: Timeout::from_secs(15),
-        public_addresses: &addresses,
-        internal_addresses: &[],
-        user_data: &UserData::ZERO,
-    };
+    let created = UnixTime::from_secs(1_800_000_000);
+    let spec = TokenSpec::new(ProtocolId(1), ClientId(7), &addresses, created)
+        .with_lifetime(Duration::from_secs(30))
+        .with_timeout(Timeout::from_secs(15));
     let keys = SessionKeys {
         client_to_server: Key::from_bytes([1; 32]),
         server_to_client: Key::from_bytes([2; 32]),
     };
-    let mut token = [0; CONNECT_TOKEN_BYTES];
+    let mut token = ConnectToken::new();
     let key = Key::from_bytes([3; 32]);
     mint_with(&spec, &key, &keys, TokenNonce([4; 24]), &mut token).unwrap();
     token
@@ -157,7 +154,9 @@ fn nothing_can_be_sent_before_the_connection_stands() {
     let token = token(&["192.0.2.1:40000"]);
     let mut client = Client::connect(&token, &webtransport()).unwrap();
     assert_eq!(client.state(), ClientState::SendingConnectionRequest);
-    assert_eq!(client.send(&[1]), Err(SendError::NotConnected));
+    assert_eq!(client.send(&[1]), Ok(false));
+    let refused = client.send(&[0; 1201]);
+    assert_eq!(refused, Err(SendError::PayloadLength { len: 1201 }));
     assert_eq!(client.max_payload(), 0);
 }
 
@@ -178,12 +177,11 @@ async fn each_of_a_token_s_servers_is_asked_for() {
     let servers = ["192.0.2.1:40000", "[2001:db8::1]:40000"];
     let mut watched = Watched::connect(&servers, webtransport());
     watched.failure().await;
-    let tried = watched.client.server_address();
-    assert_eq!(tried, servers[1].parse().ok());
+    assert_eq!(watched.server(), servers[1].parse().ok());
     assert_eq!(watched.client.failure(), None);
     watched.failure().await;
     watched.end().await;
-    assert_eq!(watched.client.server_address(), None);
+    assert_eq!(watched.server(), None);
 }
 
 #[wasm_bindgen_test]
@@ -202,7 +200,7 @@ async fn closing_while_opening_ends_in_silence() {
     // The session's own end comes later, when nobody is left to hear of it.
     let mut other = Watched::connect(&["192.0.2.1:40000"], webtransport());
     other.failure().await;
-    assert_eq!(watched.client.poll_event(), None);
+    assert_eq!(watched.client.next_event(), None);
     assert_eq!(watched.client.failure(), None);
 }
 
@@ -217,10 +215,8 @@ async fn a_client_may_be_dropped_when_it_is_notified() {
             ring.call0(&JsValue::UNDEFINED).unwrap();
         }
     });
-    let options = Options {
-        notify: Some(notify.as_ref().unchecked_ref::<Function>().clone()),
-        ..webtransport()
-    };
+    let mut options = webtransport();
+    options.notify = Some(notify.as_ref().unchecked_ref::<Function>().clone());
     let client = Client::connect(&token(&["192.0.2.1:40000"]), &options).unwrap();
     slot.replace(Some(client));
     bell.rung().await;
@@ -228,18 +224,33 @@ async fn a_client_may_be_dropped_when_it_is_notified() {
 }
 
 #[wasm_bindgen_test]
-async fn javascript_gets_the_states_numbers_and_the_failure() {
+async fn javascript_gets_the_states_and_the_failure_in_their_order() {
     let token = token(&["192.0.2.1:40000"]);
     let bell = Bell::default();
     let url = Some(NO_BRIDGE.to_owned());
     let mut connection = Connection::new(&token, url, None, &[], bell.function()).unwrap();
-    assert_eq!(connection.take_event(), Some(1));
+    let state = |event| match event {
+        Some(ConnectionEvent::StateChange(change)) => Some(change.state),
+        _ => None,
+    };
+    let first = state(connection.next_event());
+    assert_eq!(first, Some(State::SendingConnectionRequest));
+    assert!(connection.next_event().is_none());
     bell.rung().await;
-    assert_eq!(connection.take_event(), Some(100));
-    assert_eq!(connection.failed_transport(), Some(0));
-    assert_eq!(connection.failed_cause(), Some(1));
-    assert_eq!(connection.failed_code(), None);
-    assert_eq!(connection.take_event(), Some(-2));
+    let Some(ConnectionEvent::Failure(failure)) = connection.next_event() else {
+        panic!("the failure comes first");
+    };
+    assert_eq!(failure.transport(), TransportName::WebTransport);
+    assert_eq!(failure.cause(), CauseName::NotOpened);
+    assert_eq!(failure.close_code(), 0);
+    assert!(
+        failure
+            .message()
+            .starts_with("webtransport could not be opened")
+    );
+    let end = state(connection.next_event());
+    assert_eq!(end, Some(State::ConnectionRequestTimedOut));
     assert!(connection.ended_by_failure());
-    assert_eq!(connection.stats().len(), 11);
+    assert_eq!(connection.stats().payloads_received, 0.0);
+    assert_eq!(connection.dropped().to_string(), "[object Object]");
 }

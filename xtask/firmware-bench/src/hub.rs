@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use netcode_std::core::client::ClientState;
+use netcode_std::core::client::{ClientState, Event};
 use netcode_std::{Client, RECEIVE_BUFFER_BYTES, unix_time};
 
 use crate::board::{Board, Pace, Running, read_log};
@@ -57,8 +57,10 @@ fn turn(client: &mut Client) -> Result<Vec<Vec<u8>>> {
     client.update(Instant::now())?;
     let mut payloads = Vec::new();
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-    while let Some(payload) = client.receive(&mut buffer)? {
-        payloads.push(payload.bytes.to_vec());
+    while let Some(event) = client.next_event(&mut buffer)? {
+        if let Event::Payload { payload, .. } = event {
+            payloads.push(payload.to_vec());
+        }
     }
     Ok(payloads)
 }
@@ -153,7 +155,7 @@ pub(crate) fn with_the_official_client(board: &Board, elf: &Path, folder: &Path)
     let (mut board, outside) = boot(board, elf, folder, Pace::Host)?;
     let began = Instant::now();
     let mut client = peer_official::Client::new("127.0.0.1:0".parse()?, 0.0)?;
-    client.connect(&token(HUB, 1, outside, INSIDE.parse()?)?)?;
+    client.connect(token(HUB, 1, outside, INSIDE.parse()?)?.as_bytes())?;
     let turn = |client: &mut peer_official::Client| {
         std::thread::yield_now();
         client.update(began.elapsed().as_secs_f64());

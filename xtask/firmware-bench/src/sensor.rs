@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 use netcode_std::core::ClientIndex;
 use netcode_std::core::address::AddressList;
 use netcode_std::core::crypto::Key;
-use netcode_std::core::server::{RestartRule, ServerConfig};
+use netcode_std::core::server::{Event, RestartRule, ServerConfig};
 use netcode_std::{RECEIVE_BUFFER_BYTES, Server};
 
 use crate::board::{Board, Pace, Running};
@@ -40,10 +40,11 @@ fn turn(server: &mut Server) -> Result<Vec<Vec<u8>>> {
     server.update(Instant::now())?;
     let mut payloads = Vec::new();
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-    while let Some(message) = server.receive(&mut buffer)? {
-        payloads.push(message.payload.to_vec());
+    while let Some(event) = server.next_event(&mut buffer)? {
+        if let Event::Payload { payload, .. } = event {
+            payloads.push(payload.to_vec());
+        }
     }
-    while server.poll_event().is_some() {}
     Ok(payloads)
 }
 
@@ -115,7 +116,7 @@ fn read_timed_out(folder: &Path) -> bool {
 fn connect(board: &mut Running, server: &mut Server) -> Result<()> {
     board.until("the sensor's connection", || {
         turn(server)?;
-        Ok(server.connected_count() == 1)
+        Ok(server.core().connected_count() == 1)
     })
 }
 
@@ -168,7 +169,10 @@ pub(crate) fn with_a_recorded_token(board: &Board, elf: &Path, folder: &Path) ->
     asks(&mut rebooted, &mut server, 1)?;
     answer(folder, address, recorded)?;
     board_says(&mut rebooted, &mut server, "sensor: no token", 1)?;
-    ensure!(server.connected_count() == 0, "a recorded token was taken");
+    ensure!(
+        server.core().connected_count() == 0,
+        "a recorded token was taken"
+    );
     // The answer to its own request is.
     provision(folder, address)?;
     connect(&mut rebooted, &mut server)

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use netcode_std::core::client;
@@ -11,8 +12,8 @@ use netcode_std::core::sealed::{
     SealerSecret, seal_token,
 };
 use netcode_std::core::standard::MAX_DATAGRAM_BYTES;
-use netcode_std::core::token::{TokenSpec, mint};
-use netcode_std::core::{ClientId, Instant, ProtocolId, Timeout, UserData};
+use netcode_std::core::token::{ConnectToken, TokenSpec, mint};
+use netcode_std::core::{ClientId, Instant, ProtocolId, Timeout};
 use netcode_std::{generator, unix_time};
 
 use crate::board::read_log;
@@ -44,7 +45,7 @@ pub(crate) fn token(
     id: u64,
     public: SocketAddr,
     internal: SocketAddr,
-) -> Result<[u8; 2048]> {
+) -> Result<ConnectToken> {
     mint_with(KEY, protocol_id, id, public, internal)
 }
 
@@ -54,21 +55,14 @@ fn mint_with(
     id: u64,
     public: SocketAddr,
     internal: SocketAddr,
-) -> Result<[u8; 2048]> {
+) -> Result<ConnectToken> {
     let now = unix_time();
-    let spec = TokenSpec {
-        protocol_id,
-        client_id: ClientId(id),
-        created: now,
-        expires: now.saturating_add_secs(120),
-        timeout: Timeout::from_secs(5),
-        public_addresses: &[public],
-        internal_addresses: &[internal],
-        user_data: &UserData::ZERO,
-    };
-    let mut token = [0; 2048];
-    mint(&spec, &Key::from_bytes(key), &mut generator()?, &mut token)?;
-    Ok(token)
+    let (servers, internal) = ([public], [internal]);
+    let spec = TokenSpec::new(protocol_id, ClientId(id), &servers, now)
+        .with_lifetime(Duration::from_secs(120))
+        .with_timeout(Timeout::from_secs(5))
+        .with_internal_addresses(&internal);
+    Ok(mint(&spec, &Key::from_bytes(key), &mut generator()?)?)
 }
 
 /// Answers the latest request of the sensor in `folder`: hands it a sealed token for `server`.

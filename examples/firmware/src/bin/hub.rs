@@ -11,8 +11,8 @@ use firmware::network::{FRAMES_A_TURN, HUB_SOCKETS, HubBytes, HubPackets, Networ
 use firmware::{clock, provision, stack};
 use netcode_core::ProtocolId;
 use netcode_core::address::AddressList;
-use netcode_core::server::{RestartRule, ServerConfig, ServerEvent, StaticStorage};
-use netcode_smoltcp::{BUFFER_BYTES, Server, ServerPolled};
+use netcode_core::server::{Event, RestartRule, ServerConfig, StaticStorage};
+use netcode_smoltcp::{BUFFER_BYTES, Server};
 use semihosting::{print, println};
 use smoltcp::iface::{SocketHandle, SocketStorage};
 use smoltcp::time::{Duration, Instant};
@@ -27,7 +27,7 @@ const ADDRESS: [u8; 4] = [10, 0, 2, 15];
 const GATEWAY: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 /// The longest that the backend lets a token live, seconds. A hub that starts again has forgotten
 /// which were used, and refuses those from before.
-const MAX_TOKEN_LIFETIME: u64 = 120;
+const MAX_TOKEN_LIFETIME: core::time::Duration = core::time::Duration::from_secs(120);
 /// Requests and responses of strangers that the hub opens in a second: each takes some 60,000
 /// instructions, so a flood of them costs a fifth of the smallest board's time.
 const OPENS_PER_SECOND: Option<NonZeroU32> = NonZeroU32::new(50);
@@ -81,7 +81,7 @@ fn server(sockets: [SocketHandle; HUB_SOCKETS]) -> Result<&'static mut HubServer
     let rule = RestartRule::RefuseOlder {
         max_token_lifetime: MAX_TOKEN_LIFETIME,
     };
-    let mut config = ServerConfig::new(PROTOCOL_ID, key, addresses, SLOTS, rule);
+    let mut config = ServerConfig::new(PROTOCOL_ID, key, addresses, SLOTS as u32, rule);
     config.opens_per_second = OPENS_PER_SECOND;
     let server = Server::new(sockets, STORAGE.take().tables(), config).map_err(|_| "no server")?;
     let server = SERVER.init(server);
@@ -135,29 +135,31 @@ impl Hub {
             if !self.network.receive(now) {
                 return true;
             }
-            while let Some(polled) = self.server.receive(now, &mut self.network.sockets, buffer) {
-                self.handle(now, polled);
+            while let Some(event) = self
+                .server
+                .next_arrived(now, &mut self.network.sockets, buffer)
+            {
+                self.handle(now, event);
             }
         }
         false
     }
 
     fn poll(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) {
-        loop {
-            match self.server.poll(now, &mut self.network.sockets, buffer) {
-                ServerPolled::Idle(_) => return,
-                polled => self.handle(now, polled),
-            }
+        while let Some(event) = self
+            .server
+            .next_event(now, &mut self.network.sockets, buffer)
+        {
+            self.handle(now, event);
         }
     }
 
-    fn handle(&mut self, now: Instant, polled: ServerPolled<'_>) {
-        match polled {
-            ServerPolled::Event(event) => report(event),
-            ServerPolled::Payload {
+    fn handle(&mut self, now: Instant, event: Event<&[u8]>) {
+        match event {
+            Event::Payload {
                 payload: b"exit", ..
             } => self.ending = true,
-            ServerPolled::Payload {
+            Event::Payload {
                 client, payload, ..
             } => {
                 let sockets = &mut self.network.sockets;
@@ -165,7 +167,7 @@ impl Hub {
                     println!("hub: {error}");
                 }
             }
-            ServerPolled::Idle(_) => {}
+            event => report(&event),
         }
     }
 
@@ -177,6 +179,7 @@ impl Hub {
         }
         for (reason, count) in self
             .server
+            .core()
             .stats()
             .dropped
             .iter()
@@ -186,7 +189,7 @@ impl Hub {
         }
         println!(
             "hub: {} connects, memory {} bytes of statics and {} of stack",
-            self.server.stats().connects,
+            self.server.core().stats().connects,
             stack::statics(),
             stack::high_water()
         );
@@ -194,11 +197,11 @@ impl Hub {
     }
 }
 
-fn report(event: ServerEvent) {
+fn report(event: &Event<&[u8]>) {
     print!("hub: ");
     match event {
-        ServerEvent::Connected { client, client_id } => println!("{client_id} in slot {client}"),
-        ServerEvent::Disconnected {
+        Event::Connected { client, client_id } => println!("{client_id} in slot {client}"),
+        Event::Disconnected {
             client_id, reason, ..
         } => println!("{client_id} left: {reason}"),
         _ => println!(),

@@ -16,9 +16,9 @@ use firmware::board::{self, Card, Led};
 use firmware::network::{ClientBytes, ClientPackets, FRAMES_A_TURN, Network, socket};
 use firmware::{clock, provision, stack};
 use netcode_core::ProtocolId;
-use netcode_core::client::{ClientEvent, ClientState};
+use netcode_core::client::{ClientState, Event};
 use netcode_core::sealed::{DeviceNonce, OpenError, SEALED_TOKEN_BYTES, SealContext, open_token};
-use netcode_smoltcp::{BUFFER_BYTES, Client, Polled};
+use netcode_smoltcp::{BUFFER_BYTES, Client};
 use semihosting::{print, println};
 use smoltcp::iface::{SocketHandle, SocketStorage};
 use smoltcp::time::{Duration, Instant};
@@ -195,28 +195,29 @@ impl Sensor {
         if !self.network.receive(now) {
             return false;
         }
-        while let Some(polled) = self.client.receive(now, &mut self.network.sockets, buffer) {
-            self.handle(now, polled);
+        while let Some(event) = self
+            .client
+            .next_arrived(now, &mut self.network.sockets, buffer)
+        {
+            self.handle(now, event);
         }
         true
     }
 
     fn poll(&mut self, now: Instant, buffer: &mut [u8; BUFFER_BYTES]) {
-        loop {
-            match self.client.poll(now, &mut self.network.sockets, buffer) {
-                Polled::Idle(_) => return,
-                polled => self.handle(now, polled),
-            }
+        while let Some(event) = self
+            .client
+            .next_event(now, &mut self.network.sockets, buffer)
+        {
+            self.handle(now, event);
         }
     }
 
-    fn handle(&mut self, now: Instant, polled: Polled<'_>) {
-        match polled {
-            Polled::Event(ClientEvent::StateChanged(state)) => {
-                println!("sensor: {}", state.as_str());
-            }
-            Polled::Event(_) | Polled::Idle(_) => {}
-            Polled::Payload { payload, .. } => self.obey(now, payload),
+    fn handle(&mut self, now: Instant, event: Event<&[u8]>) {
+        match event {
+            Event::StateChanged(state) => println!("sensor: {}", state.as_str()),
+            Event::Payload { payload, .. } => self.obey(now, payload),
+            _ => {}
         }
     }
 

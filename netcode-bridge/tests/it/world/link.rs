@@ -94,6 +94,10 @@ impl Link for BrowserLink {
         Ok(())
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn wait(&mut self, timeout: Duration) -> io::Result<()> {
         if self.waiting.is_none() {
             self.waiting = self.take(timeout);

@@ -92,20 +92,14 @@ impl AnyServer for Box<dyn AnyServer> {
 /// A token minted by us: for these servers, with this timeout in seconds.
 pub(crate) fn our_token(id: u64, servers: &[SocketAddr], timeout: i32) -> [u8; 2048] {
     let now = unix_time();
-    let spec = TokenSpec {
-        protocol_id: ProtocolId(PROTOCOL_ID),
-        client_id: ClientId(id),
-        created: now,
-        expires: now.saturating_add_secs(60),
-        timeout: Timeout::from_secs(timeout),
-        public_addresses: servers,
-        internal_addresses: &[],
-        user_data: &UserData(USER_DATA),
-    };
-    let mut token = [0; 2048];
+    let user_data = UserData(USER_DATA);
+    let spec = TokenSpec::new(ProtocolId(PROTOCOL_ID), ClientId(id), servers, now)
+        .with_lifetime(Duration::from_secs(60))
+        .with_timeout(Timeout::from_secs(timeout))
+        .with_user_data(&user_data);
     let key = Key::from_bytes(KEY);
-    mint(&spec, &key, &mut generator().unwrap(), &mut token).unwrap();
-    token
+    let token = mint(&spec, &key, &mut generator().unwrap()).unwrap();
+    *token.as_bytes()
 }
 
 /// Repeats `step` until it says that it is done.

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use netcode_std::core::address::AddressList;
-use netcode_std::core::client::ClientState;
+use netcode_std::core::client::{self, ClientState};
 use netcode_std::core::crypto::Key;
-use netcode_std::core::server::{RestartRule, ServerConfig};
+use netcode_std::core::server::{self, RestartRule, ServerConfig};
 use netcode_std::core::{ClientId, ProtocolId};
 use netcode_std::{Client, RECEIVE_BUFFER_BYTES, Server};
 
@@ -28,8 +28,10 @@ impl AnyClient for OurClient {
         self.0.update(Instant::now()).unwrap();
         let mut payloads = Vec::new();
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-        while let Some(payload) = self.0.receive(&mut buffer).unwrap() {
-            payloads.push(payload.bytes.to_vec());
+        while let Some(event) = self.0.next_event(&mut buffer).unwrap() {
+            if let client::Event::Payload { payload, .. } = event {
+                payloads.push(payload.to_vec());
+            }
         }
         payloads
     }
@@ -66,7 +68,7 @@ impl OurServer {
             ProtocolId(PROTOCOL_ID),
             Key::from_bytes(KEY),
             AddressList::EMPTY,
-            max_clients,
+            u32::try_from(max_clients).unwrap(),
             RestartRule::AdmitAgain,
         );
         Self(Server::bind(&[address.parse().unwrap()], config).unwrap())
@@ -83,31 +85,37 @@ impl AnyServer for OurServer {
         self.0.update(Instant::now()).unwrap();
         let mut payloads = Vec::new();
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-        while let Some(message) = self.0.receive(&mut buffer).unwrap() {
-            let (client, payload) = (message.client, message.payload.to_vec());
-            let id = self.0.client(client).unwrap().client_id.0;
-            payloads.push((id, payload));
+        while let Some(event) = self.0.next_event(&mut buffer).unwrap() {
+            if let server::Event::Payload {
+                client, payload, ..
+            } = event
+            {
+                let id = self.0.core().client(client).unwrap().client_id.0;
+                payloads.push((id, payload.to_vec()));
+            }
         }
-        while self.0.poll_event().is_some() {}
         payloads
     }
 
     fn is_connected(&self, id: u64) -> bool {
-        self.0.find_by_id(ClientId(id)).is_some()
+        self.0.core().find_by_id(ClientId(id)).is_some()
     }
 
     fn user_data(&self, id: u64) -> Option<[u8; 256]> {
-        let client = self.0.client(self.0.find_by_id(ClientId(id))?)?;
+        let client = self
+            .0
+            .core()
+            .client(self.0.core().find_by_id(ClientId(id))?)?;
         Some(client.user_data.0)
     }
 
     fn send(&mut self, id: u64, payload: &[u8]) {
-        let client = self.0.find_by_id(ClientId(id)).unwrap();
+        let client = self.0.core().find_by_id(ClientId(id)).unwrap();
         self.0.send(client, payload).unwrap();
     }
 
     fn disconnect(&mut self, id: u64) {
-        let client = self.0.find_by_id(ClientId(id)).unwrap();
+        let client = self.0.core().find_by_id(ClientId(id)).unwrap();
         assert!(self.0.disconnect(client).unwrap());
     }
 }

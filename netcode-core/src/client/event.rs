@@ -1,0 +1,53 @@
+//! Events of a client, and the result of processing a datagram.
+
+use core::ops::Range;
+
+use super::state::ClientState;
+use crate::identity::Sequence;
+
+/// A change of state, or a payload.
+///
+/// `P` is the form of the payload: from the core its place in the datagram, from a shell its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Event<P = Range<usize>> {
+    /// The client entered a state.
+    StateChanged(ClientState),
+    /// The server sent a payload.
+    Payload {
+        /// Sequence of its packet. Payloads arrive in any order; this tells which is newer.
+        sequence: Sequence,
+        /// The payload, 1 to 1200 bytes.
+        payload: P,
+    },
+}
+
+impl<P> Event<P> {
+    /// The same event with its payload in another form.
+    pub fn map_payload<Q>(self, form: impl FnOnce(P) -> Q) -> Event<Q> {
+        match self {
+            Self::StateChanged(state) => Event::StateChanged(state),
+            Self::Payload { sequence, payload } => Event::Payload {
+                sequence,
+                payload: form(payload),
+            },
+        }
+    }
+}
+
+/// Result of processing a datagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use = "a payload or a change of state is told only once"]
+pub enum Received {
+    /// The datagram was a payload or changed the client's state. A payload stands, opened, in the
+    /// datagram's buffer.
+    Event(Event),
+    /// Nothing to do. An answer, if there is one, comes from
+    /// [`poll_transmit`](super::Client::poll_transmit).
+    Handled,
+}
+
+/// Events caused by time and by commands and not yet reported, oldest first.
+pub(super) type Events = heapless::Deque<ClientState, 4>;
