@@ -239,6 +239,35 @@ async function sendViews([token, options]) {
 }
 
 describe('around the end', () => {
+  test('payloads come before the end that a listener of one of them asks for', async () => {
+    const token = await stage.world.token([server]);
+    const seen = await stage.page.evaluate(
+      async ([token, options]) => {
+        const client = await netcode.NetcodeClient.connect(token, options);
+        const seen = [];
+        client.addEventListener('statechange', ({ state }) => seen.push(state));
+        client.addEventListener('payload', () => {
+          seen.push('payload');
+          client.close();
+        });
+        const closed = new Promise((resolve) => client.addEventListener('close', resolve));
+        const sending = setInterval(() => {
+          // Several at a time, so that some arrive together.
+          for (let left = 8; left > 0 && client.state === 'connected'; left -= 1) {
+            client.send(new Uint8Array(1));
+          }
+        }, 20);
+        const { type } = await closed;
+        clearInterval(sending);
+        return [...seen, type];
+      },
+      [token, bridge.options('auto')],
+    );
+    assert.equal(seen[0], 'payload');
+    const payloads = seen.filter((it) => it === 'payload');
+    assert.deepEqual(seen, [...payloads, 'disconnected', 'close']);
+  });
+
   /** Connects, and before anything else can happen ends the connection this way. */
   const endAtOnce = async (way) => {
     const token = await stage.world.token([server]);
