@@ -97,6 +97,20 @@ fn skipping_the_last_server_ends_the_attempt() {
 }
 
 #[test]
+fn a_server_that_is_skipped_after_its_challenge_is_given_up_too() {
+    let (mut world, ticket) = moving_world(4);
+    let n = world.join(&ticket);
+    world.run_until(|world| world.state(n) == ClientState::SendingConnectionResponse);
+    let now = world.now;
+    world.players[n].client.skip_server(now);
+    let client = &world.players[n].client;
+    assert_eq!(client.server_address(), Some(ticket.servers[1]));
+    assert_eq!(client.state(), ClientState::SendingConnectionRequest);
+    world.players[n].client.skip_server(now);
+    assert_eq!(world.state(n), ClientState::ConnectionRequestTimedOut);
+}
+
+#[test]
 fn without_an_answer_a_request_times_out() {
     let mut world = World::new(4);
     world.cut.push(server_address());

@@ -120,6 +120,30 @@ fn the_tables_can_be_on_the_heap_with_a_capacity_of_run_time() {
     }
 }
 
+#[cfg(feature = "alloc")]
+#[test]
+fn the_usual_capacity_is_two_handshakes_and_eight_tokens_a_client_and_never_little() {
+    let usual = |clients| {
+        let capacity = netcode_core::server::Capacity::for_clients(clients);
+        (capacity.clients, capacity.half_open, capacity.tokens)
+    };
+    assert_eq!(usual(1), (1, 64, 256));
+    assert_eq!(usual(32), (32, 64, 256));
+    assert_eq!(usual(33), (33, 66, 264));
+    assert_eq!(usual(4096), (4096, 8192, 32_768));
+}
+
+#[test]
+fn a_server_runs_from_its_start_to_its_stop() {
+    let mut server = Server::new(storage(), config(4)).unwrap();
+    assert!(!server.is_running());
+    let unix = UnixTime::from_secs(1_700_000_000);
+    server.start(Instant::ZERO, unix, &mut rng()).unwrap();
+    assert!(server.is_running());
+    server.stop(Instant::ZERO);
+    assert!(!server.is_running());
+}
+
 #[test]
 fn max_clients_may_be_below_the_capacity() {
     let mut world = World::new(2);

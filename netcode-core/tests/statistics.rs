@@ -10,8 +10,9 @@ mod network;
 
 use std::time::Duration;
 
-use netcode_core::{ClientId, ClientIndex};
-use network::{STORM, Ticket, World, server_address};
+use crafted::{Forger, deliver};
+use netcode_core::{ClientId, ClientIndex, Instant};
+use network::{STORM, Ticket, World, client_address, server_address};
 
 #[test]
 fn statistics_count_what_crossed() {
@@ -42,6 +43,33 @@ fn statistics_count_what_crossed() {
         (7, 1, 1)
     );
     assert!(totals.bytes_in > 1078 + 5 * 100 && totals.datagrams_in >= 9);
+}
+
+#[test]
+fn a_server_counts_every_datagram_that_it_sends() {
+    let forger = Forger::new(&Ticket::new(1), client_address(1));
+    let mut server = crafted::start();
+    let now = Instant::from_millis(1_000);
+    let mut sent = vec![];
+    let challenge = deliver(&mut server, now, forger.from, &forger.request());
+    sent.extend(challenge.unwrap());
+    let challenge = forger.ask(&mut server, now).unwrap();
+    // The first answer was as long as this one, whose bytes the forger has taken.
+    sent.push(sent[0].clone());
+    let response = forger.response(&challenge, 0);
+    sent.push(forger.answer(&mut server, now, &response).unwrap());
+    let mut out = [0; 1300];
+    let outgoing = server.send(now, ClientIndex(0), &[7; 100], &mut out);
+    let outgoing = outgoing.unwrap().unwrap().into_iter();
+    sent.extend(outgoing.map(|transmit| transmit.datagram.to_vec()));
+    assert_eq!(
+        sent.len(),
+        5,
+        "two challenges, a keep-alive, and a payload with another"
+    );
+    let totals = server.stats();
+    let bytes: usize = sent.iter().map(Vec::len).sum();
+    assert_eq!((totals.datagrams_out, totals.bytes_out), (5, bytes as u64));
 }
 
 #[test]

@@ -273,6 +273,20 @@ mod tests {
     }
 
     #[test]
+    fn fragments_have_the_form_that_both_sides_know() {
+        let mut fragmenter = Fragmenter::new();
+        assert_eq!(
+            split(&mut fragmenter, b"abc"),
+            [vec![0x07, 0, 0, b'a', b'b'], vec![0x17, 0, 0, b'c']]
+        );
+        assert_eq!(
+            split(&mut fragmenter, b"de"),
+            [vec![0x07, 1, 0, b'd'], vec![0x17, 1, 0, b'e']]
+        );
+        assert_eq!(MAX_FRAGMENT_BYTES, 616);
+    }
+
+    #[test]
     fn only_lengths_of_netcode_datagrams_are_split() {
         let mut out = [[0; MAX_FRAGMENT_BYTES]; 2];
         let mut fragmenter = Fragmenter::new();

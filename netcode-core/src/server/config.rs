@@ -203,3 +203,17 @@ impl fmt::Display for StartError {
 }
 
 impl core::error::Error for StartError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_may_cost_four_decryptions_a_client_and_at_least_ten_thousand() {
+        let usual = |clients| ServerConfig::usual_opens(clients).map(NonZeroU32::get);
+        assert_eq!(usual(1), Some(10_000));
+        assert_eq!(usual(2_500), Some(10_000));
+        assert_eq!(usual(2_501), Some(10_004));
+        assert_eq!(usual(u32::MAX), None);
+    }
+}

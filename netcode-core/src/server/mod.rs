@@ -331,6 +331,22 @@ mod tests {
     }
 
     #[test]
+    fn sessions_of_shared_tokens_begin_apart_and_in_a_range_of_their_own() {
+        let mut storage = StaticStorage::<1, 1, 1>::new();
+        let mut server = Server::new(storage.tables(), config()).unwrap();
+        let mut rng = StdRng::seed_from_u64(1);
+        server.start(Instant::ZERO, UNIX, &mut rng).unwrap();
+        let peer = Peer::new(&"10.0.0.2:50000".parse().unwrap());
+        let mut drawn: std::vec::Vec<u64> = (0..256)
+            .map(|id| server.first_sequence(&peer, ClientId(id)))
+            .collect();
+        assert!(drawn.iter().all(|first| (1 << 47..1 << 48).contains(first)));
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn.len(), 256);
+    }
+
+    #[test]
     fn a_slot_keeps_no_key_once_its_goodbyes_are_out_and_nothing_once_its_events_are_taken() {
         let mut storage = StaticStorage::<1, 1, 1>::new();
         let mut server = Server::new(storage.tables(), config()).unwrap();
