@@ -8,6 +8,7 @@
 
 mod bad_network;
 mod events;
+mod examples;
 mod pair;
 #[macro_use]
 mod peers;
