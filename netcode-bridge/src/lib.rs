@@ -126,3 +126,8 @@ pub use self::handle::{Bridge, BridgeAddresses};
 pub use self::http::{ParseNetworkError, ProxyHeader, ProxyNetwork};
 pub use self::limit::Limit;
 pub use self::relay::{Downlink, Refused, Relay, Uplink};
+
+/// Examples of the crate's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

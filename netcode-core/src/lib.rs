@@ -177,3 +177,8 @@ pub use identity::*;
 pub use stats::ConnectionStats;
 pub use time::{Instant, MAX_STEP, UnixTime};
 pub use transmit::{SendError, Transmit};
+
+/// Examples of the crate's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

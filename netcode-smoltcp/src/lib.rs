@@ -188,3 +188,8 @@ pub use self::mtu::{MIN_IPV4_MTU, MIN_IPV6_MTU, MtuTooSmall, check_mtu};
 pub use self::server::Server;
 pub use self::sizes::*;
 pub use self::stats::SocketStats;
+
+/// Examples of the crate's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

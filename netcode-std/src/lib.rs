@@ -135,7 +135,12 @@ pub(crate) type DefaultCrypto = NativeCrypto;
 #[cfg(not(feature = "native-crypto"))]
 pub(crate) type DefaultCrypto = netcode_core::crypto::RustCrypto;
 
-/// The examples of the project's README.
+/// Examples of the crate's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// Examples of the project's README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
-struct Readme;
+struct ProjectReadme;
