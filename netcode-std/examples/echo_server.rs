@@ -1,12 +1,12 @@
 //! Echo server: 16 clients, each payload goes back to its sender.
 //!
-//! Three programs that work together. The server and the backend share the key, so start all of
-//! them where it is set:
+//! Three programs work together, each in a terminal of its own. The server and the backend share the
+//! key:
 //!
 //! ```sh
-//! export NETCODE_KEY=$(openssl rand -hex 32)
-//! cargo run -p netcode-std --example echo_server -- 127.0.0.1:40000 &
-//! cargo run -p netcode-std --example backend -- 127.0.0.1:8000 127.0.0.1:40000 &
+//! openssl rand -hex 32 > game.key
+//! NETCODE_KEY=$(cat game.key) cargo run -p netcode-std --example echo_server -- 127.0.0.1:40000
+//! NETCODE_KEY=$(cat game.key) cargo run -p netcode-std --example backend -- 127.0.0.1:8000 127.0.0.1:40000
 //! cargo run -p netcode-std --example echo_client -- 127.0.0.1:8000 7
 //! ```
 
@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("{USAGE}");
         std::process::exit(2);
     };
-    // The backend mints tokens of the default lifetime. Those from before a restart are refused.
+    // The backend mints tokens of the default lifetime. Those from before a restart are refused,
+    // and so are those of the second in which the server starts.
     let max_token_lifetime = TokenSpec::DEFAULT_LIFETIME;
     let config = ServerConfig::new(
         PROTOCOL_ID,
