@@ -1,12 +1,13 @@
-//! Why a datagram was dropped: one variant for each rule that can refuse one.
+//! Reasons for which datagrams are dropped: one variant for each rule that can reject a datagram.
 
 use core::fmt;
 
 macro_rules! dropped {
     ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
-        /// Reason for which a datagram was dropped. Not an error of the caller, who goes on. Both roles count each reason; see [`DropCounts`].
+        /// Reason for which a datagram was dropped. Not an error of the caller, which continues.
+        /// Both roles count drops by reason: see [`DropCounts`].
         ///
-        /// After a drop the datagram's buffer holds nothing of use, and nothing secret.
+        /// The datagram's buffer then holds nothing useful and nothing secret.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[non_exhaustive]
@@ -18,12 +19,12 @@ macro_rules! dropped {
             /// Every reason, in the order of the checks.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// A short text, without a full stop.
+            /// Short description, without a full stop.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// A stable name for metrics and JSON: the variant's.
+            /// Stable name for metrics and JSON: the name of the variant.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)* }
             }
@@ -32,24 +33,25 @@ macro_rules! dropped {
 }
 
 dropped! {
-    /// The server is stopped, or the client has no connection and seeks none.
+    /// The server is stopped, or the client is neither connected nor connecting.
     Inactive => "not running",
-    /// To a client: not from the server it talks to. To a server: a sealed packet from an address
+    /// At a client: the sender is not its server. At a server: an encrypted packet from an address
     /// with neither a slot nor a half-open connection.
     UnknownSender => "sender is unknown",
-    /// Empty, or below the 18 bytes of the smallest sealed packet.
+    /// The datagram is empty, or shorter than the 18 bytes of the smallest encrypted packet.
     TooShort => "too short",
-    /// The type is 7 or above, or one this role does not accept from this sender.
+    /// The packet type is 7 or above, or not accepted by this role.
     Type => "packet type not accepted",
     /// The number of sequence bytes is not 1 to 8.
     SequenceLength => "sequence length not in 1..=8",
-    /// The body does not have the length its type asks for.
+    /// The length of the body does not match the packet type.
     BodyLength => "body length does not fit the type",
-    /// The sequence was received before, or is more than 255 behind the newest.
+    /// The sequence was already received, or is more than 255 behind the newest.
     Replayed => "already received, or too old to tell",
-    /// Sealed under another key, or changed on its way.
+    /// Not sealed under the expected key, or modified in transit.
     Unauthentic => "not authentic",
-    /// The type is good but means nothing in this state: a payload before the connection stands.
+    /// The packet type is not expected in this state: for instance a payload before the connection
+    /// is established.
     State => "not expected in this state",
     /// A connection request that is not 1078 bytes.
     RequestLength => "connection request is not 1078 bytes",
@@ -59,44 +61,46 @@ dropped! {
     ProtocolId => "connection request has another protocol id",
     /// The connect token has expired.
     TokenExpired => "connect token has expired",
-    /// The token lives longer than the server's configured maximum token lifetime allows.
+    /// The token's lifetime exceeds the configured maximum token lifetime.
     TokenLifetime => "connect token lives longer than allowed",
-    /// The token may have been used before this server started (restart rule).
+    /// The token may have been used before this server started (see
+    /// [`RestartRule`](crate::server::RestartRule)).
     TokenBeforeStart => "connect token may be older than this server",
-    /// A client is connected from this address already.
+    /// A client is already connected from this address.
     AddressConnected => "a client is connected from this address",
-    /// The token's session has begun: it never admits anybody again.
+    /// The token has already established a session, and is never accepted again.
     TokenConsumed => "connect token was used",
-    /// The token is being used from another address.
+    /// The token is in use from another address.
     TokenElsewhere => "connect token is in use from another address",
-    /// The sender's host holds as much of the server's room for handshakes or tokens as one host
-    /// may: see [`ServerConfig::per_host`](crate::server::ServerConfig::per_host).
+    /// The sender's host holds its largest share of the half-open connections or of the token
+    /// history: see [`ServerConfig::per_host`](crate::server::ServerConfig::per_host).
     HostLimit => "too many handshakes or tokens of one host",
-    /// The budget for opening what strangers send is spent for now: see
+    /// The decryption budget for senders without a session is exhausted: see
     /// [`ServerConfig::opens_per_second`](crate::server::ServerConfig::opens_per_second).
     OverBudget => "budget for opening packets of strangers is spent",
-    /// The private part does not open under the server's key.
+    /// The token's private part was not sealed under the server's key.
     TokenUnauthentic => "connect token is not authentic",
-    /// The private part opens but cannot be read: a backend's mistake.
+    /// The token's private part is authentic but malformed: an error of the backend.
     TokenMalformed => "connect token is malformed",
     /// None of the server's addresses is in the token.
     NotOurAddress => "connect token names other servers",
-    /// A client with this id is connected already.
+    /// A client with this id is already connected.
     IdConnected => "a client with this id is connected",
-    /// The client id holds as much of the server's room for handshakes or tokens as one id may: see
-    /// [`ServerConfig::per_id`](crate::server::ServerConfig::per_id).
+    /// The client id holds its largest share of the half-open connections or of the token history:
+    /// see [`ServerConfig::per_id`](crate::server::ServerConfig::per_id).
     IdLimit => "too many handshakes or tokens of one client id",
-    /// Every entry of the token history holds a live token; none may be forgotten.
+    /// Every entry of the token history holds a token that has not expired, and none may be
+    /// evicted.
     HistoryFull => "token history is full",
-    /// No room for another half-open connection, in total or from this address.
+    /// No entry is free for another half-open connection, in total or from this address.
     HalfOpenFull => "too many half-open connections",
-    /// The challenge token in a response is not one of this server's.
+    /// The challenge token of a response was not sealed by this server.
     ChallengeUnauthentic => "challenge token is not authentic",
-    /// The challenge token in a response was made for another connect token, or for an earlier
+    /// The challenge token of a response belongs to another connect token, or to an earlier
     /// handshake with the same one.
     ChallengeMismatch => "challenge token belongs to another handshake",
-    /// The last free slot is still telling its former client or the server's owner that the
-    /// session is over. The client asks again 100 ms later; *denied* would send it away for good.
+    /// The last free slot still has disconnect packets or events of its former client to deliver.
+    /// The client repeats its response 100 ms later; a *denied* packet would end its attempt.
     SlotDraining => "the free slot is still draining",
 }
 
@@ -108,7 +112,7 @@ impl fmt::Display for Dropped {
 
 impl core::error::Error for Dropped {}
 
-/// Datagrams dropped, counted by reason. Counters stop at `u32::MAX`.
+/// Number of dropped datagrams by reason. Counters saturate at `u32::MAX`.
 #[derive(Clone)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DropCounts([u32; Dropped::ALL.len()]);
@@ -122,19 +126,19 @@ impl DropCounts {
         }
     }
 
-    /// Datagrams dropped for `reason`.
+    /// Number of datagrams dropped for `reason`.
     pub fn get(&self, reason: Dropped) -> u32 {
         self.0.get(reason as usize).copied().unwrap_or(0)
     }
 
-    /// Every reason with its count, zeros included.
+    /// Every reason with its count, including zeros.
     pub fn iter(&self) -> impl Iterator<Item = (Dropped, u32)> + '_ {
         Dropped::ALL
             .iter()
             .map(|&reason| (reason, self.get(reason)))
     }
 
-    /// Datagrams dropped for any reason.
+    /// Number of datagrams dropped for any reason.
     pub fn total(&self) -> u64 {
         self.0
             .iter()
@@ -142,7 +146,7 @@ impl DropCounts {
     }
 }
 
-/// The reasons that have occurred, by name.
+/// Shows the reasons that occurred, by name.
 impl fmt::Debug for DropCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let occurred = self.iter().filter(|&(_, count)| count > 0);

@@ -1,4 +1,4 @@
-//! Newtypes for ids, indices and other numbers, so that none is taken for another.
+//! Newtypes for ids, indices and sequences, which keep them from being confused.
 
 use core::fmt;
 use core::time::Duration;
@@ -23,28 +23,28 @@ macro_rules! number {
 }
 
 number! {
-    /// A client's id, as the web backend knows it. Unique among connected clients of a server.
+    /// Client id, assigned by the web backend. Unique among the connected clients of a server.
     ClientId(u64)
 }
 
 number! {
-    /// The application and its version. Clients and servers that differ here never talk.
+    /// Protocol id: application and version. Clients and servers with different ids cannot connect.
     ProtocolId(u64)
 }
 
 number! {
-    /// A client's slot on its server, `0..max_clients`. It is reused only after the server's
-    /// owner has taken the event that its last client left.
+    /// Index of a client's slot on its server, `0..max_clients`. It is reused only after the
+    /// server's owner has taken the disconnect event of its last client.
     ClientIndex(u32)
 }
 
 impl ClientIndex {
-    /// The index for tables with an entry for each slot.
+    /// Index into a table with one entry per slot.
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 
-    /// The index of a table's entry: no table has more than 2³² of them.
+    /// Index of the slot at entry `id` of the table, which has fewer than 2³² entries.
     pub(crate) fn of_slot(id: usize) -> Self {
         Self(u32::try_from(id).unwrap_or(u32::MAX))
     }
@@ -57,17 +57,18 @@ impl From<ClientIndex> for usize {
 }
 
 number! {
-    /// A packet's number in its direction and session; with the key it makes the nonce, so it
-    /// never repeats under one key.
+    /// Sequence number of a packet, per direction and session. It forms the nonce, so it never
+    /// repeats under one key.
     Sequence(u64)
 }
 
-/// The 24 random bytes that make a connect token's private part unique. Not secret.
+/// Nonce of a connect token's private part: 24 random bytes. Not secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TokenNonce(pub [u8; TOKEN_NONCE_BYTES]);
 
-/// 256 bytes the backend wants the server to have; the client cannot read or change them.
+/// User data: 256 bytes from the backend for the server, which the client can neither read nor
+/// change.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UserData(pub [u8; USER_DATA_BYTES]);
 
@@ -75,10 +76,10 @@ impl UserData {
     /// All zeros.
     pub const ZERO: Self = Self([0; USER_DATA_BYTES]);
 
-    /// `bytes` with zeros behind them.
+    /// User data of `bytes`, padded with zeros.
     ///
     /// # Errors
-    /// More than 256 bytes do not fit.
+    /// [`UserDataTooLong`] for more than 256 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, UserDataTooLong> {
         let mut data = Self::ZERO;
         data.0
@@ -101,19 +102,19 @@ impl Zeroize for UserData {
     }
 }
 
-// What a backend puts here may identify a person, so a log line must not spill it.
+// User data may identify a person, so it is not printed.
 impl fmt::Debug for UserData {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("UserData(..)")
     }
 }
 
-/// User data holds 256 bytes at most; shorten it to fit.
+/// Error of user data longer than 256 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct UserDataTooLong {
-    /// The length that was asked for, bytes.
+    /// Length given, bytes.
     pub len: usize,
 }
 
@@ -129,30 +130,31 @@ impl fmt::Display for UserDataTooLong {
 
 impl core::error::Error for UserDataTooLong {}
 
-/// The silence after which a connection counts as lost: the token's *timeout seconds*.
+/// Timeout of a connection: the token's *timeout seconds*, the time without packets after which the
+/// connection is lost.
 ///
-/// On the wire it is a signed number. Above zero it is seconds; zero and everything below mean
-/// that silence never ends the connection (as in the reference, which compares with `> 0`). A
-/// server bounds the *handshake* in any case.
+/// A signed number on the wire. Positive values are seconds; zero and negative values disable the
+/// timeout (as in the reference implementation, which compares with `> 0`). A server limits the
+/// time of the *handshake* in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Timeout(i32);
 
 impl Timeout {
-    /// Silence never ends the connection. Travels as −1.
+    /// No timeout. Encoded as −1.
     pub const NEVER: Self = Self(-1);
 
-    /// A timeout of this many seconds; zero or less means never.
+    /// A timeout of `seconds`; zero or less disables it.
     pub const fn from_secs(seconds: i32) -> Self {
         Self(seconds)
     }
 
-    /// The number as it travels.
+    /// Encoded number of seconds.
     pub const fn as_secs(self) -> i32 {
         self.0
     }
 
-    /// The limit, or `None` if there is none.
+    /// Timeout as a duration; `None` if disabled.
     pub const fn as_duration(self) -> Option<Duration> {
         if self.0 <= 0 {
             return None;
@@ -160,7 +162,7 @@ impl Timeout {
         Some(Duration::from_secs(self.0.unsigned_abs() as u64))
     }
 
-    /// The limit in microseconds, or `None` if there is none.
+    /// Timeout in microseconds; `None` if disabled.
     pub(crate) fn as_micros(self) -> Option<u64> {
         match u64::try_from(self.0) {
             Ok(seconds) if seconds > 0 => Some(seconds.saturating_mul(1_000_000)),

@@ -1,13 +1,14 @@
-//! netcode 1.02, the protocol alone: bytes in, bytes out, events out, a deadline.
+//! Core of netcode 1.02: client, server and connect tokens without I/O.
 //!
 //! A web backend gives a client a short-lived *connect token*. With it the client opens an
 //! encrypted, authenticated, replay-protected connection over UDP to a dedicated server with N
-//! *client slots*. This crate is both ends of that connection and the backend's part, for any
-//! machine: it has no sockets, no clock, no randomness, no allocator and no `unsafe` of its own.
-//! What it needs is handed in.
+//! *client slots*. This crate implements both ends of that connection and the minting of tokens,
+//! for any target: it contains no sockets, no clock, no random number generator, no allocator and
+//! no `unsafe`. The caller passes in datagrams, time and randomness, and gets back datagrams to
+//! send, events and a deadline.
 //!
-//! On desktops use `netcode-std`, which adds the sockets. To write a shell of your own, follow
-//! the loop below: *mutate, then drain*.
+//! Programs with an operating system use `netcode-std`, which adds sockets and a clock. To write
+//! another shell, follow the loop below: *mutate, then drain*.
 //!
 //! ```
 //! use core::time::Duration;
@@ -23,13 +24,13 @@
 //! use rand::SeedableRng as _;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // A program takes its system's generator here; a seed makes the example repeat itself.
+//! // A program uses its system's generator; the seed makes this example deterministic.
 //! let mut rng = rand::rngs::StdRng::seed_from_u64(1);
 //! let key = Key::generate(&mut rng);
 //! let protocol_id = ProtocolId(0x1122_3344);
 //! let (server_address, client_address) = ("10.0.0.1:40000".parse()?, "10.0.0.2:50000".parse()?);
 //!
-//! // The backend lets client 7 in for 30 seconds.
+//! // The backend mints a token for client 7, valid for 30 seconds.
 //! let unix = UnixTime::from_secs(1_800_000_000);
 //! let servers = [server_address];
 //! let spec = TokenSpec::new(protocol_id, ClientId(7), &servers, unix)
@@ -37,10 +38,10 @@
 //!     .with_timeout(Timeout::from_secs(5));
 //! let token = mint(&spec, &key, &mut rng)?;
 //!
-//! // A server with 4 slots, room for 8 handshakes and for 32 tokens in use.
+//! // A server with 4 slots, 8 half-open connections and a token history of 32 entries.
 //! let mut storage = StaticStorage::<4, 8, 32>::new();
 //! let addresses = AddressList::new(&servers)?;
-//! // It starts with the program, so no token can be from before its start.
+//! // The private key is new, so no token is older than the server.
 //! let config =
 //!     ServerConfig::new(protocol_id, key, addresses, 4, RestartRule::AdmitAgain);
 //! let mut server = Server::new(storage.tables(), config)?;
@@ -50,7 +51,7 @@
 //! let mut client = Client::new();
 //! client.connect(now, &token)?;
 //!
-//! // The "network" is two variables. In life each half of this loop is a program of its own.
+//! // Two vectors stand in for the network. In practice client and server are two programs.
 //! let mut buffer = [0; MAX_SEND_BYTES];
 //! let mut greeted = false;
 //! while !greeted {
@@ -60,7 +61,7 @@
 //!     while let Some(transmit) = client.poll_transmit(now, &mut buffer) {
 //!         to_server.push(transmit.datagram.to_vec());
 //!     }
-//!     // Nothing is sent until the client is connected.
+//!     // Returns `None` until the client is connected.
 //!     if let Some(transmit) = client.send(now, b"hello", &mut buffer)? {
 //!         to_server.push(transmit.datagram.to_vec());
 //!     }
@@ -68,12 +69,12 @@
 //!     let mut to_client = Vec::new();
 //!     for mut datagram in to_server {
 //!         match server.handle_datagram(now, client_address, &mut datagram) {
-//!             // It was opened in place: the payload is a part of the datagram.
+//!             // The payload is a range of the datagram, which was decrypted in place.
 //!             Ok(Received::Event(Event::Payload { payload, .. })) => {
 //!                 greeted = datagram.get(payload) == Some(b"hello");
 //!             }
 //!             Ok(Received::Event(event)) => println!("{event:?}"),
-//!             // The answer was written over the request, which is always longer.
+//!             // The reply is written over the request, which is always longer.
 //!             Ok(Received::Reply(reply)) => to_client.push(reply.datagram.to_vec()),
 //!             Ok(Received::Handled) => {}
 //!             Err(dropped) => println!("dropped: {dropped}"),
@@ -91,7 +92,7 @@
 //!     }
 //!     for mut datagram in to_client {
 //!         match client.handle_datagram(now, server_address, &mut datagram) {
-//!             // The event names the payload's place in the datagram.
+//!             // The payload is a range of the datagram.
 //!             Ok(client::Received::Event(event)) => {
 //!                 println!("{:?}", event.map_payload(|place| &datagram[place]));
 //!             }
@@ -106,45 +107,46 @@
 //!
 //! # The contract of a shell
 //!
-//! 1. Hand every datagram to `handle_datagram`. It never panics and costs no more than the check
-//!    that drops it. A [`Dropped`] is no error: go on. A reply, if there is one, is sent at once.
-//! 2. Then call `poll_transmit` until `None`, and send what it gives; then `poll_event` until
-//!    `None`. What a datagram causes is returned by the call that took it; these two give what time
-//!    and commands cause. Drained before the next datagram, they keep events in the order in which
-//!    they became true.
-//! 3. Come back when a datagram arrives, and no later than `next_deadline`.
-//! 4. Addresses are compared as they are. A socket that serves IPv6 and IPv4 at once gives IPv4
-//!    addresses as mapped ones: make them [canonical](core::net::IpAddr::to_canonical) first.
-//! 5. `now` is microseconds from any origin, the same for all calls. If it jumps, nobody is
-//!    disconnected for it: see [`MAX_STEP`].
-//! 6. A server needs to know the date as well: [`set_unix_time`](server::Server::set_unix_time)
-//!    every second or so.
+//! 1. Pass every datagram to `handle_datagram`. It never panics, and a rejected datagram costs no
+//!    more than the check that rejects it. A [`Dropped`] is not an error: continue. Send a returned
+//!    reply at once.
+//! 2. Then call `poll_transmit` until it returns `None`, and send each datagram; then call
+//!    `poll_event` until it returns `None`. The effect of a datagram is returned by the call that
+//!    processes it; these two return the effects of time and of commands. If they are drained
+//!    before the next datagram, events are reported in the order in which they occurred.
+//! 3. Poll again when a datagram arrives, and no later than `next_deadline`.
+//! 4. Addresses are compared as given. A dual-stack socket reports IPv4 peers by IPv4-mapped IPv6
+//!    addresses: make them [canonical](core::net::IpAddr::to_canonical) first.
+//! 5. `now` is in microseconds from any origin, the same for all calls. A jump of that clock
+//!    disconnects no client: see [`MAX_STEP`].
+//! 6. A server also needs the calendar time: call [`set_unix_time`](server::Server::set_unix_time)
+//!    about once a second.
 //!
-//! # What is where
+//! # Modules
 //!
-//! | module | what lives there |
+//! | module | contents |
 //! | --- | --- |
-//! | [`client`], [`server`] | the two state machines; they know nothing of each other |
+//! | [`client`], [`server`] | the two state machines, independent of each other |
 //! | [`token`] | connect tokens and challenge tokens |
 //! | [`packet`] | the seven packet types, for tools and tests |
-//! | [`crypto`] | keys, and the trait to bring one's own AEAD |
-//! | [`address`] | lists of addresses as tokens hold them |
-//! | [`bridge`] | what browsers and datagram bridges agree on besides |
-//! | [`standard`] | every number of the standard |
+//! | [`crypto`] | keys, and the trait for another implementation of the AEAD |
+//! | [`address`] | lists of server addresses in the wire format of tokens |
+//! | [`bridge`] | messages between browser clients and datagram bridges |
+//! | [`standard`] | constants of the standard |
 //!
 //! # Features
 //!
-//! None is needed for the protocol.
+//! The protocol needs none of them.
 //!
-//! | feature | what it adds |
+//! | feature | adds |
 //! | --- | --- |
-//! | `alloc` | [`Storage::heap`](server::Storage::heap): a server's capacity chosen at run time |
+//! | `alloc` | [`Storage::heap`](server::Storage::heap): server capacity chosen at run time |
 //! | `defmt` | `defmt::Format` for errors, events and states |
 //! | `sealed` | [`sealed`]: tokens sealed to a device's X25519 key, for devices without TLS |
 //!
 //! # Panics
 //!
-//! Nothing in this crate panics, whatever bytes, times and orders of calls it meets.
+//! No function of this crate panics, whatever the bytes, times and order of calls.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,11 +1,11 @@
-//! Replay protection (standard: *Replay Protection*): which of the last 256 sequences were seen.
+//! Replay protection for the newest 256 sequences (standard: *Replay Protection*).
 
 use crate::identity::Sequence;
 use crate::standard::REPLAY_WINDOW;
 
-/// A window of one bit for each of the newest 256 sequences.
+/// Replay window with one bit for each of the newest 256 sequences.
 ///
-/// All-zero is the empty window, so that a table of them costs nothing in a firmware image.
+/// The empty window is all zeros, so that tables of windows take no space in a firmware image.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplayWindow {
     most_recent: u64,
@@ -18,9 +18,9 @@ impl ReplayWindow {
         seen: [0; 4],
     };
 
-    /// Whether `sequence` was received already, or is too old to tell.
+    /// Returns `true` if `sequence` was already received, or is too old for the window.
     ///
-    /// Asked before a packet is opened; the window moves only afterwards, with [`Self::mark`].
+    /// Checked before a packet is opened; the window moves only afterwards, with [`Self::mark`].
     pub(crate) fn is_replay(&self, sequence: Sequence) -> bool {
         let sequence = sequence.0;
         if sequence > self.most_recent {
@@ -31,7 +31,7 @@ impl ReplayWindow {
         age >= REPLAY_WINDOW || self.word(sequence) & bit(sequence) != 0
     }
 
-    /// Records the sequence of a packet that has proven authentic.
+    /// Records the sequence of an authenticated packet.
     pub(crate) fn mark(&mut self, sequence: Sequence) {
         let sequence = sequence.0;
         if sequence > self.most_recent {
@@ -43,12 +43,13 @@ impl ReplayWindow {
         }
     }
 
-    /// The highest sequence that has proven authentic; zero before the first.
+    /// Highest sequence of an authenticated packet; zero before the first.
     pub(crate) const fn most_recent(&self) -> Sequence {
         Sequence(self.most_recent)
     }
 
-    /// Clears the bits that stood for sequences a window ago and now stand for skipped ones.
+    /// Clears the bits of the sequences skipped between `old` and `new`, which still hold those of
+    /// one window ago.
     fn forget_between(&mut self, old: u64, new: u64) {
         if new.wrapping_sub(old) >= REPLAY_WINDOW {
             self.seen = [0; 4];
@@ -117,7 +118,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a model that remembers everything.
+        /// Compared with a model that records every sequence.
         #[test]
         fn the_window_agrees_with_a_full_memory(
             begin in prop_oneof![Just(0), Just(u64::MAX - 700), any::<u64>()],

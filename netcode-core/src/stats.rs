@@ -1,10 +1,10 @@
-//! Counters of a connection, for both roles.
+//! Connection statistics of both roles.
 
 use core::time::Duration;
 
 use crate::identity::Sequence;
 
-/// Counters of one connection, since it began.
+/// Counters of one connection since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -21,20 +21,20 @@ pub struct ConnectionStats {
     pub payloads_in: u64,
     /// Payloads sent.
     pub payloads_out: u64,
-    /// Datagrams that were received before, or too late to tell. Stops at 65,535.
+    /// Datagrams already received, or too old for the replay window. Saturates at 65,535.
     pub replayed: u32,
-    /// Datagrams from the peer's address that it did not seal, or that were damaged.
-    /// Stops at 65,535.
+    /// Datagrams from the peer's address that failed authentication: forged or damaged. Saturates
+    /// at 65,535.
     pub unauthentic: u32,
-    /// Datagrams the peer sent that have not arrived: gaps between sequences. Reordered ones
-    /// count until they arrive.
+    /// Datagrams of the peer that have not arrived: gaps between sequences. A reordered datagram
+    /// counts as lost until it arrives.
     pub lost: u64,
-    /// From the first handshake packet to the first answer, if that was measured. Never shorter
-    /// than the way there and back; longer if packets were lost.
+    /// Time from the first handshake packet to the first reply, if measured. Never shorter than the
+    /// round trip; longer if packets were lost.
     pub handshake_round_trip: Option<Duration>,
 }
 
-/// The same counters in the little room of a client slot; what can be derived is.
+/// Compact form of [`ConnectionStats`] for a client slot: without values that can be derived.
 #[derive(Clone, Copy)]
 pub(crate) struct Traffic {
     pub(crate) datagrams_in: u64,
@@ -62,7 +62,7 @@ impl Traffic {
     /// Counts an authentic datagram. `newest` is the highest sequence before it.
     pub(crate) fn received(&mut self, bytes: usize, sequence: Sequence, newest: Sequence) {
         if self.datagrams_in == 0 {
-            // Nothing says how many came before the first.
+            // The number of datagrams before the first one is unknown.
         } else if sequence > newest {
             let gap = sequence.0.saturating_sub(newest.0).saturating_sub(1);
             self.lost = self
@@ -95,7 +95,7 @@ impl Traffic {
     }
 }
 
-/// A round trip in microseconds, as far as it was measured. All-zero is unknown.
+/// Measured round-trip time, microseconds. All-zero is unknown.
 #[derive(Clone, Copy)]
 pub(crate) struct RoundTrip(u32);
 
@@ -106,7 +106,7 @@ impl RoundTrip {
         Self(u32::try_from(micros).unwrap_or(u32::MAX).max(1))
     }
 
-    /// The shorter of two measurements of the same way.
+    /// The shorter of two measurements of the same path.
     pub(crate) fn or_shorter(self, other: Self) -> Self {
         match (self.0, other.0) {
             (0, _) => other,

@@ -1,36 +1,37 @@
-//! A datagram that is ready to leave.
+//! Outgoing datagrams, and errors of sending a payload.
 
 use core::fmt;
 use core::net::SocketAddr;
 
 use crate::standard::MAX_PAYLOAD_BYTES;
 
-/// A datagram for the caller to send, in the buffer the caller lent.
+/// Datagram for the caller to send, in the buffer that the caller lent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a datagram that nobody sends is lost"]
 pub struct Transmit<'b> {
-    /// Its destination.
+    /// Destination.
     pub to: SocketAddr,
-    /// Its bytes.
+    /// Bytes of the datagram.
     pub datagram: &'b [u8],
 }
 
-/// Reason for which a payload cannot be sent. That nobody is connected is none. The buffer's content is unspecified but holds no key.
+/// Reason for which a payload cannot be sent. An absent client or connection is not one of them.
+/// The buffer's content is then unspecified but holds no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SendError {
-    /// Payloads are 1 to 1200 bytes: split this one.
+    /// The payload is not 1 to 1200 bytes long: split it.
     PayloadLength {
-        /// The length that was given, bytes.
+        /// Length given, bytes.
         len: usize,
     },
-    /// The buffer lent for the datagram is too short: lend this many bytes.
+    /// The buffer lent for the datagram is too short.
     BufferTooShort {
-        /// The length that would do, bytes.
+        /// Sufficient length, bytes.
         needed: usize,
     },
-    /// All 2⁶³ sequences of a session are used up: connect again, with a new token.
+    /// All 2⁶³ sequence numbers of the session are used: connect again, with a new token.
     SequenceExhausted,
 }
 
@@ -50,8 +51,8 @@ impl fmt::Display for SendError {
 
 impl core::error::Error for SendError {}
 
-/// The length rule of payloads, the same in both directions. (Standard: *Connection Payload
-/// Packet*.)
+/// Checks the length of a payload, by the same rule in both directions. (Standard: *Connection
+/// Payload Packet*.)
 pub(crate) fn check_payload(payload: &[u8]) -> Result<(), SendError> {
     match payload.len() {
         1..=MAX_PAYLOAD_BYTES => Ok(()),

@@ -1,6 +1,6 @@
-//! Reading and writing little-endian fields, checked: no read passes the end, no write does.
+//! Bounds-checked reader and writer of little-endian fields.
 
-/// Takes fields from the front of a slice. `None` means that it ended too early.
+/// Reader of fields from the front of a slice. `None`: too few bytes are left.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'b> {
     rest: &'b [u8],
@@ -43,14 +43,14 @@ impl<'b> Reader<'b> {
         self.array().map(|bytes| u64::from_le_bytes(*bytes))
     }
 
-    /// What has not been read.
+    /// Bytes not yet read.
     pub(crate) const fn rest(&self) -> &'b [u8] {
         self.rest
     }
 }
 
-/// Puts fields into a slice one behind the other. `None` means that the slice is full; what was
-/// written before stays.
+/// Writer of consecutive fields into a slice. `None`: the slice is full; fields written before
+/// remain.
 pub(crate) struct Writer<'b> {
     bytes: &'b mut [u8],
     written: usize,
@@ -90,7 +90,7 @@ impl<'b> Writer<'b> {
         self.put(&value.to_le_bytes())
     }
 
-    /// Room for a field of `N` bytes that is written by other means.
+    /// Reserves a field of `N` bytes for the caller to fill.
     pub(crate) fn array<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         let end = self.written.checked_add(N)?;
         let field = self.bytes.get_mut(self.written..end)?;
@@ -98,7 +98,7 @@ impl<'b> Writer<'b> {
         field.first_chunk_mut()
     }
 
-    /// Fills what is left with zeros: every padding of the standard.
+    /// Fills the rest of the slice with zeros, as the standard pads.
     pub(crate) fn zeros_to_end(&mut self) {
         if let Some(rest) = self.bytes.get_mut(self.written..) {
             rest.fill(0);
@@ -106,7 +106,7 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// What was written.
+    /// Bytes written.
     pub(crate) fn finish(self) -> &'b mut [u8] {
         self.bytes.get_mut(..self.written).unwrap_or_default()
     }
