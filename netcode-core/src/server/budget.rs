@@ -1,16 +1,17 @@
-//! Budget of decryptions for strangers: bounded in all, and fair by host.
+//! Decryption budget for senders without a session: bounded in total, and fair by host.
 //!
-//! Whether a request is authentic shows only once its token is opened, and a forged one costs as
-//! much as a good one. The budget is a bucket of opens that fills at a steady rate and holds one
-//! second's worth. While it is at least half full, everybody is served. Below that,
+//! A request can be authenticated only by opening its token, and a forged one costs as much as a
+//! valid one. The budget is a token bucket of decryptions that fills at a steady rate and holds one
+//! second's worth. While it is at least half full, every sender is served. Below that,
 //!
-//! - a host gets at most an eighth of the opens of each turn of 100 ms, so that a flood from one
-//!   place leaves the rest to everybody else;
-//! - a flood from everywhere, by forged addresses, is met by serving hosts in turns: a turn serves
-//!   those whose keyed hash lies in its part of a circle, as many as can be paid for, and the next
-//!   turn goes on where it ended. A client repeats its request ten times a second, so at *n* times
-//!   the budget an honest one is served within about *n* turns;
-//! - the last eighth of the bucket is kept for responses, whose senders have shown a good token.
+//! - a host gets at most an eighth of the decryptions of each turn of 100 ms, so that a flood from
+//!   one host leaves the rest to others;
+//! - hosts are served in turns, against floods from forged addresses: a turn serves the hosts whose
+//!   keyed hash lies in its arc of a circle, as many as the budget can pay for, and the next turn
+//!   continues where it ended. A client repeats its request ten times a second, so at *n* times the
+//!   budget an honest client is served within about *n* turns;
+//! - the last eighth of the bucket is reserved for responses, whose senders have shown a valid
+//!   token.
 
 use core::num::NonZeroU32;
 
@@ -20,19 +21,19 @@ use crate::time::Local;
 
 const SECOND: u64 = 1_000_000;
 
-/// A client sends once in each turn.
+/// Length of a turn, in which each client sends once.
 const TURN: u64 = SEND_INTERVAL_MICROS;
 
-/// One part in this many of a turn's opens is what one host gets while the budget is short.
+/// One in this many of a turn's decryptions is the share of one host while the budget is short.
 const HOST_PART: u64 = 8;
 
-/// One part in this many of the bucket is kept for responses.
+/// One in this many of the bucket's decryptions is reserved for responses.
 const RESPONSE_PART: u64 = 8;
 
-/// The whole circle of hashes.
+/// Circumference of the circle of hashes.
 const CIRCLE: u64 = 1 << 32;
 
-/// Kind of datagram that an open is spent on.
+/// Kind of datagram to decrypt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     Request,
@@ -40,19 +41,18 @@ pub(crate) enum Work {
 }
 
 pub(crate) struct Budget {
-    /// Opens in the bucket, in millionths.
+    /// Decryptions in the bucket, in millionths.
     level: u64,
     filled_at: Local,
     turn_began: Local,
-    /// The arc of the circle that is served in this turn: its beginning, and its length.
+    /// Arc of the circle that this turn serves: its begin and its length.
     arc: (u64, u64),
-    /// Opens asked for in this turn, while the budget was short, by hosts that had not had their
-    /// part.
+    /// Decryptions requested in this turn while the budget was short, by hosts below their share.
     demand: u64,
 }
 
 impl Budget {
-    /// Nothing to spend, before the first start.
+    /// Empty budget, before the first start.
     pub(crate) const NONE: Self = Self {
         level: 0,
         filled_at: Local::ZERO,
@@ -71,8 +71,9 @@ impl Budget {
         }
     }
 
-    /// Takes one open for a datagram from the host with this hash; false if there is none for it
-    /// now. Without a rate there always is. `hosts` counts the opens of each host in this turn.
+    /// Spends one decryption on a datagram of the host with this hash; `false` if none is available
+    /// to it now. Without a rate one always is. `hosts` counts the decryptions of each host in this
+    /// turn.
     pub(crate) fn spend(
         &mut self,
         hosts: &mut Tally<'_>,
@@ -116,11 +117,11 @@ impl Budget {
         true
     }
 
-    /// Begins the next turn, where the last one ended. Its arc is as long as three quarters of the
-    /// rate can pay for if the demand stays what it was: the rest refills the bucket.
+    /// Begins the next turn where the last one ended. Its arc is as long as three quarters of the
+    /// rate can pay for at unchanged demand; the rest refills the bucket.
     fn next_turn(&mut self, now: Local, rate: u64) {
         let (began, len) = self.arc;
-        // Both in thousandths of an open.
+        // Both in thousandths of a decryption.
         let payable = rate.saturating_mul(TURN * 3 / 4 / 1_000);
         let wanted = self.demand.saturating_mul(1_000).max(1);
         let share = payable.saturating_mul(CIRCLE).checked_div(wanted);

@@ -1,4 +1,4 @@
-//! Looking at connected clients, and disconnecting them.
+//! Queries of connected clients, and their disconnection.
 
 use core::net::SocketAddr;
 
@@ -11,23 +11,23 @@ use crate::identity::{ClientId, ClientIndex, Timeout, UserData};
 use crate::stats::ConnectionStats;
 use crate::time::Instant;
 
-/// A connected client.
+/// Description of a connected client.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ClientInfo<'a> {
-    /// Its slot.
+    /// Index of the client.
     pub client: ClientIndex,
-    /// Who it is.
+    /// Id of the client.
     pub client_id: ClientId,
-    /// Where it is; `None` for a loopback client.
+    /// Address of the client; `None` for a loopback client.
     pub address: Option<SocketAddr>,
-    /// What the backend said about it.
+    /// User data from the client's token.
     pub user_data: &'a UserData,
-    /// How long it may be silent.
+    /// Timeout from the client's token.
     pub timeout: Timeout,
-    /// Whether it has shown that it knows its slot.
+    /// `true` once a packet of the session has arrived, which shows that the client knows its slot.
     pub confirmed: bool,
-    /// What was counted.
+    /// Counters of the connection.
     pub stats: ConnectionStats,
 }
 
@@ -50,40 +50,39 @@ impl<'s, C: Crypto> Server<'s, C> {
         }
     }
 
-    /// How many clients are connected, loopback included.
+    /// Number of connected clients, including loopback clients.
     pub fn connected_count(&self) -> u32 {
         self.slots.connected_count
     }
 
-    /// The index of every slot, whether a client is connected there or not: to go through all of
-    /// them while the server is used.
+    /// Indices of all slots, connected or not, in an iterator that does not borrow the server.
     pub fn slots(&self) -> impl ExactSizeIterator<Item = ClientIndex> + Clone + use<'s, C> {
         (0..self.config.max_clients).map(ClientIndex)
     }
 
-    /// The client in a slot, if one is connected there.
+    /// Description of the client in a slot, if one is connected.
     pub fn client(&self, client: ClientIndex) -> Option<ClientInfo<'_>> {
         let id = client.0 as usize;
         self.slots.connected(id).map(|slot| self.info(id, slot))
     }
 
-    /// The slot of a client id.
+    /// Slot of the connected client with this id.
     pub fn find_by_id(&self, client_id: ClientId) -> Option<ClientIndex> {
         self.slots.find_by_id(client_id).map(ClientIndex::of_slot)
     }
 
-    /// The slot of an address.
+    /// Slot of the connected client at this address.
     pub fn find_by_address(&self, address: SocketAddr) -> Option<ClientIndex> {
         let source = Source::new(address, self.hash_key);
         self.slots.find_by_source(&source).map(ClientIndex::of_slot)
     }
 
-    /// Every connected client, by slot.
+    /// Descriptions of all connected clients, in the order of their slots.
     pub fn clients(&self) -> impl Iterator<Item = ClientInfo<'_>> + '_ {
         self.slots.iter().map(|(id, slot)| self.info(id, slot))
     }
 
-    /// Ends a client's session; false if nobody is connected there. Its disconnect packets come
+    /// Disconnects a client; `false` if none is connected in the slot. Its disconnect packets come
     /// from [`poll_transmit`](Self::poll_transmit), its event from
     /// [`poll_event`](Self::poll_event).
     pub fn disconnect(&mut self, now: Instant, client: ClientIndex) -> bool {
@@ -92,7 +91,7 @@ impl<'s, C: Crypto> Server<'s, C> {
         self.slots.leave(id, DisconnectReason::ByServer)
     }
 
-    /// Ends every session.
+    /// Disconnects all clients.
     pub fn disconnect_all(&mut self, now: Instant) {
         self.clock.advance(now);
         self.leave_all(DisconnectReason::ByServer);

@@ -2,9 +2,9 @@
 
 use core::ops::{Deref, DerefMut};
 
-/// A slice of fixed length.
+/// Slice of fixed length.
 ///
-/// Code that uses it is compiled once, whatever the length is.
+/// Code that uses it is compiled once for all lengths.
 pub(crate) enum Column<'s, T> {
     Borrowed(&'s mut [T]),
     #[cfg(feature = "alloc")]
@@ -13,7 +13,7 @@ pub(crate) enum Column<'s, T> {
 
 #[cfg(feature = "alloc")]
 impl<T> Column<'_, T> {
-    /// A column on the heap.
+    /// Allocates a column on the heap.
     pub(crate) fn heap(len: usize, empty: impl Fn() -> T) -> Self {
         Self::Owned((0..len).map(|_| empty()).collect())
     }

@@ -1,4 +1,4 @@
-//! Server configuration, and what is wrong with it.
+//! Server configuration and its errors.
 
 use core::fmt;
 use core::num::NonZeroU32;
@@ -9,49 +9,49 @@ use crate::address::AddressList;
 use crate::crypto::Key;
 use crate::identity::ProtocolId;
 
-/// Treatment of tokens from before a server's start: it has forgotten which of them were used.
+/// Treatment of tokens minted before the server's start, whose use the server has no record of.
 ///
-/// A token that is let in twice seals two sessions with the same keys and nonces: whoever recorded
-/// the first can read both, and play the first one's packets into the second. The standard leaves
-/// this open, so it is a choice to be made.
+/// Two sessions from one token use the same keys and nonces: an attacker that recorded the first
+/// can read both, and replay packets of the first in the second. The standard leaves this open, so
+/// the application chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RestartRule {
-    /// Refuse tokens that may have been minted before the server started, and those that live
-    /// longer than the backend gives any.
+    /// Reject tokens that may have been minted before the server's start, and those that live
+    /// longer than any token of the backend.
     ///
-    /// A token does not say to a server when it was minted, only when it expires. So tokens that
-    /// live as long as this come in from the second after the start on; for those that live
-    /// shorter, a start costs the difference.
+    /// Servers see when a token expires but not when it was minted. Tokens of exactly this lifetime
+    /// are accepted from the second after the start; with shorter ones, clients cannot connect for
+    /// the difference after a start.
     ///
-    /// The rule is as good as the date that was given to [`start`](super::Server::start): a device
-    /// without a clock asks for the date first. Where the server's clock and the backend's may
-    /// differ, add by how much: tokens of a backend that is ahead look longer than they are, and
-    /// younger.
+    /// The rule relies on the date given to [`start`](super::Server::start): a device without a
+    /// clock fetches the date first. Where the clocks of server and backend may differ, add the
+    /// difference: tokens of a backend whose clock is ahead appear to live longer and to be newer
+    /// than they are.
     RefuseOlder {
-        /// The longest lifetime that the backend gives a token, in whole seconds. Not zero.
+        /// Longest lifetime of the backend's tokens, in whole seconds. Not zero.
         max_token_lifetime: Duration,
     },
-    /// Let them in, as the reference does. For servers whose tokens are never used after a restart
-    /// (each start has a key of its own), and for tests.
+    /// Accept them, as the reference implementation does. For servers whose tokens are never used
+    /// after a restart (each start has its own private key), and for tests.
     AdmitAgain,
 }
 
-/// Treatment of a client id that is connected and comes with another token: a page that was
-/// reloaded, a client that crashed, a second device.
+/// Treatment of a connected client id that presents another token: a reloaded page, a client that
+/// crashed, a second device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ReconnectRule {
-    /// Refuse it until the connected client has disconnected or timed out.
+    /// Reject the token until the connected client has disconnected or timed out.
     Refuse,
-    /// Let an unused token that expires later than the connected client's replace the session, in
-    /// the same slot. The old session ends with
+    /// Accept an unused token that expires later than the connected client's; its session replaces
+    /// the old one in the same slot. The old session ends with
     /// [`DisconnectReason::Replaced`](super::DisconnectReason::Replaced) once the new client has
-    /// answered its challenge, so a request from a forged address ends nothing.
+    /// answered its challenge, so a request from a forged address ends no session.
     ///
-    /// Tokens are compared in whole seconds. For backends that mint tokens of one lifetime, so that
-    /// a token expires later because it is newer.
+    /// Expiry is compared in whole seconds. For backends whose tokens all have the same lifetime,
+    /// so that the token that expires later is the newer one.
     ReplaceByNewerToken,
 }
 
@@ -59,40 +59,40 @@ pub enum ReconnectRule {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// The application; requests for another are dropped.
+    /// Protocol id; requests with another one are dropped.
     pub protocol_id: ProtocolId,
-    /// The key shared with the backend that mints tokens.
+    /// Private key, shared with the backend that mints tokens.
     pub private_key: Key,
-    /// The addresses this server goes by in tokens (in the *internal* list, if the backend tells
-    /// the two apart). A token that names none of them is dropped.
+    /// Addresses of this server in tokens (in the *internal* list, if the backend distinguishes the
+    /// two). A token that contains none of them is dropped.
     pub addresses: AddressList,
-    /// Clients at a time; at most the storage's slots, at least one.
+    /// Largest number of connected clients: at least one, at most the storage's slots.
     pub max_clients: u32,
-    /// How long a handshake may take from its last request on, whatever the token's timeout is.
-    /// Not zero.
+    /// Longest time of a handshake after its last request, whatever the token's timeout. Not zero.
     pub handshake_timeout: Duration,
     /// Treatment of tokens that may have been used before this server started.
     pub restart_rule: RestartRule,
-    /// Treatment of a connected client id that comes with another token. The usual is to refuse it.
+    /// Treatment of a connected client id that presents another token. Default: reject it.
     pub reconnect_rule: ReconnectRule,
-    /// Share of one host in the room for handshakes, and in the token history. The usual is a
-    /// quarter: one household can still fill every slot of a server whose storage has the usual
-    /// proportions, and one host with many tokens cannot keep everybody else out. Lift it where
-    /// most players are expected behind one address: a campus, a carrier's NAT, a bridge.
+    /// Largest share of one host in the half-open connections and in the token history. Default: a
+    /// quarter. One household can still fill every slot of a server whose storage has the default
+    /// proportions, and one host with many tokens cannot keep others out. Raise it where most
+    /// players share an address: a campus, a carrier's NAT, a bridge.
     pub per_host: SourceLimit,
-    /// The same for one client id. The usual is a sixteenth: a player needs one handshake at a
-    /// time, and tokens for as often as it reconnects while they live.
+    /// The same for one client id. Default: a sixteenth. A player needs one handshake at a time,
+    /// and one token for each reconnect while earlier tokens are valid.
     pub per_id: SourceLimit,
-    /// Decryptions in a second for those who have no session: of requests' tokens and of
-    /// responses. Up to a second's worth may come at once; more are dropped, fairly by host, until
-    /// time has brought new ones. The usual is four for each client and at least 10,000, which is
-    /// two hundredths of a desktop's core; a microcontroller can afford some fifty. `None` sets no
-    /// limit. Packets of sessions are not counted.
+    /// Decryptions per second for senders without a session: of the tokens in requests, and of
+    /// responses. Up to one second's worth may be spent at once; further packets are dropped,
+    /// fairly by host, until the budget has refilled. Default: four for each client and at least
+    /// 10,000, which is 2 % of a desktop's core; a microcontroller can afford about fifty. `None`
+    /// sets no limit. Packets of sessions are not counted.
     pub opens_per_second: Option<NonZeroU32>,
 }
 
 impl ServerConfig {
-    /// Decryptions a second for strangers: enough for all clients of a server to come back at once.
+    /// Default decryption budget per second: enough for all clients of a server to reconnect at
+    /// once.
     const fn usual_opens(max_clients: u32) -> Option<NonZeroU32> {
         match max_clients.checked_mul(4) {
             Some(opens @ 10_000..) => NonZeroU32::new(opens),
@@ -101,8 +101,8 @@ impl ServerConfig {
         }
     }
 
-    /// A configuration with the usual limits: handshakes take 10 seconds at most, and each field
-    /// below says what is usual.
+    /// Configuration with default limits: handshakes end after 10 seconds; the fields document the
+    /// other defaults.
     pub const fn new(
         protocol_id: ProtocolId,
         private_key: Key,
@@ -125,25 +125,27 @@ impl ServerConfig {
     }
 }
 
-/// Why a configuration cannot work.
+/// Reason for which a configuration is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// `max_clients` is 0: a server without slots denies everybody. Ask for at least one.
+    /// `max_clients` is 0: every client would be denied. Ask for at least one.
     NoClients,
-    /// `max_clients` is above the storage's slots: give it more, or ask for fewer.
+    /// `max_clients` exceeds the storage's slots: enlarge the storage, or ask for fewer.
     TooManyClients {
         /// Slots in the storage.
         slots: u32,
     },
-    /// There is no room for a half-open connection or for a used token: give the storage some.
+    /// The storage has no half-open or no token entries: add some.
     NoRoom,
-    /// No address: no token could name this server. Add those that tokens are minted with.
+    /// The address list is empty, so that no token could name this server: add the addresses that
+    /// tokens are minted with.
     NoAddress,
-    /// `handshake_timeout` is zero: no handshake could end in time. The usual is ten seconds.
+    /// `handshake_timeout` is zero: no handshake could complete. The default is ten seconds.
     NoHandshakeTime,
-    /// The restart rule's `max_token_lifetime` is below a second: every token lives longer. Give the backend's.
+    /// The restart rule's `max_token_lifetime` is below one second, which every token exceeds: set
+    /// the backend's longest lifetime.
     NoTokenLifetime,
 }
 
@@ -176,19 +178,19 @@ impl fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
-/// Why a server does not start.
+/// Reason for which a server does not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum StartError {
-    /// It runs already.
+    /// The server is already running.
     Running,
-    /// Clients of the last run are still owed disconnect packets or events: drain
+    /// Disconnect packets or events of the last run are pending: drain
     /// [`poll_transmit`](super::Server::poll_transmit) and
     /// [`poll_event`](super::Server::poll_event) first.
     Draining,
-    /// The date is unknown: 0, as a clock gives that was never set. Without one, expired tokens
-    /// would be let in and the token history would fill up for good: fetch the date first.
+    /// The date is unknown: 0, as from a clock that was never set. Expired tokens would be
+    /// accepted, and the token history would fill up permanently: fetch the date first.
     NoDate,
 }
 

@@ -1,13 +1,13 @@
-//! Deadlines of a table's entries: a binary heap over entry numbers, in fixed room.
+//! Deadlines of a table's entries: a binary heap of entry numbers, in fixed memory.
 //!
-//! Moving a deadline later does not touch the heap: whoever handles a due entry looks at its real
-//! deadline and sets it again. So a packet never costs a heap operation, and a wake-up can come
-//! early but never late.
+//! A deadline that moves later leaves the heap unchanged: the handler of a due entry checks its
+//! actual deadline and sets it again. So packets cost no heap operation, and a wake-up may be early
+//! but never late.
 
 use super::column::Column;
 use super::index::Link;
 
-/// Row number *i*: the deadline of entry *i*, and place *i* of the heap. All-zero is empty.
+/// Row *i*: the deadline of entry *i*, and place *i* of the heap. All-zero is empty.
 #[derive(Clone, Copy)]
 pub(crate) struct Wait {
     due: u64,
@@ -25,7 +25,7 @@ impl Wait {
     };
 }
 
-/// A heap of deadlines in any one unit; the [table](super::table) knows which.
+/// Heap of deadlines in one unit, which the [table](super::table) defines.
 pub(crate) struct Deadlines<'s> {
     waits: Column<'s, Wait>,
     /// Entries in the heap.
@@ -42,13 +42,13 @@ impl<'s> Deadlines<'s> {
         self.waiting = 0;
     }
 
-    /// The earliest deadline and its entry.
+    /// Earliest deadline and its entry.
     pub(crate) fn first(&self) -> Option<(u64, usize)> {
         let id = self.waiting_at(0)?;
         Some((self.waits.get(id)?.due, id))
     }
 
-    /// Sets when `id` is due, whether or not it was set before.
+    /// Sets or changes the deadline of `id`.
     pub(crate) fn set(&mut self, id: usize, at: u64) {
         let Some(wait) = self.waits.get_mut(id) else {
             return;
@@ -62,7 +62,7 @@ impl<'s> Deadlines<'s> {
         self.settle(place, id);
     }
 
-    /// Takes the deadline of `id` back, if it has one.
+    /// Removes the deadline of `id`, if it has one.
     pub(crate) fn cancel(&mut self, id: usize) {
         let Some(wait) = self.waits.get_mut(id) else {
             return;
@@ -71,14 +71,14 @@ impl<'s> Deadlines<'s> {
             return;
         };
         self.waiting = self.waiting.saturating_sub(1);
-        // The last entry fills the gap, unless it was the gap.
+        // The last entry fills the gap, unless it was removed itself.
         let last = self.waits.get(self.waiting).map(|wait| wait.id as usize);
         if let Some(last) = last.filter(|&last| last != id) {
             self.settle(place, last);
         }
     }
 
-    /// Puts `id` where it belongs, up or down from `place`.
+    /// Moves `id` up or down from `place` to its position in the heap.
     fn settle(&mut self, mut place: usize, id: usize) {
         while let Some(parent) = place.checked_sub(1).map(|above| above / 2) {
             let Some(other) = self.waiting_at(parent) else {
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Against a map that is searched from end to end.
+        /// Compared with a map that is searched completely.
         #[test]
         fn the_earliest_deadline_comes_first(
             steps in prop::collection::vec((0usize..24, prop::option::of(0u64..50)), 1..200),

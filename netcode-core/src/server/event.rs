@@ -10,29 +10,29 @@ use crate::transmit::Transmit;
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Received<'d> {
-    /// The datagram caused this event, which is told nowhere else.
+    /// Event caused by the datagram. It is reported only here.
     Event(Event),
-    /// An answer, written over the datagram: send it now. It is always shorter.
+    /// Reply to the sender, written over the datagram, which is always longer: send it now.
     Reply(Transmit<'d>),
-    /// The datagram was good; there is nothing to do.
+    /// The datagram was accepted; there is nothing to do.
     Handled,
 }
 
-/// Something that happened to a client.
+/// Event of a client.
 ///
-/// What a datagram causes comes back from
-/// [`Server::handle_datagram`](super::Server::handle_datagram), what time or a command causes from
-/// [`Server::poll_event`](super::Server::poll_event). Of each client a server tells *connected*,
-/// then payloads, then *disconnected*.
+/// Events caused by a datagram are returned by
+/// [`Server::handle_datagram`](super::Server::handle_datagram), those caused by time or a command
+/// by [`Server::poll_event`](super::Server::poll_event). Of each session a server reports
+/// *connected*, then payloads, then *disconnected*.
 ///
-/// `P` is how the payload is given: its place in the datagram, or in a shell the bytes themselves.
+/// `P` is the form of the payload: in the core its range in the datagram, in a shell the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Event<P = Range<usize>> {
-    /// A client has a slot. Payloads may be sent to it from now on.
+    /// A client connected and has a slot. Payloads may be sent to it from now on.
     Connected {
-        /// Its slot.
+        /// Index of the client.
         client: ClientIndex,
         /// Id of the client.
         client_id: ClientId,
@@ -41,24 +41,25 @@ pub enum Event<P = Range<usize>> {
     Payload {
         /// Index of the sending client.
         client: ClientIndex,
-        /// Sequence of its packet. Payloads arrive in any order; this tells which is newer.
+        /// Sequence of its packet. Payloads may arrive in any order; the higher sequence is the
+        /// newer one.
         sequence: Sequence,
         /// The payload.
         payload: P,
     },
-    /// A client's session is over. Its slot may now be given to another.
+    /// A client's session ended. Its slot may now be given to another client.
     Disconnected {
-        /// The slot it had.
+        /// Index that the client had.
         client: ClientIndex,
         /// Id of the client.
         client_id: ClientId,
-        /// Why the session ended.
+        /// Reason for the end of the session.
         reason: DisconnectReason,
     },
 }
 
 impl<P> Event<P> {
-    /// The same event with its payload, if it has one, given in another way.
+    /// Converts the payload, if the event has one.
     pub fn map_payload<Q>(self, map: impl FnOnce(P) -> Q) -> Event<Q> {
         match self {
             Self::Connected { client, client_id } => Event::Connected { client, client_id },
@@ -84,21 +85,21 @@ impl<P> Event<P> {
     }
 }
 
-/// Why a client's session ended.
+/// Reason for which a client's session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    // From one on, so that a slot that owes none is all zeros: see `StaticStorage`.
-    /// The client said so.
+    // Numbered from one, so that `None` is all zeros: see `StaticStorage`.
+    /// The client sent a disconnect packet.
     ByClient = 1,
-    /// The server's owner disconnected it.
+    /// The server's owner disconnected the client.
     ByServer,
-    /// Nothing came from it for its token's timeout.
+    /// No packet of the client arrived within its token's timeout.
     TimedOut,
     /// The server was stopped.
     ServerStopped,
-    /// The same client id connected anew with a newer token: see
+    /// A newer token of the same client id replaced the session: see
     /// [`ReconnectRule`](super::ReconnectRule).
     Replaced,
 }

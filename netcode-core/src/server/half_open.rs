@@ -1,8 +1,8 @@
-//! Half-open connections: clients that showed a good token and have not answered the challenge.
+//! Half-open connections: clients with a valid token that have not answered their challenge.
 //!
-//! An entry is found by address *and* token, so that a second token sent from a forged address
-//! cannot take the place of a victim's keys. There is a bounded number of entries, in all and for
-//! each address, and each ends soon, whatever timeout its token asks for.
+//! An entry is identified by address *and* token, so that a second token sent from a forged address
+//! cannot replace a victim's keys. The number of entries is bounded, in total and per address, and
+//! each ends soon, whatever timeout its token asks for.
 
 use super::hash::HashKey;
 use super::peer::Source;
@@ -14,18 +14,18 @@ use crate::standard::CHALLENGE_PADDING_BYTES;
 use crate::time::Local;
 use crate::wire::Writer;
 
-/// Tokens one address can have under way. A response from it may have to be tried under each.
+/// Half-open connections per address. Each may have to be tried to open a response.
 const MAX_PER_ADDRESS: usize = 4;
 
-/// Room for `N` half-open connections. The tallies are the entries of each host and client id, and
-/// what each host spent of the [`Budget`](super::budget::Budget).
+/// Storage of `N` half-open connections. The tallies count the entries of each host and client id,
+/// and the spending of each host from the [`Budget`](super::budget::Budget).
 pub(crate) type HalfOpenStorage<const N: usize> = TableStorage<HalfOpen, N, 1, 2>;
 
 #[derive(Clone)]
 pub(crate) struct HalfOpen {
     pub(crate) session: Session,
     pub(crate) mac: Mac,
-    /// When its first challenge left.
+    /// Time of its first challenge.
     pub(crate) challenged_at: Local,
 }
 
@@ -38,10 +38,10 @@ impl HalfOpen {
         }
     }
 
-    /// Padding of the challenges that are made for this entry: the MAC of its connect token and
-    /// the low half of the time it began. A challenge vouches for one token and one handshake; one
-    /// that was made for another token of the same client, or for an earlier handshake from an
-    /// address that has changed hands since, is not an answer to this one.
+    /// Padding of the challenges for this entry: the MAC of its connect token and the low half of
+    /// the time at which it began. It binds a challenge to one token and one handshake: a challenge
+    /// for another token of the same client, or for an earlier handshake from an address that has
+    /// changed hands since, does not answer this one.
     pub(crate) fn challenge_padding(&self) -> [u8; CHALLENGE_PADDING_BYTES] {
         let mut padding = [0; CHALLENGE_PADDING_BYTES];
         let mut fields = Writer::new(&mut padding);
@@ -78,11 +78,11 @@ impl Entry<1> for HalfOpen {
     }
 }
 
-/// All half-open connections.
+/// Half-open connections of one server.
 pub(crate) type HalfOpens<'s> = KeyedTable<'s, HalfOpen, 1, 2>;
 
 impl HalfOpens<'_> {
-    /// The entries of an address: at most [`MAX_PER_ADDRESS`].
+    /// Entries of an address: at most [`MAX_PER_ADDRESS`].
     pub(crate) fn of_source(&self, source: &Source) -> impl Iterator<Item = usize> {
         let peer = source.peer;
         let [by_address] = &self.indexes;
@@ -91,7 +91,7 @@ impl HalfOpens<'_> {
         })
     }
 
-    /// The entry of an address and a token, and when its first challenge left.
+    /// Entry of an address and a token, and the time of its first challenge.
     pub(crate) fn find_token(&self, source: &Source, mac: &Mac) -> Option<(usize, Local)> {
         self.of_source(source).find_map(|id| {
             let entry = self.get(id).filter(|entry| entry.mac == *mac)?;
@@ -99,7 +99,7 @@ impl HalfOpens<'_> {
         })
     }
 
-    /// Adds an entry. `hashes` are its own.
+    /// Adds an entry. `hashes` are those of `entry`.
     pub(crate) fn admit(
         &mut self,
         source: &Source,

@@ -1,4 +1,4 @@
-//! Keyed hash of everything a server looks up: whoever can choose keys cannot choose collisions.
+//! Keyed hash for all table lookups, so that colliding keys cannot be chosen by an attacker.
 
 use core::hash::Hasher;
 
@@ -6,7 +6,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::identity::ClientId;
 
-/// The secret of a server's tables.
+/// Secret hash key of a server's tables.
 #[derive(Clone, Copy)]
 pub(crate) struct HashKey(pub(crate) u64, pub(crate) u64);
 
@@ -24,7 +24,7 @@ impl HashKey {
     }
 }
 
-/// Place of a half of a hash among `len` places: no division, and any length will do.
+/// Position of half a hash among `len` places; needs no division and works for any length.
 pub(crate) fn scale(half: u64, len: usize) -> usize {
     let scaled = (half & 0xffff_ffff).wrapping_mul(len as u64) >> 32;
     usize::try_from(scaled).unwrap_or(0)

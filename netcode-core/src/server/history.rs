@@ -1,9 +1,9 @@
-//! Token history: connect tokens that were shown to this server and have not expired.
+//! Token history: connect tokens presented to this server and not yet expired.
 //!
-//! A token is *pending* from its first request on: the same address may go on with it, no other
-//! may start. It is *consumed* once its session has a slot: it then admits nobody, from anywhere,
-//! ever. An entry lives until its token expires. A history full of live tokens refuses new ones;
-//! it never forgets one.
+//! A token is *pending* from its first request: only the same address may continue with it. It is
+//! *consumed* once its session has a slot, and is then never accepted again, from any address. An
+//! entry lives until its token expires. A history full of valid tokens rejects new ones; it never
+//! evicts one.
 
 use super::hash::HashKey;
 use super::peer::Peer;
@@ -14,10 +14,10 @@ use crate::drop_reason::Dropped;
 use crate::identity::ClientId;
 use crate::time::UnixTime;
 
-/// Room for `N` tokens. The tally is the tokens of each host and client id.
+/// Storage of `N` tokens. The tally counts the tokens of each host and client id.
 pub(crate) type HistoryStorage<const N: usize> = TableStorage<UsedToken, N, 1, 1>;
 
-/// A token that was shown, known by the MAC of its private part.
+/// Token that was presented, identified by the MAC of its private part.
 pub(crate) struct UsedToken {
     client_id: ClientId,
     mac: Mac,
@@ -61,7 +61,7 @@ impl Entry<1> for UsedToken {
     }
 }
 
-/// The tokens of one server.
+/// Token history of one server.
 pub(crate) type History<'s> = KeyedTable<'s, UsedToken, 1, 1>;
 
 impl History<'_> {
@@ -71,9 +71,9 @@ impl History<'_> {
             .next()
     }
 
-    /// Whether a token with this MAC may be used from `peer`, and whether it is known already.
-    /// Needs no key, so it is asked before the token is opened: a forged MAC refuses nobody but
-    /// its sender.
+    /// Checks that a token with this MAC may be used from `peer`; returns `true` if it is known
+    /// already. The check needs no key and comes before the token is opened: a forged MAC affects
+    /// only its sender.
     pub(crate) fn check(&self, mac: &Mac, mac_hash: u64, peer: &Peer) -> Result<bool, Dropped> {
         match self.find_token(mac, mac_hash).and_then(|id| self.get(id)) {
             Some(token) if token.consumed => Err(Dropped::TokenConsumed),
@@ -94,8 +94,8 @@ impl History<'_> {
         Ok(())
     }
 
-    /// Marks a token as used up. One that is not known has expired meanwhile, and admits nobody
-    /// for that reason.
+    /// Marks a token as consumed. A token that is not in the history has expired since, and is
+    /// rejected for that.
     pub(crate) fn consume(&mut self, mac: &Mac) {
         let mac_hash = self.hash_key.hash(&mac.0);
         let id = self.find_token(mac, mac_hash);

@@ -1,9 +1,10 @@
-//! Hash index over the numbers of a table's entries, in constant time that an attacker cannot spoil.
+//! Hash index over the numbers of a table's entries, with lookups in constant time under a secret
+//! key.
 
 use super::column::Column;
 use super::hash::scale;
 
-/// The number of an entry, or none. All-zero is none.
+/// Number of an entry, or none. All-zero is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link(u32);
 
@@ -19,12 +20,12 @@ impl Link {
     }
 }
 
-/// Row number *i* of an index: bucket *i*, and the link of entry *i*. All-zero is empty.
+/// Row *i* of an index: bucket *i*, and the link of entry *i*. All-zero is empty.
 #[derive(Clone, Copy)]
 pub(crate) struct Hook {
-    /// First entry of this bucket.
+    /// First entry of the bucket.
     first: Link,
-    /// Entry behind this one in its chain.
+    /// Next entry in the chain.
     next: Link,
 }
 
@@ -35,7 +36,7 @@ impl Hook {
     };
 }
 
-/// A chained hash index: as many buckets as entries, and one link an entry. The link of an entry
+/// Chained hash index with as many buckets as entries, and one link per entry. The link of an entry
 /// that is in no chain serves the list of free entries, or another list of the table's owner.
 pub(crate) struct Index<'s> {
     hooks: Column<'s, Hook>,
@@ -50,7 +51,7 @@ impl<'s> Index<'s> {
         }
     }
 
-    /// Empties every chain; the first `usable` entries become free, the lowest first in line.
+    /// Clears all chains; the first `usable` entries become free, and are taken lowest first.
     pub(crate) fn reset(&mut self, usable: usize) {
         self.hooks.fill(Hook::EMPTY);
         self.free = Link::NONE;
@@ -66,7 +67,7 @@ impl<'s> Index<'s> {
         Some(id)
     }
 
-    /// Frees an entry that is in no chain any more.
+    /// Frees an entry that is in no chain.
     pub(crate) fn give_back(&mut self, id: usize) {
         self.set_next(id, self.free);
         self.free = Link::to(id);
@@ -96,7 +97,7 @@ impl<'s> Index<'s> {
         self.set_next(id, Link::NONE);
     }
 
-    /// Entries that may have the key behind `hash`; the caller compares the key itself.
+    /// Entries whose key may have this `hash`; the caller compares the keys.
     pub(crate) fn candidates(&self, hash: u64) -> impl Iterator<Item = usize> + '_ {
         let bucket = self.hooks.get(self.bucket(hash));
         let first = bucket.and_then(|hook| hook.first.get());
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Against a map; four keys to a bucket make long chains.
+        /// Compared with a map; four keys per bucket make long chains.
         #[test]
         fn an_entry_is_found_while_it_is_in_the_index(
             keys in prop::collection::vec(0u64..12, 1..200),

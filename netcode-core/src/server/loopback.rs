@@ -1,4 +1,4 @@
-//! Loopback clients: players in the server's own process, with a slot but no network.
+//! Loopback clients: clients in the server's own process, with a slot but no network.
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ use crate::identity::{ClientId, ClientIndex, Sequence, Timeout, UserData};
 use crate::time::Instant;
 use crate::transmit::{SendError, check_payload};
 
-/// Why a loopback client cannot join.
+/// Reason for which a loopback client cannot connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -37,9 +37,9 @@ impl fmt::Display for LoopbackError {
 impl core::error::Error for LoopbackError {}
 
 impl<C: Crypto> Server<'_, C> {
-    /// Gives a slot to a client in this process. It neither times out nor needs keep-alives; its
+    /// Connects a client in this process. It neither times out nor needs keep-alives, and its
     /// payloads go through [`send_loopback`](Self::send_loopback) and
-    /// [`handle_loopback`](Self::handle_loopback), everything else is as for any client.
+    /// [`handle_loopback`](Self::handle_loopback); otherwise it is like any client.
     ///
     /// # Errors
     /// See [`LoopbackError`].
@@ -67,8 +67,8 @@ impl<C: Crypto> Server<'_, C> {
         Ok(ClientIndex::of_slot(id))
     }
 
-    /// Counts a payload to a loopback client, for the caller to hand over. False: no loopback
-    /// client is connected there.
+    /// Counts a payload to a loopback client; the caller delivers it. `false` if no loopback client
+    /// is connected in the slot.
     ///
     /// # Errors
     /// [`SendError::PayloadLength`].
@@ -87,8 +87,8 @@ impl<C: Crypto> Server<'_, C> {
         Ok(true)
     }
 
-    /// Takes in a payload from a loopback client, as if it had arrived in a datagram. `None`: no
-    /// loopback client is connected there.
+    /// Processes a payload of a loopback client as if it had arrived in a datagram. `None` if no
+    /// loopback client is connected in the slot.
     ///
     /// # Errors
     /// [`SendError::PayloadLength`].

@@ -1,21 +1,21 @@
-//! The server: client slots, half-open connections, used tokens; no sockets, no clock.
+//! Dedicated server: client slots, half-open connections and token history, without I/O.
 //!
-//! A shell hands in every datagram with [`Server::handle_datagram`], then drains
-//! [`Server::poll_transmit`] and [`Server::poll_event`], and comes back when
-//! [`Server::next_deadline`] says or when a datagram arrives: *mutate, then drain*.
+//! A shell passes every datagram to [`Server::handle_datagram`], then drains
+//! [`Server::poll_transmit`] and [`Server::poll_event`], and calls again when the next datagram
+//! arrives or at [`Server::next_deadline`]: *mutate, then drain*.
 //!
-//! | file | what lives there |
+//! | module | contents |
 //! | --- | --- |
-//! | `receive` | a datagram's way in: who sent it, what it is |
+//! | `receive` | processing of datagrams: sender and packet type |
 //! | `request`, `response` | the two halves of the handshake |
-//! | `send` | payloads out |
-//! | `poll` | datagrams, deadlines and events that a shell drains |
-//! | `clients` | looking at clients, disconnecting them |
-//! | `loopback` | the player who hosts |
-//! | `slots`, `half_open`, `history` | the three tables; `storage` is the room for them |
-//! | `table` | keyed table, made of `index`, `deadlines`, `column`; `hash`, `peer` make its keys |
-//! | `session` | what a half-open connection hands to a slot |
-//! | `share`, `budget` | what strangers may hold, and what they may cost |
+//! | `send` | sending of payloads |
+//! | `poll` | datagrams that are due, the next deadline, events |
+//! | `clients` | queries of connected clients, and their disconnection |
+//! | `loopback` | clients in the server's own process |
+//! | `slots`, `half_open`, `history` | the three tables; `storage` holds their memory |
+//! | `table` | keyed table, built on `index`, `deadlines`, `column`; `hash`, `peer` provide its keys |
+//! | `session` | session parameters of a half-open connection and of a slot |
+//! | `share`, `budget` | limits on entries and decryptions for senders without a session |
 
 mod budget;
 mod clients;
@@ -66,16 +66,16 @@ use crate::crypto::{Crypto, Key, RustCrypto};
 use crate::identity::{ClientId, Sequence};
 use crate::time::{Calendar, Clock, Instant, UnixTime};
 
-/// Bit 63: sequences of global packets have it, those of sessions never.
+/// Bit 63: set in sequences of global packets, clear in those of sessions.
 const GLOBAL: u64 = 1 << 63;
 
-/// Bit 47: sequences of sessions whose token names other servers too have it from the first on.
+/// Bit 47: set in all sequences of a session whose token also names other servers.
 const SHARED: u64 = 1 << 47;
 
-/// A netcode server. `'s` is where its tables live; `C` seals and opens.
+/// A netcode server. `'s` is the lifetime of its tables; `C` is the crypto implementation.
 ///
-/// It is made stopped; [`start`](Self::start) opens it. Dropping it tells its clients nothing, but
-/// wipes their keys from its tables: [`stop`](Self::stop) and drain it first.
+/// Created stopped; [`start`](Self::start) opens it. Dropping it sends no disconnect packets, but
+/// wipes the keys in its tables: call [`stop`](Self::stop) and drain it first.
 pub struct Server<'s, C = RustCrypto> {
     crypto: C,
     config: ServerConfig,
@@ -87,7 +87,7 @@ pub struct Server<'s, C = RustCrypto> {
     clock: Clock,
     calendar: Calendar,
     first_start: Option<UnixTime>,
-    /// Of all tables, so that what is looked up is hashed once.
+    /// Shared by all tables, so that each key is hashed once.
     hash_key: HashKey,
     challenge_key: Key,
     challenge_sequence: u64,
@@ -97,7 +97,7 @@ pub struct Server<'s, C = RustCrypto> {
 }
 
 impl<'s> Server<'s, RustCrypto> {
-    /// A stopped server with the default crypto.
+    /// Creates a stopped server with the default crypto.
     ///
     /// # Errors
     /// See [`ConfigError`].
@@ -107,7 +107,7 @@ impl<'s> Server<'s, RustCrypto> {
 }
 
 impl<'s, C: Crypto> Server<'s, C> {
-    /// A stopped server that seals and opens with `crypto`. The storage is emptied.
+    /// Creates a stopped server that uses `crypto`. The storage is cleared.
     ///
     /// # Errors
     /// See [`ConfigError`].
@@ -155,24 +155,24 @@ impl<'s, C: Crypto> Server<'s, C> {
             sequence_key: HashKey::NONE,
             running: false,
         };
-        // A static outlives its servers: what the last one left must not look like clients of
-        // this one. The hash key is drawn at the start; until then nothing is looked up.
+        // Storage in a `static` outlives its servers: entries of the last one must not look like
+        // clients of this one. The hash key is drawn at the start; nothing is looked up before.
         server.slots.reset(0, HashKey::NONE);
         server.half_open.reset(0, HashKey::NONE);
         server.history.reset(0, HashKey::NONE);
         Ok(server)
     }
 
-    /// Starts to let clients in. `unix` is the calendar time at `now`; give it again from time to
-    /// time with [`set_unix_time`](Self::set_unix_time).
+    /// Starts to accept clients. `unix` is the calendar time at `now`; update it from time to time
+    /// with [`set_unix_time`](Self::set_unix_time).
     ///
     /// Draws the challenge key, the base of the global sequences and, at the first start, the key
-    /// of the hash indexes from `rng`. A generator that repeats itself after a reset makes nonces
-    /// repeat: on a device, seed it from hardware. The token history survives a stop; it is empty
-    /// at the first start.
+    /// of the hash indexes from `rng`. A generator that repeats its output after a reset makes
+    /// nonces repeat: on a device, seed it from hardware. The token history survives a stop; it is
+    /// empty at the first start.
     ///
     /// # Errors
-    /// See [`StartError`]. Nothing has changed then.
+    /// See [`StartError`]. The server is then unchanged.
     pub fn start(
         &mut self,
         now: Instant,
@@ -207,8 +207,8 @@ impl<'s, C: Crypto> Server<'s, C> {
         Ok(())
     }
 
-    /// Disconnects every client and lets nobody in. What the clients are owed still comes from
-    /// [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event).
+    /// Disconnects every client and stops accepting new ones. Their disconnect packets and events
+    /// still come from [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event).
     pub fn stop(&mut self, now: Instant) {
         self.clock.advance(now);
         self.leave_all(DisconnectReason::ServerStopped);
@@ -217,63 +217,64 @@ impl<'s, C: Crypto> Server<'s, C> {
         self.running = false;
     }
 
-    /// Whether it lets clients in.
+    /// Returns `true` between [`start`](Self::start) and [`stop`](Self::stop).
     pub fn is_running(&self) -> bool {
         self.running
     }
 
-    /// Tells the calendar time at `now`. Between calls the server counts on by itself, so once a
-    /// minute is enough where the clock is good.
+    /// Sets the calendar time at `now`. The server advances it between calls, so once a minute
+    /// suffices with an accurate clock.
     ///
-    /// The server's calendar never runs backwards: an earlier time is taken as standing still, so
-    /// that no expired token becomes valid again. After a date that was too late by mistake, tokens
-    /// are refused as expired until the right one has caught up; a new `Server` starts anew.
+    /// The server's calendar never runs backwards, so that no expired token becomes valid again: an
+    /// earlier time holds it until real time has caught up. After a date that was too late by
+    /// mistake, valid tokens are rejected as expired until then; a new `Server` starts with a new
+    /// calendar.
     pub fn set_unix_time(&mut self, now: Instant, unix: UnixTime) {
         let local = self.clock.advance(now);
         self.calendar.set(local, unix);
     }
 
-    /// The configuration.
+    /// Configuration of the server.
     pub fn config(&self) -> &ServerConfig {
         &self.config
     }
 
-    /// The counters.
+    /// Counters of the server.
     pub fn stats(&self) -> &ServerStats {
         &self.stats
     }
 
-    /// Handshakes under way.
+    /// Number of half-open connections.
     pub fn half_open_count(&self) -> usize {
         self.half_open.used
     }
 
-    /// Tokens in the history.
+    /// Number of tokens in the history.
     pub fn token_count(&self) -> usize {
         self.history.used
     }
 
-    /// Sequence that the session of a token begins with which names other servers too.
+    /// First sequence of a session whose token also names other servers.
     ///
-    /// The standard has every session begin at zero. A client that goes on from a server which has
-    /// let it in, but is not heard, to the next one of its token has two sessions under the same
-    /// keys. Beginnings drawn by each server keep their nonces apart; they cost five bytes a
-    /// packet, so a token for one server alone begins at zero.
+    /// In the standard every session begins at zero. A client that is accepted by one server, but
+    /// does not receive its packets and moves on to the next server of its token, has two sessions
+    /// under the same keys. First sequences drawn by each server keep their nonces apart. They cost
+    /// five bytes per packet, so the session of a token for this server alone begins at zero.
     fn first_sequence(&self, peer: &Peer, client_id: ClientId) -> u64 {
         let HashKey(one, other) = self.sequence_key;
         let of_client = HashKey(one, other ^ client_id.0);
         SHARED | (peer.hash(of_client) & (SHARED - 1))
     }
 
-    /// The next sequence for a packet that belongs to no session (challenge, denied): the top
-    /// half of the range, from a base drawn at start.
+    /// Next sequence for a packet outside any session (challenge, denied): the top half of the
+    /// range, from a base drawn at start.
     fn next_global_sequence(&mut self) -> Sequence {
         self.global_sequence = self.global_sequence.wrapping_add(1);
         Sequence(self.global_sequence | GLOBAL)
     }
 }
 
-// Without keys, and without what its tables hold.
+// Keys and table entries are not printed.
 impl<C> fmt::Debug for Server<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")

@@ -1,5 +1,5 @@
-//! Addresses of peers, packed into 23 bytes. All-zero is none, so that tables of them are all-zero
-//! too.
+//! Peer addresses, packed into 23 bytes. All-zero is no address, so that empty tables are all
+//! zeros.
 
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
@@ -8,7 +8,8 @@ use crate::wire::{Reader, Writer};
 
 const PEER_BYTES: usize = 1 + 16 + 2 + 4;
 
-/// IP, port and IPv6 scope. The flow label is left out: it may change from datagram to datagram.
+/// IP address, port and IPv6 scope. The flow label is left out: it may change from datagram to
+/// datagram.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peer([u8; PEER_BYTES]);
 
@@ -17,7 +18,7 @@ impl Peer {
 
     pub(crate) fn new(address: &SocketAddr) -> Self {
         let mut bytes = [0; PEER_BYTES];
-        // The fields are 23 bytes at most, so writing cannot fail.
+        // The fields are at most 23 bytes long, so writing cannot fail.
         let _ = Self::write(&mut Writer::new(&mut bytes), address);
         Self(bytes)
     }
@@ -52,9 +53,9 @@ impl Peer {
         hash_key.hash(&self.0)
     }
 
-    /// Hash of the host: family, then an IPv4 address or the first 64 bits of an IPv6 one, which is
-    /// what a provider gives to one customer at least. Nine bytes, so it never coincides with the
-    /// hash of a client id.
+    /// Hash of the host: family, then an IPv4 address or the first 64 bits of an IPv6 address, the
+    /// smallest prefix that a provider assigns to one customer. Its input is nine bytes, so it
+    /// never equals that of a client id.
     pub(crate) fn hash_host(&self, hash_key: HashKey) -> u64 {
         let [family, _, _, a, b, c, d, e, f, g, h, ..] = self.0;
         hash_key.hash(&match family {

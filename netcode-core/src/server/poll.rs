@@ -1,4 +1,4 @@
-//! Polls of a shell: datagrams that are due, the next deadline, events.
+//! Polling: datagrams that are due, the next deadline, events.
 
 use core::net::SocketAddr;
 
@@ -12,12 +12,13 @@ use crate::time::{Instant, Local, micros};
 use crate::transmit::Transmit;
 
 impl<C: Crypto> Server<'_, C> {
-    /// Writes the next datagram that is due into `out`, which needs
-    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES) at most. Call until `None`. What
-    /// does not fit into a shorter buffer is skipped, as if it were lost on its way.
+    /// Writes the next datagram that is due into `out`, which needs at most
+    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES). Call it until it returns
+    /// `None`. A datagram that does not fit into a shorter buffer is skipped, as if it were lost in
+    /// transit.
     ///
-    /// Time passes here: timeouts are found, half-open connections end. At most one datagram per
-    /// client and tenth of a second comes of it, and ten when a client leaves.
+    /// This call also detects timeouts and ends half-open connections. It yields at most one
+    /// datagram per client and 100 ms, and ten for a client that is disconnected.
     pub fn poll_transmit<'b>(&mut self, now: Instant, out: &'b mut [u8]) -> Option<Transmit<'b>> {
         let local = self.clock.advance(now);
         self.half_open.expire(local);
@@ -31,7 +32,7 @@ impl<C: Crypto> Server<'_, C> {
         None
     }
 
-    /// Does what slot `id` is due for and sets its deadline again.
+    /// Performs the action that slot `id` is due for and sets its next deadline.
     fn transmit_due(
         &mut self,
         now: Local,
@@ -62,7 +63,7 @@ impl<C: Crypto> Server<'_, C> {
                 if slot.keep_alive_at <= now {
                     let sealed = slot.write(&self.crypto, protocol_id, now, &keep_alive, out);
                     written = sealed.ok();
-                    // One that could not be written is not tried again at once.
+                    // A keep-alive that could not be written is not retried at once.
                     slot.keep_alive_at = now.after(SEND_INTERVAL_MICROS);
                 }
                 let due = slot.due_at(handshake);
@@ -76,16 +77,16 @@ impl<C: Crypto> Server<'_, C> {
         }
     }
 
-    /// When to call [`poll_transmit`](Self::poll_transmit) again if nothing arrives. Never late;
-    /// sometimes early.
+    /// Time of the next call of [`poll_transmit`](Self::poll_transmit) if no datagram arrives.
+    /// Never late; sometimes early.
     pub fn next_deadline(&self) -> Option<Instant> {
         let slots = self.slots.table.first_due();
         let due = slots.into_iter().chain(self.half_open.first_due());
         Some(self.clock.to_caller(due.min()?))
     }
 
-    /// The next event that time or a command caused. Call until `None`, and before the next
-    /// datagram is handed in: a slot whose last event was not taken is not given to anybody else.
+    /// Next event caused by time or a command. Call it until it returns `None`, before the next
+    /// datagram is processed: a slot is not given to another client until its last event was taken.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.slots.next_event()
     }

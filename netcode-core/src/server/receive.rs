@@ -1,4 +1,4 @@
-//! A datagram's way into the server. (Standard: *Reading Encrypted Packets*, *Server-Side
+//! Processing of received datagrams. (Standard: *Reading Encrypted Packets*, *Server-Side
 //! Connection Process*.)
 
 use core::net::SocketAddr;
@@ -16,14 +16,15 @@ use crate::standard::MAC_BYTES;
 use crate::time::{Instant, Local};
 
 impl<C: Crypto> Server<'_, C> {
-    /// Takes in a datagram that arrived at `now` from `from`, in place.
+    /// Processes a datagram that arrived at `now` from `from`, in place.
     ///
-    /// `datagram` is exactly what arrived, of any length. Afterwards it holds the payload or the
-    /// reply that is returned, or nothing of use. Drain [`poll_event`](Self::poll_event) first:
-    /// what is told there came before.
+    /// `datagram` is exactly what arrived, of any length. Afterwards it holds the returned payload
+    /// or reply, or nothing useful. Drain [`poll_event`](Self::poll_event) first: its events are
+    /// older.
     ///
     /// # Errors
-    /// [`Dropped`] says which rule refused the datagram. It is counted; there is nothing to do.
+    /// [`Dropped`] names the rule that rejected the datagram. The drop is counted; there is nothing
+    /// to do.
     pub fn handle_datagram<'d>(
         &mut self,
         now: Instant,
@@ -45,7 +46,7 @@ impl<C: Crypto> Server<'_, C> {
         if !self.running {
             return Err(Dropped::Inactive);
         }
-        // A connection request is the one type that is not sealed.
+        // Connection requests are the only packets that are not encrypted.
         if datagram.first() == Some(&0) {
             return self.handle_request(now, from, datagram);
         }
@@ -61,13 +62,14 @@ impl<C: Crypto> Server<'_, C> {
         }
     }
 
-    /// Whether a connected client's address has a handshake under way that may replace its session.
+    /// Returns `true` if the address of a connected client has a half-open connection that may
+    /// replace its session.
     fn may_reconnect(&self, source: &Source) -> bool {
         self.config.reconnect_rule == ReconnectRule::ReplaceByNewerToken
             && self.half_open.of_source(source).next().is_some()
     }
 
-    /// A packet from the connected client in slot `id`.
+    /// Processes a packet of the connected client in slot `id`.
     fn handle_session<'d>(
         &mut self,
         now: Local,
@@ -76,7 +78,8 @@ impl<C: Crypto> Server<'_, C> {
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Dropped> {
         if self.slots.replaced() == Some(id) {
-            // Nobody has been told of this session.
+            // The *connected* event of this session has not been taken, and payloads must not
+            // precede it.
             return Err(Dropped::State);
         }
         let slot = self.slots.table.get_mut(id).ok_or(Dropped::UnknownSender)?;
@@ -105,7 +108,7 @@ impl<C: Crypto> Server<'_, C> {
                 slot.state = SlotState::Connected { confirmed: true };
                 slot.traffic.payloads_in = slot.traffic.payloads_in.saturating_add(1);
                 self.stats.payloads_in = self.stats.payloads_in.saturating_add(1);
-                // It stands between the header and the MAC.
+                // The payload lies between header and MAC.
                 let end = len.saturating_sub(MAC_BYTES);
                 Ok(Received::Event(Event::Payload {
                     client: ClientIndex::of_slot(id),
@@ -113,7 +116,7 @@ impl<C: Crypto> Server<'_, C> {
                     payload: end.saturating_sub(payload.len())..end,
                 }))
             }
-            // A keep-alive: a server accepts no other type in a session.
+            // A keep-alive: no other type is accepted in a session.
             _ => {
                 slot.state = SlotState::Connected { confirmed: true };
                 Ok(Received::Handled)

@@ -1,5 +1,5 @@
-//! The first half of the handshake: a connection request, answered with a challenge.
-//! (Standard: *Processing Connection Requests*.)
+//! Connection requests: the first half of the handshake, answered by a challenge. (Standard:
+//! *Processing Connection Requests*.)
 
 use core::net::SocketAddr;
 
@@ -36,7 +36,7 @@ impl<C: Crypto> Server<'_, C> {
         self.half_open.expire(now);
         self.history.expire(today);
 
-        // What costs no decryption.
+        // Checks that need no decryption come first.
         let mut request = ConnectionRequest::parse(datagram)?;
         self.check_header(today, &request.header)?;
         let source = Source::new(from, self.hash_key);
@@ -90,7 +90,7 @@ impl<C: Crypto> Server<'_, C> {
         Ok(self.challenge(from, &entry, &user_data, datagram))
     }
 
-    /// The slot of the session that this one may replace; none if its client id is not connected.
+    /// Slot of the session that this one may replace; `None` if its client id is not connected.
     pub(super) fn replaced_by(
         &self,
         session: &Session,
@@ -123,7 +123,7 @@ impl<C: Crypto> Server<'_, C> {
         Err(Dropped::OverBudget)
     }
 
-    /// Whether a source may hold the entries that this request needs and does not have.
+    /// Returns `true` if the source may hold the additional entries that this request needs.
     fn has_room(&self, known: &Known, source: u64, limit: SourceLimit) -> bool {
         let [tokens] = &self.history.tallies;
         let [entries, _] = &self.half_open.tallies;
@@ -145,8 +145,8 @@ impl<C: Crypto> Server<'_, C> {
             if header.expires > today.saturating_add_secs(lifetime.as_secs()) {
                 return Err(Dropped::TokenLifetime);
             }
-            // Minted `lifetime` before it expires at the earliest: if that is not after the
-            // start, it may have been used in the run before.
+            // The token was minted `lifetime` before it expires at the earliest: if that is not
+            // after the start, the previous run may have seen it.
             let start = self.first_start.unwrap_or(today);
             if header.expires <= start.saturating_add_secs(lifetime.as_secs()) {
                 return Err(Dropped::TokenBeforeStart);
@@ -155,7 +155,8 @@ impl<C: Crypto> Server<'_, C> {
         Ok(())
     }
 
-    /// Opens the token in place and takes out of the datagram what the reply will be written over.
+    /// Opens the token in place and copies its fields, because the reply is written over the
+    /// datagram.
     fn open_token(
         &self,
         request: &mut ConnectionRequest<'_>,
@@ -165,7 +166,7 @@ impl<C: Crypto> Server<'_, C> {
         PrivateToken::open(&self.crypto, key, &request.header, request.private)
             .map_err(|_| Dropped::TokenUnauthentic)?;
         let session = self.read_token(request.private, peer, request.header.expires);
-        // The buffer is the caller's; the session's keys are not.
+        // The buffer is returned to the caller and must not keep the session's keys.
         request.private.zeroize();
         session
     }
@@ -194,7 +195,7 @@ impl<C: Crypto> Server<'_, C> {
         Ok((session, Zeroizing::new(*token.user_data)))
     }
 
-    /// Writes a challenge for a half-open connection over the request.
+    /// Writes the challenge for a half-open connection over the request.
     fn challenge<'d>(
         &mut self,
         to: SocketAddr,
@@ -245,7 +246,7 @@ impl<C: Crypto> Server<'_, C> {
         self.sent_over(to, len, datagram)
     }
 
-    /// The reply that was written over the front of the datagram it answers, which is longer.
+    /// Reply of `len` bytes at the front of the datagram that it answers, which is longer.
     pub(super) fn sent_over<'d>(
         &mut self,
         to: SocketAddr,
@@ -260,9 +261,9 @@ impl<C: Crypto> Server<'_, C> {
     }
 }
 
-/// Entries that a request's token has from an earlier request.
+/// Table entries left by earlier requests with the same token.
 struct Known {
     token: bool,
-    /// Its number, and when its first challenge left.
+    /// Number of the entry, and the time of its first challenge.
     half_open: Option<(usize, Local)>,
 }

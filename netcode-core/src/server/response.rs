@@ -1,6 +1,5 @@
-//! The second half of the handshake: a challenge comes back, and its sender gets a slot. The
-//! keep-alive that says so is due at once.
-//! (Standard: *Processing Connection Response Packets*.)
+//! Challenge responses: the second half of the handshake, which gives the client a slot and makes
+//! its first keep-alive due at once. (Standard: *Processing Connection Response Packets*.)
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -20,10 +19,10 @@ use crate::stats::RoundTrip;
 use crate::time::Local;
 use crate::token::ChallengeToken;
 
-/// The longest response: its body under a full sequence.
+/// Longest response: its body with eight sequence bytes.
 const MAX_RESPONSE_BYTES: usize = 8 + CHALLENGE_TOKEN_BYTES + MAX_OVERHEAD_BYTES;
 
-/// An authentic response: the half-open connection whose keys sealed it, and what it says.
+/// Authentic response: its half-open connection, and the fields of the packet.
 struct Answer {
     id: usize,
     half_open: HalfOpen,
@@ -84,7 +83,7 @@ impl<C: Crypto> Server<'_, C> {
     }
 
     /// Gives a connected client's slot to its new session, and writes a disconnect packet of the
-    /// old one over the response.
+    /// old session over the response.
     fn replace<'d>(
         &mut self,
         now: Local,
@@ -94,7 +93,7 @@ impl<C: Crypto> Server<'_, C> {
         datagram: &'d mut [u8],
     ) -> Result<Received<'d>, Dropped> {
         if self.slots.replaced().is_some() {
-            // Its events are taken before another session is replaced.
+            // The events of one replaced session must be taken before another session is replaced.
             return Err(Dropped::SlotDraining);
         }
         let protocol_id = self.config.protocol_id;
@@ -112,9 +111,9 @@ impl<C: Crypto> Server<'_, C> {
         })
     }
 
-    /// Opens a response under the keys of the sender's half-open connections, one after the other.
+    /// Opens a response with the keys of each of the sender's half-open connections in turn.
     ///
-    /// Opening loses the bytes if the key is wrong, so each is tried on a copy.
+    /// A failed decryption destroys the bytes, so each attempt works on a copy.
     fn open_response(
         &mut self,
         now: Local,

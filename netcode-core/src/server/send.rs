@@ -1,4 +1,4 @@
-//! Payloads to clients.
+//! Sending of payloads to clients.
 
 use core::iter::{Chain, Once, once};
 use core::net::SocketAddr;
@@ -13,24 +13,24 @@ use crate::standard::{MAX_DATAGRAM_BYTES, MAX_OVERHEAD_BYTES, SEND_INTERVAL_MICR
 use crate::time::{Instant, Local};
 use crate::transmit::{SendError, Transmit};
 
-/// A keep-alive at its longest.
+/// Longest keep-alive packet.
 const MAX_KEEP_ALIVE_BYTES: usize = 8 + MAX_OVERHEAD_BYTES;
 
-/// A buffer of this many bytes serves every call of [`Server::send`]: a full payload with a
-/// keep-alive in front of it.
+/// Buffer length that suffices for every call of [`Server::send`]: a full payload preceded by a
+/// keep-alive.
 pub const MAX_SEND_BYTES: usize = MAX_DATAGRAM_BYTES + MAX_KEEP_ALIVE_BYTES;
 
-/// A payload that is ready to leave: one datagram, or two to a client that has not yet shown that
-/// it knows it is connected. Send all, in order.
+/// Outgoing payload: one datagram, or two for a client that is not yet confirmed. Send all, in
+/// order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Outgoing<'b> {
-    /// Where they go.
+    /// Destination of both.
     pub to: SocketAddr,
-    /// Goes first, if there is one: tells the client its slot, in case the first keep-alive was
-    /// lost. Without it the client would drop the payload.
+    /// Keep-alive to send first, if any. It carries the client's slot in case the first keep-alive
+    /// was lost: without it the client would drop the payload.
     pub keep_alive: Option<&'b [u8]>,
-    /// The sealed payload.
+    /// Payload packet.
     pub datagram: &'b [u8],
 }
 
@@ -47,15 +47,15 @@ impl<'b> IntoIterator for Outgoing<'b> {
 }
 
 impl<C: Crypto> Server<'_, C> {
-    /// Seals a payload for a client into `out`; the caller sends the result. `None`: nobody is
-    /// connected there, or a client of this process, which gets its payloads by
+    /// Writes a payload packet for a client into `out`; the caller sends it. `None` if no client is
+    /// connected in the slot, or a loopback client, whose payloads go through
     /// [`send_loopback`](Self::send_loopback).
     ///
-    /// `out` needs the payload's length and 25 bytes more, and 33 for the keep-alive in front of
-    /// it while the client is unconfirmed: [`MAX_SEND_BYTES`] always does.
+    /// `out` needs the payload's length plus 25 bytes, and 33 more for the keep-alive while the
+    /// client is unconfirmed. [`MAX_SEND_BYTES`] always suffices.
     ///
     /// # Errors
-    /// See [`SendError`]. Nothing was sent or counted then.
+    /// See [`SendError`]. Nothing is sent or counted then.
     pub fn send<'b>(
         &mut self,
         now: Instant,
@@ -103,7 +103,7 @@ impl<C: Crypto> Server<'_, C> {
         Ok(Some(outgoing))
     }
 
-    /// The keep-alive that tells a client its slot.
+    /// Keep-alive packet with the client's slot.
     pub(super) fn keep_alive(&self, id: usize) -> Packet<'static> {
         Packet::KeepAlive {
             client_index: ClientIndex::of_slot(id),
@@ -113,7 +113,7 @@ impl<C: Crypto> Server<'_, C> {
 }
 
 impl Slot {
-    /// Seals a packet of the session and counts it as sent; returns its length.
+    /// Writes the next packet of the session and counts it as sent; returns its length.
     pub(super) fn write(
         &mut self,
         crypto: &impl Crypto,
@@ -127,7 +127,7 @@ impl Slot {
         Ok(len)
     }
 
-    /// Seals the packet of the session that goes after `packets_before` others.
+    /// Writes the packet of the session that follows `packets_before` others.
     fn seal(
         &self,
         crypto: &impl Crypto,

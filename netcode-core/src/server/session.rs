@@ -1,20 +1,21 @@
-//! Session: what a connect token establishes between a client and this server.
+//! Session parameters established by a connect token.
 
 use super::peer::Peer;
 use crate::crypto::SessionKeys;
 use crate::identity::{ClientId, Timeout};
 
-/// The part that a half-open connection hands to its client's slot. No gaps between its fields.
+/// Session parameters, moved from a half-open connection to the client's slot. The fields leave no
+/// padding.
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) keys: SessionKeys,
     pub(crate) client_id: ClientId,
     pub(crate) timeout: Timeout,
-    /// When the token expires: seconds after the server's first start.
+    /// Expiry of the token, in seconds after the server's first start.
     pub(crate) expires: u32,
-    /// A loopback client has none.
+    /// `Peer::NONE` for a loopback client.
     pub(crate) peer: Peer,
-    /// The token names other servers too.
+    /// `true` if the token also names other servers.
     pub(crate) other_servers: bool,
 }
 

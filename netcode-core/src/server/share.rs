@@ -1,36 +1,36 @@
-//! Shares of a table: what one host or one client id may hold of it.
+//! Shares of a table: limits on the entries of one host and of one client id.
 //!
-//! An honest player needs one entry for a handshake and a few for its tokens. Without a bound of
-//! its own, one host with many tokens could hold every entry, under as many ports as it likes.
+//! An honest client needs one entry for a handshake and a few for its tokens. Without a limit, one
+//! host with many tokens could hold every entry, from as many ports as it likes.
 
 use core::num::NonZeroU32;
 
 use super::column::Column;
 use super::hash::scale;
 
-/// Entries that one source may hold of any table, however small the table is.
+/// Entries of any table that one source may hold, however small the table is.
 const LEAST: usize = 8;
 
-/// Largest part that one source, a host or a client id, may hold of a server's table.
+/// Largest share of a server's table for one source: a host or a client id.
 ///
 /// A host is an IPv4 address or an IPv6 /64, with all its ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum SourceLimit {
-    /// One part in this many of the table's entries, and never fewer than eight entries.
+    /// One in this many of the table's entries, and never fewer than eight.
     OneIn(NonZeroU32),
-    /// The whole table. For servers whose players share an address: behind one NAT, or behind a
+    /// The whole table. For servers whose clients share an address: behind one NAT, or behind a
     /// bridge on another machine.
     Unlimited,
 }
 
 impl SourceLimit {
-    /// A quarter.
+    /// A quarter of the table.
     pub const QUARTER: Self = Self::OneIn(NonZeroU32::MIN.saturating_add(3));
-    /// A sixteenth.
+    /// A sixteenth of the table.
     pub const SIXTEENTH: Self = Self::OneIn(NonZeroU32::MIN.saturating_add(15));
 
-    /// Entries of a table of this capacity.
+    /// Number of entries in a table of this capacity.
     fn entries(self, capacity: usize) -> usize {
         match self {
             Self::OneIn(parts) => {
@@ -45,11 +45,11 @@ impl SourceLimit {
 /// Counters of a [`Tally`], one in each of its two rows.
 pub(crate) type Counters = [u32; 2];
 
-/// How many entries of a table each source holds, in constant time and fixed room.
+/// Number of table entries held by each source, in constant time and fixed memory.
 ///
-/// A counting sketch: two rows of counters, each source counted in one place of each by its keyed
-/// hash. Its count is the lower of the two: never below the truth, and above it only for a source
-/// that shares both places with others. Who they are cannot be chosen without the key.
+/// A counting sketch: two rows of counters, in each of which the keyed hash of a source selects
+/// one. Its count is the lower of the two: never below the true count, and above it only if other
+/// sources share both counters. Without the key, colliding sources cannot be chosen.
 pub(crate) struct Tally<'s> {
     counters: Column<'s, Counters>,
 }
@@ -59,7 +59,7 @@ impl<'s> Tally<'s> {
         Self { counters }
     }
 
-    /// Counts from zero again.
+    /// Resets all counts to zero.
     pub(crate) fn clear(&mut self) {
         self.counters.fill([0; 2]);
     }
@@ -72,7 +72,7 @@ impl<'s> Tally<'s> {
         self.each(source, |counter| *counter = counter.saturating_sub(1));
     }
 
-    /// Whether the source may hold one more entry of the table.
+    /// Returns `true` if the source may hold one more entry of the table.
     pub(crate) fn has_room(&self, source: u64, limit: SourceLimit) -> bool {
         self.count(source) < limit.entries(self.counters.len())
     }
@@ -94,7 +94,7 @@ impl<'s> Tally<'s> {
         }
     }
 
-    /// The source's place in each row, by the halves of its hash.
+    /// Position of the source's counter in each row, from the halves of its hash.
     fn places(&self, source: u64) -> [usize; 2] {
         [source >> 32, source].map(|half| scale(half, self.counters.len()))
     }

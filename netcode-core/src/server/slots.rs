@@ -1,8 +1,8 @@
-//! Client slots: who is connected, and who is still being told that it is over.
+//! Client slots: connected clients, and disconnected ones with packets or events pending.
 //!
-//! A slot goes *free → connected → leaving → left → free*. It leaves while its disconnect packets
-//! go out, and has left until its events were taken, so an index never changes hands behind its
-//! owner's back. A client that disconnects by itself is owed nothing: its slot is free at once.
+//! A slot goes *free → connected → leaving → left → free*. It is *leaving* while disconnect packets
+//! are due, and *left* until its events were taken, so an index is never reused before the server's
+//! owner knows. The slot of a client that disconnects itself is free at once.
 
 use zeroize::Zeroize;
 
@@ -18,7 +18,7 @@ use crate::standard::REDUNDANT_DISCONNECTS;
 use crate::stats::{RoundTrip, Traffic};
 use crate::time::Local;
 
-/// Room for `N` clients.
+/// Storage of `N` slots.
 pub(crate) type SlotStorage<const N: usize> = TableStorage<Slot, N, 2, 0>;
 
 pub(crate) type SlotTable<'s> = KeyedTable<'s, Slot, 2, 0>;
@@ -27,25 +27,25 @@ pub(crate) type SlotTable<'s> = KeyedTable<'s, Slot, 2, 0>;
 pub(crate) enum SlotState {
     Free,
     Connected {
-        /// The client has shown that it knows its slot.
+        /// A packet of the session has arrived, which shows that the client knows its slot.
         confirmed: bool,
     },
     Leaving {
-        /// Disconnect packets owed.
+        /// Disconnect packets not yet sent.
         disconnects_left: u8,
     },
-    /// Events are owed.
+    /// Events are pending.
     Left,
 }
 
-/// One client. No gaps between its fields.
+/// Slot of one client. The fields leave no padding.
 pub(crate) struct Slot {
     pub(crate) user_data: UserData,
     pub(crate) session: Session,
     pub(crate) replay: ReplayWindow,
     pub(crate) traffic: Traffic,
     pub(crate) round_trip: RoundTrip,
-    /// Of the next packet.
+    /// Sequence of the next packet.
     pub(crate) sequence: u64,
     pub(crate) keep_alive_at: Local,
     pub(crate) last_received: Local,
@@ -55,7 +55,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// A client that has just got its slot: it is told so at once. `sequence` is that of its first
+    /// Slot of a new client, whose first keep-alive is due at once. `sequence` is that of its first
     /// packet.
     pub(crate) fn new(session: Session, user_data: &[u8; 256], sequence: u64, now: Local) -> Self {
         Self {
@@ -77,9 +77,9 @@ impl Slot {
         self.state == SlotState::Connected { confirmed: true }
     }
 
-    /// When silence ends the session, if it does. A client that has not shown that it knows its slot
-    /// may be silent no longer than a handshake takes, also where its token sets no timeout: nobody
-    /// may be there.
+    /// Time at which the session times out, if it does. If the token disables the timeout, the
+    /// limit of a handshake applies until the client is confirmed, because its address may be
+    /// unreachable.
     pub(crate) fn times_out_at(&self, handshake: u64) -> Option<Local> {
         let limit = match self.session.timeout.as_micros() {
             Some(limit) => limit,
@@ -89,13 +89,13 @@ impl Slot {
         Some(self.last_received.after(limit))
     }
 
-    /// When the slot wants to be looked at again.
+    /// Time of the slot's next action.
     pub(crate) fn due_at(&self, handshake: u64) -> Local {
         let timeout = self.times_out_at(handshake);
         timeout.map_or(self.keep_alive_at, |at| at.min(self.keep_alive_at))
     }
 
-    /// Whether the client is in this process: it then has no address.
+    /// Returns `true` for a loopback client, which has no address.
     pub(crate) fn is_loopback(&self) -> bool {
         self.session.peer == Peer::NONE
     }
@@ -153,22 +153,22 @@ impl Entry<2> for Slot {
     }
 }
 
-/// All slots, with the events that they owe.
+/// All slots, with their pending events.
 pub(crate) struct Slots<'s> {
     pub(crate) table: SlotTable<'s>,
     usable: usize,
     pub(crate) connected_count: u32,
-    /// Queue of slots that owe events. None of them is in the index by address: its client has
-    /// left or is in this process. So the links of that index serve the queue.
+    /// Queue of slots with pending events. None of them is in the index by address, because its
+    /// client has left or is a loopback client, so the links of that index serve the queue.
     first_event: Link,
     last_event: Link,
     replaced: Option<Replaced>,
 }
 
-/// The slot whose session was replaced last, until its events are taken.
+/// Slot of the last replaced session, until its events were taken.
 struct Replaced {
     id: usize,
-    /// The event that the old session is over was taken.
+    /// The *disconnected* event of the old session was taken.
     told: bool,
 }
 
@@ -184,7 +184,7 @@ impl<'s> Slots<'s> {
         }
     }
 
-    /// Empties everything; the first `usable` slots can be joined.
+    /// Frees all slots; the first `usable` ones can be joined.
     pub(crate) fn reset(&mut self, usable: usize, hash_key: HashKey) {
         self.table.reset(usable, hash_key);
         self.usable = usable;
@@ -194,13 +194,13 @@ impl<'s> Slots<'s> {
         self.replaced = None;
     }
 
-    /// Whether nobody can join before a client leaves. A slot whose last client has left counts as
-    /// free here even while packets or events are still owed for it.
+    /// Returns `true` if no client can join before another one leaves. A slot whose client has left
+    /// counts as free here, even while its packets or events are pending.
     pub(crate) fn is_full(&self) -> bool {
         self.connected_count as usize >= self.usable
     }
 
-    /// Whether every slot is free: nobody connected, nothing owed.
+    /// Returns `true` if every slot is free: no client connected, nothing pending.
     pub(crate) fn all_free(&self) -> bool {
         self.table.used == 0
     }
@@ -218,14 +218,14 @@ impl<'s> Slots<'s> {
         slots.filter(|(_, slot)| slot.is_connected())
     }
 
-    /// The slot of a connected client.
+    /// Slot of the connected client at an address.
     pub(crate) fn find_by_source(&self, source: &Source) -> Option<usize> {
         let [by_address, _] = &self.table.indexes;
         let is = |slot: &Slot| slot.session.peer == source.peer;
         self.table.find(by_address, source.hash, is).next()
     }
 
-    /// The slot of a connected client.
+    /// Slot of the connected client with an id.
     pub(crate) fn find_by_id(&self, client_id: ClientId) -> Option<usize> {
         let [_, by_id] = &self.table.indexes;
         let hash = self.table.hash_key.hash_id(client_id);
@@ -242,8 +242,8 @@ impl<'s> Slots<'s> {
         Some(id)
     }
 
-    /// Gives a free slot to a client in this process, if there is one, and owes the event that says
-    /// so. The client has no deadline, as its silence means nothing.
+    /// Gives a free slot to a loopback client, if there is one, and queues its *connected* event.
+    /// The client has no deadline, as it never times out.
     pub(crate) fn join_loopback(&mut self, mut slot: Slot) -> Option<usize> {
         slot.state = SlotState::Connected { confirmed: true };
         slot.owes_connected = true;
@@ -254,7 +254,7 @@ impl<'s> Slots<'s> {
         Some(id)
     }
 
-    /// Gives a connected client's slot to its next session, and owes the events that say so.
+    /// Gives a connected client's slot to its next session, and makes the events of both pending.
     pub(crate) fn replace(&mut self, id: usize, slot: Slot, source: &Source) {
         let (due, hashes) = (slot.keep_alive_at, self.hashes(&slot, Some(source.hash)));
         self.table.replace(id, slot, &hashes);
@@ -262,7 +262,7 @@ impl<'s> Slots<'s> {
         self.replaced = Some(Replaced { id, told: false });
     }
 
-    /// The slot of a replaced session whose events were not taken.
+    /// Slot of a replaced session with pending events.
     pub(crate) fn replaced(&self) -> Option<usize> {
         self.replaced.as_ref().map(|replaced| replaced.id)
     }
@@ -275,14 +275,14 @@ impl<'s> Slots<'s> {
         }
     }
 
-    /// Ends the session of a connected client that said so itself, and frees the slot.
+    /// Ends the session of a client that sent a disconnect packet, and frees the slot.
     pub(crate) fn free(&mut self, id: usize) {
         self.table.remove(id);
         self.connected_count = self.connected_count.saturating_sub(1);
     }
 
-    /// Ends a connected client's session; packets and an event that say so are owed first. False
-    /// if nobody is connected there.
+    /// Ends a connected client's session; its disconnect packets and event become pending. `false`
+    /// if no client is connected in the slot.
     pub(crate) fn leave(&mut self, id: usize, reason: DisconnectReason) -> bool {
         let Some(slot) = self.connected_mut(id) else {
             return false;
@@ -303,7 +303,7 @@ impl<'s> Slots<'s> {
         true
     }
 
-    /// Moves a slot on that owes no more packets, or no more events.
+    /// Advances the state of a slot without pending packets, or without pending events.
     pub(crate) fn settle(&mut self, id: usize) {
         let Some(slot) = self.table.get_mut(id) else {
             return;
@@ -326,7 +326,7 @@ impl<'s> Slots<'s> {
         }
     }
 
-    /// Puts a slot that owes an event into the queue, if it is not there.
+    /// Queues a slot with a pending event, if it is not queued.
     fn queue_event(&mut self, id: usize) {
         let [links, _] = &mut self.table.indexes;
         if self.last_event == Link::to(id) || links.next(id) != Link::NONE {
@@ -339,10 +339,10 @@ impl<'s> Slots<'s> {
         self.last_event = Link::to(id);
     }
 
-    /// Takes the next event that is owed.
+    /// Takes the next pending event.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
-        // Datagrams come after the queue was drained, so what one has caused is older than what
-        // waits there.
+        // Datagrams are processed after the queue was drained, so events of a replacement are older
+        // than those in the queue.
         if let Some(Replaced { id, told }) = self.replaced {
             let slot = self.table.get(id)?;
             self.replaced = (!told).then_some(Replaced { id, told: true });

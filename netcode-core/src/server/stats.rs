@@ -1,29 +1,29 @@
-//! What a server counts.
+//! Server statistics.
 
 use crate::drop_reason::DropCounts;
 
-/// Counters of a server, since it was made. They go on over a stop.
+/// Counters of a server since its creation. A stop does not reset them.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct ServerStats {
-    /// Datagrams handed in, good or not.
+    /// Datagrams received, including dropped ones.
     pub datagrams_in: u64,
-    /// Bytes of them.
+    /// Bytes of the datagrams received.
     pub bytes_in: u64,
-    /// Datagrams handed out.
+    /// Datagrams sent.
     pub datagrams_out: u64,
-    /// Bytes of them.
+    /// Bytes of the datagrams sent.
     pub bytes_out: u64,
-    /// Payloads received, loopback included.
+    /// Payloads received, including those of loopback clients.
     pub payloads_in: u64,
-    /// Payloads sent, loopback included.
+    /// Payloads sent, including those to loopback clients.
     pub payloads_out: u64,
     /// Challenges sent.
     pub challenges: u64,
     /// Requests and responses answered with *denied* because the server was full.
     pub denied: u64,
-    /// Clients that got a slot.
+    /// Clients that were given a slot, including loopback clients.
     pub connects: u64,
     /// Datagrams dropped, by reason.
     pub dropped: DropCounts,

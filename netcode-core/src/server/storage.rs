@@ -1,4 +1,4 @@
-//! Storage of a server's tables: a size chosen once, a place chosen by the caller.
+//! Storage of a server's tables, with a capacity chosen once.
 
 use core::fmt;
 
@@ -8,18 +8,18 @@ use super::slots::{SlotStorage, SlotTable};
 #[cfg(feature = "alloc")]
 use super::table::KeyedTable;
 
-/// Storage of a server that lives where the caller puts it: `SLOTS` clients, `HALF_OPEN`
-/// handshakes under way, `TOKENS` used tokens that have not expired.
+/// Server storage owned by the caller: `SLOTS` client slots, `HALF_OPEN` half-open connections and
+/// `TOKENS` entries of the token history.
 ///
-/// `const`-constructible and all zeros: in a `static` it costs neither stack nor flash. For the
-/// history, eight tokens a slot is what the reference uses.
+/// `const`-constructible and all zeros: in a `static` it takes neither stack nor flash. The
+/// reference implementation has eight token entries per slot.
 ///
 /// ```
 /// use std::sync::Mutex;
 ///
 /// use netcode_core::server::StaticStorage;
 ///
-/// // On a microcontroller, `static_cell::ConstStaticCell` does what the mutex does here.
+/// // On a microcontroller, use `static_cell::ConstStaticCell` in place of the mutex.
 /// static STORAGE: Mutex<StaticStorage<4, 8, 32>> = Mutex::new(StaticStorage::new());
 ///
 /// let mut storage = STORAGE.lock().unwrap();
@@ -43,7 +43,7 @@ impl<const SLOTS: usize, const HALF_OPEN: usize, const TOKENS: usize>
         }
     }
 
-    /// The tables, for [`Server::new`](super::Server::new), which empties them first.
+    /// Tables for [`Server::new`](super::Server::new), which clears them.
     pub fn tables(&mut self) -> Storage<'_> {
         Storage {
             slots: self.slots.table(),
@@ -61,29 +61,29 @@ impl<const SLOTS: usize, const HALF_OPEN: usize, const TOKENS: usize> Default
     }
 }
 
-/// The tables of one server: borrowed from a [`StaticStorage`], or on the heap.
+/// Tables of one server, borrowed from a [`StaticStorage`] or on the heap.
 pub struct Storage<'s> {
     pub(crate) slots: SlotTable<'s>,
     pub(crate) half_open: HalfOpens<'s>,
     pub(crate) tokens: History<'s>,
 }
 
-/// How much a heap-backed server can hold.
+/// Capacity of a server with tables on the heap.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
     /// Client slots.
     pub clients: usize,
-    /// Handshakes under way.
+    /// Half-open connections.
     pub half_open: usize,
-    /// Used tokens that have not expired.
+    /// Entries of the token history: tokens presented and not yet expired.
     pub tokens: usize,
 }
 
 #[cfg(feature = "alloc")]
 impl Capacity {
-    /// Room for `clients` with the usual proportions: two handshakes a slot, at least 64;
-    /// eight tokens a slot, at least 256.
+    /// Capacity for `clients` with default proportions: two half-open connections per slot, at
+    /// least 64; eight tokens per slot, at least 256.
     pub const fn for_clients(clients: u32) -> Self {
         let clients = clients as usize;
         let half_open = clients.saturating_mul(2);
@@ -96,7 +96,7 @@ impl Capacity {
     }
 }
 
-// What the tables hold is secret: only their sizes are shown.
+// Table entries are secret: only the sizes are printed.
 impl fmt::Debug for Storage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Storage")
@@ -121,7 +121,7 @@ impl<const SLOTS: usize, const HALF_OPEN: usize, const TOKENS: usize> fmt::Debug
 
 #[cfg(feature = "alloc")]
 impl Storage<'static> {
-    /// Tables on the heap, allocated now and never again.
+    /// Allocates the tables on the heap, once.
     pub fn heap(capacity: Capacity) -> Self {
         Self {
             slots: KeyedTable::heap(capacity.clients),

@@ -1,6 +1,6 @@
-//! Keyed table: entries found by hash, ended by deadline, counted by source, in fixed room.
+//! Keyed table of fixed size: entries found by hash, expired by deadline, counted by source.
 //!
-//! Slots, half-open connections and the token history are its three uses.
+//! Used for slots, half-open connections and the token history.
 
 use super::column::Column;
 use super::deadlines::{Deadlines, Wait};
@@ -9,30 +9,30 @@ use super::index::{Hook, Index};
 use super::share::{Counters, Tally};
 use crate::time::Deadline;
 
-/// Entry of a table that is found by `KEYS` keys.
+/// Table entry with `KEYS` lookup keys.
 pub(crate) trait Entry<const KEYS: usize>: Sized {
-    /// Time its deadlines are measured in.
+    /// Time in which its deadlines are measured.
     type Deadline: Deadline;
 
-    /// A free entry: all zeros.
+    /// Free entry: all zeros.
     const EMPTY: Self;
 
     fn hashes(&self, hash_key: HashKey) -> Hashes<KEYS>;
 
-    /// Leaves nothing secret behind.
+    /// Resets the entry and wipes its secrets.
     fn wipe(&mut self);
 }
 
-/// Hashes of what an entry is found by and counted for.
+/// Hashes of an entry's lookup keys and of the sources it is counted for.
 #[derive(Clone, Copy)]
 pub(crate) struct Hashes<const KEYS: usize> {
-    /// An entry without one of the keys is not found by it.
+    /// `None` for a key that the entry does not have.
     pub(crate) keys: [Option<u64>; KEYS],
-    /// Host and client id, in a table that bounds what each may hold.
+    /// Host and client id, in a table with a limit on each.
     pub(crate) sources: Option<[u64; 2]>,
 }
 
-/// Storage of a table with room for `N` entries, where the caller puts it.
+/// Storage of a table with `N` entries, owned by the caller.
 pub(crate) struct TableStorage<
     T: Entry<KEYS>,
     const N: usize,
@@ -55,7 +55,7 @@ impl<T: Entry<KEYS>, const N: usize, const KEYS: usize, const TALLIES: usize>
         tallies: [[[0; 2]; N]; TALLIES],
     };
 
-    /// The table in this storage. It is to be reset before it is used.
+    /// Table in this storage. Reset it before use.
     pub(crate) fn table(&mut self) -> KeyedTable<'_, T, KEYS, TALLIES> {
         let hooks = self.hooks.each_mut();
         let tallies = self.tallies.each_mut();
@@ -75,13 +75,13 @@ impl<T: Entry<KEYS>, const N: usize, const KEYS: usize, const TALLIES: usize>
     }
 }
 
-/// A table. Its entries are wiped when it is dropped.
+/// Keyed table. Dropping it wipes its entries.
 pub(crate) struct KeyedTable<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> {
     pub(crate) entries: Column<'s, T>,
     pub(crate) indexes: [Index<'s>; KEYS],
-    /// In the units of the entry's deadline.
+    /// In the unit of the entry's deadline.
     deadlines: Deadlines<'s>,
-    /// The first counts the entries of each host and client id, others what the owner likes.
+    /// The first tally counts the entries of each host and client id; others belong to the owner.
     pub(crate) tallies: [Tally<'s>; TALLIES],
     pub(crate) hash_key: HashKey,
     /// Entries that are not free.
@@ -89,7 +89,7 @@ pub(crate) struct KeyedTable<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIE
 }
 
 impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s, T, KEYS, TALLIES> {
-    /// A table on the heap.
+    /// Allocates a table on the heap.
     #[cfg(feature = "alloc")]
     pub(crate) fn heap(len: usize) -> Self {
         Self {
@@ -102,7 +102,7 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s,
         }
     }
 
-    /// Empties the table; its first `usable` entries, or all if it has fewer, can be used.
+    /// Clears the table; its first `usable` entries, or all if it has fewer, can be used.
     pub(crate) fn reset(&mut self, usable: usize, hash_key: HashKey) {
         self.entries.iter_mut().for_each(T::wipe);
         for index in &mut self.indexes {
@@ -122,7 +122,7 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s,
         self.entries.get_mut(id)
     }
 
-    /// Entries under `hash` in one of the table's indexes that are what is looked for.
+    /// Entries under `hash` in one of the table's indexes for which `is` holds.
     pub(crate) fn find<'t>(
         &'t self,
         index: &'t Index<'s>,
@@ -133,7 +133,7 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s,
         candidates.filter(move |&id| self.entries.get(id).is_some_and(&is))
     }
 
-    /// Puts an entry into a free place and returns its number. `hashes` are its own.
+    /// Stores an entry in a free place and returns its number. `hashes` are those of `entry`.
     pub(crate) fn insert(&mut self, entry: T, hashes: &Hashes<KEYS>) -> Option<usize> {
         let id = self.indexes.first_mut()?.take_free()?;
         self.used = self.used.saturating_add(1);
@@ -141,7 +141,7 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s,
         Some(id)
     }
 
-    /// Puts an entry into the place of another. `hashes` are its own.
+    /// Stores an entry in the place of another. `hashes` are those of `entry`.
     pub(crate) fn replace(&mut self, id: usize, entry: T, hashes: &Hashes<KEYS>) {
         self.unlink(id);
         self.put(id, entry, hashes);
@@ -157,7 +157,7 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s,
         }
     }
 
-    /// Takes an entry out of every index: it is found no more, and nobody is charged for it.
+    /// Removes an entry from all indexes and tallies.
     pub(crate) fn unlink(&mut self, id: usize) {
         let Some(entry) = self.entries.get(id) else {
             return;
@@ -186,14 +186,14 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s,
         self.free(id);
     }
 
-    /// Removes every entry whose deadline has come.
+    /// Removes every entry whose deadline has passed.
     pub(crate) fn expire(&mut self, now: T::Deadline) {
         while let Some(id) = self.due(now) {
             self.remove(id);
         }
     }
 
-    /// The entry that is due first, if its deadline has come.
+    /// Entry with the earliest deadline, if that has passed.
     pub(crate) fn due(&self, now: T::Deadline) -> Option<usize> {
         let (due, id) = self.deadlines.first()?;
         (due <= now.ticks()).then_some(id)
@@ -213,7 +213,7 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s,
     }
 }
 
-// Compiled once for all tables.
+// Not generic, so that they are compiled once for all tables.
 
 fn link(indexes: &mut [Index<'_>], hashes: &[Option<u64>], id: usize) {
     for (index, hash) in indexes.iter_mut().zip(hashes) {
@@ -231,7 +231,7 @@ fn unlink(indexes: &mut [Index<'_>], hashes: &[Option<u64>], id: usize) {
     }
 }
 
-// The columns may be a static, which nothing drops.
+// The columns may be in a `static`, which is never dropped.
 impl<T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> Drop
     for KeyedTable<'_, T, KEYS, TALLIES>
 {
