@@ -1,4 +1,4 @@
-//! Connection attempts: one token, whose addresses are tried in order.
+//! Connection attempts: one token, whose server addresses are tried in order.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -17,7 +17,8 @@ use crate::stats::{RoundTrip, Traffic};
 use crate::time::{Instant, Local, UnixTime};
 use crate::token::{PublicToken, TokenError};
 
-/// An attempt to connect, or the session that came of it: what a client keeps of its token.
+/// Connection attempt, or the session that it established: the parts of the token that the client
+/// keeps.
 pub(super) struct Attempt {
     pub(super) protocol_id: ProtocolId,
     pub(super) expires: UnixTime,
@@ -27,7 +28,7 @@ pub(super) struct Attempt {
     pub(super) keys: SessionKeys,
     addresses: AddressList,
     position: u8,
-    /// When the whole attempt ends: it lasts as long as the token was minted for.
+    /// End of the whole attempt, which lasts for the lifetime of the token.
     pub(super) ends: Local,
 }
 
@@ -48,8 +49,8 @@ impl Attempt {
         self.addresses.get(usize::from(self.position))
     }
 
-    /// Forgets everything that could open or seal. The nonce stays: it is public, and tells
-    /// whether the next token is a spent one.
+    /// Wipes the keys and the private part. The nonce stays: it is public, and identifies the
+    /// token.
     pub(super) fn wipe(&mut self) {
         self.private.zeroize();
         self.keys.zeroize();
@@ -72,8 +73,9 @@ impl Attempt {
     }
 }
 
-/// Tokens that have opened a session of this client, the latest eight, by four of the random bytes
-/// that no two tokens share: a new token is taken for a spent one once in five hundred million.
+/// The latest eight tokens that established a session of this client, each identified by four
+/// random bytes of its nonce: an unused token is mistaken for one of them with a probability of one
+/// in five hundred million.
 pub(super) struct SpentTokens(Vec<[u8; 4], 8, u8>);
 
 impl SpentTokens {
@@ -83,7 +85,7 @@ impl SpentTokens {
         nonce.0.first_chunk().copied().unwrap_or_default()
     }
 
-    /// Remembers a token, in place of the oldest if there is no more room.
+    /// Records a token, in place of the oldest if full.
     pub(super) fn push(&mut self, nonce: &TokenNonce) {
         if self.0.is_full() {
             self.0.rotate_left(1);
@@ -97,22 +99,23 @@ impl SpentTokens {
     }
 }
 
-/// Reason for which a client does not begin to connect.
+/// Reason for which a client does not start a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The bytes are no usable token. The client is in
-    /// [`ClientState::InvalidConnectToken`].
+    /// The bytes are not a valid token. The client enters [`ClientState::InvalidConnectToken`].
     Token(TokenError),
-    /// It is connected or connecting: [`disconnect`](Client::disconnect) first. Nothing changed.
-    Active,
-    /// The token opened one of the client's last sessions, and opens no other: get a new one.
+    /// The client is connected or connecting: call [`disconnect`](Client::disconnect) first.
     /// Nothing changed.
+    Active,
+    /// The token established one of the client's latest sessions, and cannot establish another: get
+    /// a new one. Nothing changed.
     Spent,
-    /// The token has expired by the date that the client was told: get a new one. Nothing changed.
+    /// The token has expired by the calendar set with [`Client::set_unix_time`]: get a new one.
+    /// Nothing changed.
     Expired,
-    /// The token was not made after the newest that was accepted, see
+    /// The token was not created after the newest accepted one, see
     /// [`Client::accept_only_newer_than`]: get a new one. Nothing changed.
     NotNewer,
 }
@@ -139,15 +142,15 @@ impl core::error::Error for ConnectError {
 }
 
 impl<C: Crypto> Client<C> {
-    /// Begins to connect with a token: a [`ConnectToken`](crate::token::ConnectToken) or its 2048
-    /// bytes, which may be dropped afterwards.
+    /// Starts to connect with a token: a [`ConnectToken`](crate::token::ConnectToken) or its 2048
+    /// bytes, which are not needed afterwards.
     ///
-    /// Requests come from [`poll_transmit`](Self::poll_transmit). Disconnect packets that a
-    /// session before this one still owed are not sent any more. An attempt that failed may be
-    /// repeated with its token while that lives. A token that has opened a session may not: no
-    /// server would let it in, and whoever recorded the session could play it to this client. The
-    /// latest eight such tokens are remembered, by this `Client`: a program that restarts, or a
-    /// device that was switched off, has forgotten them. Where others can hand it tokens, see
+    /// Requests come from [`poll_transmit`](Self::poll_transmit). Pending disconnect packets of the
+    /// previous session are not sent any more. A failed attempt may be repeated with its token
+    /// until the token expires. A token that has established a session is rejected: no server would
+    /// accept it, and an attacker that recorded the session could replay it to this client. This
+    /// `Client` keeps the latest eight such tokens; they are lost when the program or the device
+    /// restarts. A client that receives tokens from untrusted sources should use
     /// [`accept_only_newer_than`](Self::accept_only_newer_than).
     ///
     /// # Errors
@@ -176,7 +179,7 @@ impl<C: Crypto> Client<C> {
         Ok(())
     }
 
-    /// Checks that the token can be one that was not used before.
+    /// Checks that the token was not used before, as far as the client can know.
     fn check_fresh(&self, token: &PublicToken<'_>, now: Local) -> Result<(), ConnectError> {
         if self.spent.contains(&token.nonce) {
             return Err(ConnectError::Spent);
@@ -191,35 +194,35 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    /// From now on takes only tokens that were made later than `newest`, and later than any it
-    /// takes: each only once, for as long as [`newest_token`](Self::newest_token) is kept.
+    /// From now on accepts only tokens created later than `newest` and later than any token
+    /// accepted before: each only once, for as long as [`newest_token`](Self::newest_token) is
+    /// kept.
     ///
-    /// A device that keeps it over a power cut gives it back here at its start, zero at its first,
-    /// and stores it anew after each [`connect`](Self::connect), *before* what that makes due is
-    /// sent. Two tokens of one second count as one, so a backend waits a second between two for one
-    /// device.
+    /// A device that keeps this time over a power cut passes it here at its start, zero at its
+    /// first, and stores it again after each [`connect`](Self::connect), *before* it sends the
+    /// resulting packets. Creation times are whole seconds, so a backend waits a second between two
+    /// tokens for one device.
     pub fn accept_only_newer_than(&mut self, newest: UnixTime) {
         self.newest_token = Some(newest);
     }
 
-    /// When the newest token was made that this client has taken; `None` unless
+    /// Creation time of the newest token that this client has accepted; `None` unless
     /// [`accept_only_newer_than`](Self::accept_only_newer_than) was called.
     pub fn newest_token(&self) -> Option<UnixTime> {
         self.newest_token
     }
 
-    /// Tells the date at `now`, for a client that knows it: tokens that have expired are refused
-    /// from then on. Between calls the client counts on by itself; an earlier date is taken as
-    /// standing still.
+    /// Sets the calendar time at `now`, for a client that knows it: expired tokens are rejected
+    /// from then on. The client advances it between calls; an earlier time does not set it back.
     ///
-    /// The standard does without, so that a player whose clock is wrong can play. A device that
-    /// takes tokens from others and has a clock it can trust should tell it.
+    /// The standard does not require it, so that a client with a wrong clock can connect. A device
+    /// that receives tokens from untrusted sources and has a trusted clock should set it.
     pub fn set_unix_time(&mut self, now: Instant, unix: UnixTime) {
         let local = self.clock.advance(now);
         self.calendar.set(local, unix);
     }
 
-    /// Begins with the current address; returns the state to enter.
+    /// Starts an attempt at the current address; returns the state to enter.
     fn try_server(&mut self, now: Local) -> ClientState {
         self.replay = ReplayWindow::EMPTY;
         self.challenge = [0; CHALLENGE_TOKEN_BYTES];
@@ -229,8 +232,8 @@ impl<C: Crypto> Client<C> {
         ClientState::SendingConnectionRequest
     }
 
-    /// Gives up on the current address; returns the state to enter: at the next address, or the
-    /// end that `failure` names.
+    /// Gives up the current address; returns the state to enter: that of an attempt at the next
+    /// address, or `failure` if none is left.
     pub(super) fn try_next_server(&mut self, now: Local, failure: ClientState) -> ClientState {
         self.attempt.position = self.attempt.position.saturating_add(1);
         if self.attempt.server().is_some() {
@@ -241,10 +244,10 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    /// Gives up the server that is being tried, because the shell knows that it cannot be reached:
-    /// on to the next address, as when its silence lasted for the timeout.
+    /// Gives up the server that is being tried, because the shell knows that it cannot be reached.
+    /// The client tries the next address, as after a timeout.
     ///
-    /// Nothing happens unless the client is connecting.
+    /// Has no effect unless the client is connecting.
     pub fn skip_server(&mut self, now: Instant) {
         let local = self.clock.advance(now);
         let failure = match self.state {
@@ -256,14 +259,14 @@ impl<C: Crypto> Client<C> {
         self.enter(state);
     }
 
-    /// Wipes the session or attempt: nothing more is sent for it.
+    /// Wipes the session or attempt: no packet is sent for it any more.
     pub(super) fn forget(&mut self) {
         self.disconnects_left = 0;
         self.attempt.wipe();
     }
 
     /// Ends the connection or the attempt. The ten disconnect packets come from
-    /// [`poll_transmit`](Self::poll_transmit). Nothing happens if there is neither.
+    /// [`poll_transmit`](Self::poll_transmit). Has no effect if there is neither.
     pub fn disconnect(&mut self, now: Instant) {
         self.clock.advance(now);
         if !self.is_active() {

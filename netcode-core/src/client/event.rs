@@ -5,9 +5,9 @@ use core::ops::Range;
 use super::state::ClientState;
 use crate::identity::Sequence;
 
-/// A change of state, or a payload.
+/// Event of a client: a change of state, or a payload.
 ///
-/// `P` is the form of the payload: from the core its place in the datagram, from a shell its bytes.
+/// `P` is the form of the payload: in the core its range in the datagram, in a shell the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -16,7 +16,8 @@ pub enum Event<P = Range<usize>> {
     StateChanged(ClientState),
     /// The server sent a payload.
     Payload {
-        /// Sequence of its packet. Payloads arrive in any order; this tells which is newer.
+        /// Sequence of its packet. Payloads may arrive in any order; the higher sequence is the
+        /// newer one.
         sequence: Sequence,
         /// The payload, 1 to 1200 bytes.
         payload: P,
@@ -24,7 +25,7 @@ pub enum Event<P = Range<usize>> {
 }
 
 impl<P> Event<P> {
-    /// The same event with its payload in another form.
+    /// Converts the payload, if the event has one.
     pub fn map_payload<Q>(self, form: impl FnOnce(P) -> Q) -> Event<Q> {
         match self {
             Self::StateChanged(state) => Event::StateChanged(state),
@@ -41,10 +42,10 @@ impl<P> Event<P> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "a payload or a change of state is told only once"]
 pub enum Received {
-    /// The datagram was a payload or changed the client's state. A payload stands, opened, in the
-    /// datagram's buffer.
+    /// The datagram contained a payload or changed the client's state. A payload is decrypted in
+    /// the datagram's buffer.
     Event(Event),
-    /// Nothing to do. An answer, if there is one, comes from
+    /// There is nothing to do. A reply, if any, comes from
     /// [`poll_transmit`](super::Client::poll_transmit).
     Handled,
 }

@@ -1,16 +1,16 @@
-//! The client: one connect token, one connection; no sockets, no clock.
+//! Client: one connect token and one connection at a time, without I/O.
 //!
-//! A shell hands in every datagram with [`Client::handle_datagram`], then drains
-//! [`Client::poll_transmit`] and [`Client::poll_event`], and comes back when
-//! [`Client::next_deadline`] says or when a datagram arrives: *mutate, then drain*.
+//! A shell passes every datagram to [`Client::handle_datagram`], then drains
+//! [`Client::poll_transmit`] and [`Client::poll_event`], and calls again when the next datagram
+//! arrives or at [`Client::next_deadline`]: *mutate, then drain*.
 //!
-//! | file | what lives there |
+//! | module | contents |
 //! | --- | --- |
-//! | `state` | the ten states of the standard |
-//! | `event` | what is reported, from a datagram or from the queue |
-//! | `connect` | taking a token in, and going from address to address |
-//! | `receive` | a datagram's way in |
-//! | `transmit` | payloads out, and what time makes due |
+//! | `state` | states of the standard's client state machine |
+//! | `event` | events, and the result of processing a datagram |
+//! | `connect` | connection attempts: the token and its server addresses |
+//! | `receive` | processing of datagrams |
+//! | `transmit` | sending of payloads, datagrams that are due, timeouts |
 
 mod connect;
 mod event;
@@ -35,11 +35,10 @@ use crate::standard::CHALLENGE_TOKEN_BYTES;
 use crate::stats::{ConnectionStats, RoundTrip, Traffic};
 use crate::time::{Calendar, Clock, Local, UnixTime};
 
-/// A netcode client. `C` seals and opens.
+/// A netcode client. `C` is the crypto implementation.
 ///
-/// About two kilobytes, most of it the token's private part and its addresses: keep it in a
-/// `static` or on the heap where the stack is small. Keys are wiped as soon as they are not
-/// needed.
+/// About two kilobytes, mostly the token's private part and its addresses: keep it in a `static` or
+/// on the heap where the stack is small. Keys are wiped as soon as they are not needed.
 pub struct Client<C = RustCrypto> {
     crypto: C,
     clock: Clock,
@@ -49,15 +48,15 @@ pub struct Client<C = RustCrypto> {
     spent: SpentTokens,
     newest_token: Option<UnixTime>,
     calendar: Calendar,
-    /// Of the next packet. It never goes back, so that no nonce repeats when a token is used
-    /// again, at another address or after another token.
+    /// Sequence of the next packet. It never decreases, so that no nonce repeats when a token is
+    /// used again, at another address or after another token.
     sequence: u64,
     replay: ReplayWindow,
     challenge_sequence: Sequence,
     challenge: [u8; CHALLENGE_TOKEN_BYTES],
-    /// When the state's first packet left, while its answer is waited for.
+    /// Time at which the state's first packet was sent, until its reply arrives.
     first_sent: Option<Local>,
-    /// When the next request, response or keep-alive is due.
+    /// Time at which the next request, response or keep-alive is due.
     send_due: Local,
     last_received: Local,
     client_index: ClientIndex,
@@ -70,7 +69,7 @@ pub struct Client<C = RustCrypto> {
     dropped: DropCounts,
 }
 
-// The token and the keys stay out of logs.
+// The token and the keys are not printed.
 impl<C> fmt::Debug for Client<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
@@ -84,7 +83,7 @@ impl<C> fmt::Debug for Client<C> {
 }
 
 impl Client<RustCrypto> {
-    /// A disconnected client with the default crypto.
+    /// Creates a disconnected client with the default crypto.
     pub const fn new() -> Self {
         Self::with_crypto(RustCrypto)
     }
@@ -97,7 +96,7 @@ impl Default for Client<RustCrypto> {
 }
 
 impl<C> Client<C> {
-    /// A disconnected client that seals and opens with `crypto`.
+    /// Creates a disconnected client that uses `crypto`.
     pub const fn with_crypto(crypto: C) -> Self {
         Self {
             crypto,
@@ -130,7 +129,7 @@ impl<C> Client<C> {
         self.state
     }
 
-    /// The slot the server gave it, while connected.
+    /// Index of the client's slot, while connected.
     pub fn client_index(&self) -> Option<ClientIndex> {
         (self.state == ClientState::Connected).then_some(self.client_index)
     }
@@ -140,7 +139,7 @@ impl<C> Client<C> {
         (self.state == ClientState::Connected).then_some(self.max_clients)
     }
 
-    /// The server it talks to, or is trying.
+    /// Address of the server that the client is connected or connecting to.
     pub fn server_address(&self) -> Option<SocketAddr> {
         self.is_active().then(|| self.attempt.server()).flatten()
     }
@@ -150,37 +149,38 @@ impl<C> Client<C> {
         self.traffic.to_stats(self.datagrams_out, self.round_trip)
     }
 
-    /// Datagrams dropped since the client was made, by reason.
+    /// Datagrams dropped since the client was created, by reason.
     pub const fn dropped(&self) -> &DropCounts {
         &self.dropped
     }
 
-    /// The next change of state that time or a command caused; what a datagram causes is returned
-    /// by [`handle_datagram`](Self::handle_datagram).
+    /// Next change of state caused by time or a command; those caused by a datagram are returned by
+    /// [`handle_datagram`](Self::handle_datagram).
     ///
-    /// Call until `None`, before the next datagram. A change that was not taken until a datagram
-    /// made another is not reported any more: the order of events is that of the changes.
+    /// Call it until it returns `None`, before the next datagram is processed. A change still
+    /// queued when a datagram changes the state is discarded, so that events are reported in the
+    /// order of the changes.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front().map(Event::StateChanged)
     }
 
-    /// Whether it is connected or trying to be.
+    /// Returns `true` while the client is connected or connecting.
     const fn is_active(&self) -> bool {
         self.state.is_active()
     }
 
-    /// Enters a state because of time or a command: it is reported by `poll_event`.
+    /// Enters a state because of time or a command; `poll_event` reports it.
     fn enter(&mut self, state: ClientState) {
         self.state = state;
-        // Only a caller that does not drain can fill the queue. The newest state then takes the
-        // place of the one before it, so that the last event is always the present.
+        // Only a caller that does not drain can fill the queue. The new state then replaces the
+        // newest one, so that the last event is always the current state.
         if self.events.is_full() {
             self.events.pop_back();
         }
         let _ = self.events.push_back(state);
     }
 
-    /// Enters a state because of a datagram: it is reported at once.
+    /// Enters a state because of a datagram, whose result reports it.
     fn enter_by_datagram(&mut self, state: ClientState) -> Received {
         self.state = state;
         self.events.clear();

@@ -1,4 +1,4 @@
-//! A datagram's way into the client. (Standard: *Reading Encrypted Packets*, *Client State
+//! Processing of received datagrams. (Standard: *Reading Encrypted Packets*, *Client State
 //! Machine*.)
 
 use core::net::SocketAddr;
@@ -19,12 +19,13 @@ use crate::time::{Instant, Local};
 impl<C: Crypto> Client<C> {
     /// Processes a datagram that arrived at `now` from `from`, in place.
     ///
-    /// `datagram` is exactly what arrived, of any length. Afterwards it holds the payload that the
-    /// returned event names the place of, or nothing of use. Take what
-    /// [`poll_event`](Self::poll_event) has to report first.
+    /// `datagram` is exactly what arrived, of any length. Afterwards it holds the payload, in the
+    /// range that the returned event gives, or nothing useful. Drain
+    /// [`poll_event`](Self::poll_event) first: its events are older.
     ///
     /// # Errors
-    /// [`Dropped`] says which rule refused the datagram. It is counted; there is nothing to do.
+    /// [`Dropped`] names the rule that rejected the datagram. The drop is counted; there is nothing
+    /// to do.
     pub fn handle_datagram(
         &mut self,
         now: Instant,
@@ -79,7 +80,8 @@ impl<C: Crypto> Client<C> {
         self.apply(now, &header, &packet, len)
     }
 
-    /// Whether the type means anything in this state: asked before a key is touched.
+    /// Returns `true` if packets of this type are expected in the current state: checked before
+    /// decryption.
     const fn expects(&self, kind: PacketType) -> bool {
         match self.state {
             ClientState::SendingConnectionRequest => {
@@ -93,7 +95,7 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    /// Applies an authentic packet, of `len` bytes, that this state expects.
+    /// Processes an authentic packet, of `len` bytes, that this state expects.
     fn apply(
         &mut self,
         now: Local,
@@ -137,9 +139,9 @@ impl<C: Crypto> Client<C> {
         })
     }
 
-    /// Takes the time from the state's first packet to its first answer. Which of the packets was
-    /// answered cannot be told; counting from the last would be short by whole intervals wherever
-    /// the way is longer than one.
+    /// Measures the time from the state's first packet to its first reply. It is unknown which
+    /// packet the reply answers; the time since the last one would be too short by whole intervals
+    /// if the round trip is longer than an interval.
     fn measure_round_trip(&mut self, now: Local) {
         if let Some(sent) = self.first_sent.take() {
             let measured = RoundTrip::from_micros(now.since(sent));
@@ -154,7 +156,7 @@ impl<C: Crypto> Client<C> {
         self.measure_round_trip(now);
         self.client_index = client_index;
         self.max_clients = max_clients;
-        // No other server will be tried: nobody needs to see the token again.
+        // No other server will be tried, so the token is not needed any more.
         self.attempt.private.zeroize();
         self.spent.push(&self.attempt.nonce);
         self.enter_by_datagram(ClientState::Connected)

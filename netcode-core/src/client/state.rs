@@ -1,52 +1,52 @@
-//! The states of a client, with the standard's numbers. (Standard: *Client State Machine*.)
+//! Client states with the standard's codes. (Standard: *Client State Machine*.)
 
 use core::fmt;
 
-/// State of a client. Negative states are ends, zero is the beginning.
+/// State of a client. Negative codes are errors; zero is the initial state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(i8)]
 pub enum ClientState {
-    /// The attempt lasted as long as the token was made for, over all addresses: get a new token.
+    /// The attempt took longer than the token's lifetime, over all addresses: get a new token.
     ConnectTokenExpired = -6,
-    /// The bytes given to `connect` are no usable token: see the error it returned.
+    /// The bytes given to `connect` are not a valid token: see the returned error.
     InvalidConnectToken = -5,
-    /// Connected, and then nothing came for the token's timeout.
+    /// The connection was established, and no packet arrived within the token's timeout.
     ConnectionTimedOut = -4,
-    /// A server sent a challenge and then nothing; no address was left to try.
+    /// The server sent a challenge but no further reply, and no address was left to try.
     ConnectionResponseTimedOut = -3,
     /// No server answered, and no address was left to try.
     ConnectionRequestTimedOut = -2,
-    /// The last server tried is full.
+    /// The last server tried was full.
     ConnectionDenied = -1,
-    /// Not connected; also the end of a session that either side ended.
+    /// Not connected: the initial state, and the state after either side has disconnected.
     Disconnected = 0,
-    /// Showing the token to a server, ten times a second.
+    /// Sending connection requests to a server, ten per second.
     SendingConnectionRequest = 1,
-    /// Answering its challenge, ten times a second.
+    /// Sending challenge responses to the server, ten per second.
     SendingConnectionResponse = 2,
-    /// Payloads go both ways.
+    /// Connected: payloads can be sent and received.
     Connected = 3,
 }
 
 impl ClientState {
-    /// The standard's number.
+    /// Code of the state in the standard.
     pub const fn code(self) -> i8 {
         self as i8
     }
 
-    /// Whether it is connected or trying to be. If not, the session or attempt is over, or none
-    /// was begun.
+    /// Returns `true` while connected or connecting. If not, the session or attempt has ended, or
+    /// none has begun.
     pub const fn is_active(self) -> bool {
         self.code() > 0
     }
 
-    /// Whether the attempt or session failed.
+    /// Returns `true` if the attempt or session failed.
     pub const fn is_error(self) -> bool {
         self.code() < 0
     }
 
-    /// The standard's name.
+    /// Name of the state in the standard.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ConnectTokenExpired => "connect token expired",

@@ -1,4 +1,4 @@
-//! What leaves the client: payloads when asked, everything else when due.
+//! Sending of payloads, datagrams that are due, and timeouts.
 
 use core::net::SocketAddr;
 
@@ -11,16 +11,16 @@ use crate::standard::SEND_INTERVAL_MICROS;
 use crate::time::{Instant, Local};
 use crate::transmit::{SendError, Transmit, check_payload};
 
-/// Sequences above are the servers' for packets of no session; a client ends long before.
+/// Last sequence of a client. Higher ones belong to servers, for packets outside any session.
 const LAST_SEQUENCE: u64 = (1 << 63) - 1;
 
 impl<C: Crypto> Client<C> {
-    /// Seals a payload into `out`; the caller sends the result. `None` while not connected. `out`
-    /// needs the payload's length and 25 bytes more;
-    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES) always does.
+    /// Writes a payload packet into `out`; the caller sends it. `None` while not connected. `out`
+    /// needs the payload's length plus 25 bytes;
+    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES) always suffices.
     ///
     /// # Errors
-    /// See [`SendError`]. Nothing was sent or counted then.
+    /// See [`SendError`]. Nothing is sent or counted then.
     pub fn send<'b>(
         &mut self,
         now: Instant,
@@ -36,12 +36,12 @@ impl<C: Crypto> Client<C> {
         Ok(Some(Transmit { to, datagram }))
     }
 
-    /// Destination and bytes of the datagram that a payload would become if it were sent now; for a
-    /// shell whose socket hands out room for a datagram only when it is told both. `None` while not
+    /// Destination and length of the datagram that [`send`](Self::send) would write for a payload
+    /// now, for a shell whose socket must know both before it lends a buffer. `None` while not
     /// connected.
     ///
     /// # Errors
-    /// As for [`send`](Self::send), the length of its buffer aside.
+    /// As for [`send`](Self::send), except [`SendError::BufferTooShort`].
     pub fn send_size(&self, payload: &[u8]) -> Result<Option<(SocketAddr, usize)>, SendError> {
         check_payload(payload)?;
         let connected = self.state == ClientState::Connected;
@@ -56,10 +56,11 @@ impl<C: Crypto> Client<C> {
     }
 
     /// Writes the next datagram that is due into `out`, which needs
-    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES). Call until `None`. From a
-    /// shorter buffer comes `None` as well: what does not fit stays due.
+    /// [`MAX_DATAGRAM_BYTES`](crate::standard::MAX_DATAGRAM_BYTES). Call it until it returns
+    /// `None`. If `out` is too short, it returns `None` as well: a datagram that does not fit stays
+    /// due.
     ///
-    /// Time passes here: timeouts are found, and the next address is tried.
+    /// This call also detects timeouts and moves on to the next address.
     pub fn poll_transmit<'b>(&mut self, now: Instant, out: &'b mut [u8]) -> Option<Transmit<'b>> {
         let local = self.clock.advance(now);
         self.pass_time(local);
@@ -74,8 +75,8 @@ impl<C: Crypto> Client<C> {
         Some(Transmit { to, datagram })
     }
 
-    /// When to call [`poll_transmit`](Self::poll_transmit) again if nothing arrives. `None` while
-    /// there is nothing to wait for.
+    /// Time of the next call of [`poll_transmit`](Self::poll_transmit) if no datagram arrives.
+    /// `None` while nothing is pending.
     pub fn next_deadline(&self) -> Option<Instant> {
         let due = if self.disconnects_left > 0 {
             self.clock.local()
@@ -88,7 +89,7 @@ impl<C: Crypto> Client<C> {
         Some(self.clock.to_caller(due))
     }
 
-    /// What can end the present state, and where that leads.
+    /// Timeouts that can end the current state, each with the state that follows.
     fn timeouts(&self) -> impl Iterator<Item = (Local, ClientState)> + '_ {
         let total = (self.state != ClientState::Connected)
             .then_some((self.attempt.ends, ClientState::ConnectTokenExpired));
@@ -129,7 +130,7 @@ impl<C: Crypto> Client<C> {
         written.ok()
     }
 
-    /// Writes what the state repeats ten times a second.
+    /// Writes the packet that the current state repeats ten times a second.
     fn write_due<'b>(&mut self, now: Local, out: &'b mut [u8]) -> Option<&'b mut [u8]> {
         match self.state {
             ClientState::SendingConnectionRequest => self.write_request(now, out),
@@ -142,7 +143,7 @@ impl<C: Crypto> Client<C> {
                 self.write(now, &packet, out).ok()
             }
             ClientState::Connected => {
-                // A client's keep-alive says nothing but that it is here.
+                // The fields of a client's keep-alive carry no information.
                 let packet = Packet::KeepAlive {
                     client_index: ClientIndex(0),
                     max_clients: 0,
@@ -207,7 +208,7 @@ mod tests {
     use crate::time::UnixTime;
     use crate::token::{TokenSpec, mint};
 
-    /// A client that has begun to connect, and thinks that it is connected.
+    /// A client with an attempt under way, forced into the connected state.
     fn connected() -> Client {
         let servers = ["10.0.0.1:40000".parse().unwrap()];
         let created = UnixTime::from_secs(0);

@@ -1,10 +1,10 @@
-//! The seven packet types (standard: *Packets*): written into, and read from, one buffer in place.
+//! The seven packet types (standard: *Packets*), written and read in place in one buffer.
 //!
-//! Most programs never come here: [`Client`](crate::client::Client) and
-//! [`Server`](crate::server::Server) do. It is public for tools, tests and fuzzers.
+//! Most programs use [`Client`](crate::client::Client) and [`Server`](crate::server::Server)
+//! instead. This module is public for tools, tests and fuzzers.
 //!
-//! - [`ConnectionRequest`]: type 0, the connection request, which is not sealed.
-//! - Types 1 to 6: a [`Header`] in the clear, a sealed [`Packet`] behind it.
+//! - [`ConnectionRequest`]: type 0, the connection request, which is not encrypted.
+//! - Types 1 to 6: a [`Header`] in the clear, followed by a sealed [`Packet`].
 
 mod request;
 mod sealed;

@@ -1,4 +1,4 @@
-//! The connection request, type 0 (standard: *Connection Request Packet*).
+//! Connection request packet, type 0 (standard: *Connection Request Packet*).
 
 use core::fmt;
 
@@ -10,20 +10,20 @@ use crate::standard::{CONNECTION_REQUEST_BYTES, PRIVATE_TOKEN_BYTES, VERSION_INF
 use crate::time::UnixTime;
 use crate::wire::{Reader, Writer};
 
-/// Fields in the clear that a token's private part is sealed with: its nonce, and what it
-/// authenticates besides itself. A connect token and its connection requests carry the same.
+/// Clear fields of a connection request that seal the token's private part: its nonce and the data
+/// that it authenticates. A connect token carries the same fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestHeader {
-    /// The application the client wants to speak to.
+    /// Protocol id.
     pub protocol_id: ProtocolId,
-    /// When the token ends.
+    /// Expire timestamp of the token.
     pub expires: UnixTime,
     /// Nonce of the private part.
     pub nonce: TokenNonce,
 }
 
 impl RequestHeader {
-    /// Reads the header of a connection request, which is given whole.
+    /// Reads the header of a connection request, given as the whole datagram.
     ///
     /// # Errors
     /// [`Dropped::RequestLength`], [`Dropped::Type`] or [`Dropped::Version`], in that order.
@@ -51,23 +51,23 @@ impl RequestHeader {
     /// `version info · protocol id · expire timestamp`. (*Private Connect Token Data*.)
     pub(crate) fn associated_data(&self) -> Vec<u8, 29> {
         let mut data = Vec::from_array(VERSION_INFO);
-        // 13, 8 and 8 bytes fit into 29.
+        // The fields, 13, 8 and 8 bytes, fit into 29.
         let _ = data.extend_from_slice(&self.protocol_id.0.to_le_bytes());
         let _ = data.extend_from_slice(&self.expires.as_secs().to_le_bytes());
         data
     }
 }
 
-/// A connection request, whose private part can be opened in place.
+/// Connection request whose private part can be opened in place.
 #[derive(PartialEq, Eq)]
 pub struct ConnectionRequest<'d> {
-    /// The fields in the clear.
+    /// Clear fields.
     pub header: RequestHeader,
-    /// The private part, sealed by the backend for the server.
+    /// Private part, sealed by the backend for the server.
     pub private: &'d mut [u8; PRIVATE_TOKEN_BYTES],
 }
 
-// The private part holds the session's keys once it is opened.
+// Once opened, the private part contains the session's keys.
 impl fmt::Debug for ConnectionRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionRequest")
@@ -77,7 +77,7 @@ impl fmt::Debug for ConnectionRequest<'_> {
 }
 
 impl<'d> ConnectionRequest<'d> {
-    /// Reads a whole datagram. [`RequestHeader::parse`] reads one that is not to be changed.
+    /// Reads a whole datagram. [`RequestHeader::parse`] reads the header of an immutable one.
     ///
     /// # Errors
     /// As for [`RequestHeader::parse`].

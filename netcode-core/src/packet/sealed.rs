@@ -1,4 +1,5 @@
-//! Packets 1 to 6 (standard: *Encrypted Packets*): `prefix · sequence · sealed body · MAC`.
+//! Encrypted packets, types 1 to 6 (standard: *Encrypted Packets*): `prefix · sequence · sealed
+//! body · MAC`.
 
 use core::ops::Range;
 
@@ -13,22 +14,23 @@ use crate::standard::{
 use crate::transmit::SendError;
 use crate::wire::{Reader, Writer};
 
-/// What the low nibble of a prefix byte says. (*Packets*.)
+/// Packet type: low nibble of the prefix byte. (*Packets*.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum PacketType {
     /// Server to client: no slot is free.
     Denied = 1,
-    /// Server to client: prove that you receive at your address.
+    /// Server to client: a challenge to prove that the client receives packets at its address.
     Challenge = 2,
-    /// Client to server: the challenge, returned.
+    /// Client to server: the challenge, returned unchanged.
     Response = 3,
-    /// Both ways: still here. From a server also: your slot.
+    /// Both directions: keeps the connection alive. From a server it also carries the client's
+    /// slot.
     KeepAlive = 4,
-    /// Both ways: 1 to 1200 bytes of the application's.
+    /// Both directions: 1 to 1200 bytes of the application.
     Payload = 5,
-    /// Both ways: the session is over.
+    /// Both directions: the session has ended.
     Disconnect = 6,
 }
 
@@ -45,7 +47,7 @@ impl PacketType {
         })
     }
 
-    /// Whether `len` bytes can be the body of this type.
+    /// Returns `true` if a body of this type can be `len` bytes long.
     const fn fits_body(self, len: usize) -> bool {
         match self {
             Self::Denied | Self::Disconnect => len == 0,
@@ -55,18 +57,18 @@ impl PacketType {
         }
     }
 
-    /// Whether the type counts in the replay window. (*Replay Protection*.)
+    /// Returns `true` if the type is subject to replay protection. (*Replay Protection*.)
     pub const fn is_replay_protected(self) -> bool {
         matches!(self, Self::KeepAlive | Self::Payload | Self::Disconnect)
     }
 }
 
-/// Who reads: the two roles accept different types.
+/// Role of the receiver, which determines the packet types it accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Accepts 1, 2, 4, 5, 6.
+    /// Accepts types 1, 2, 4, 5 and 6.
     Client,
-    /// Accepts 3, 4, 5, 6 (and 0, which is not sealed).
+    /// Accepts types 3, 4, 5 and 6 (and 0, which is not encrypted).
     Server,
 }
 
@@ -80,22 +82,23 @@ impl Role {
     }
 }
 
-/// What a sealed datagram shows without a key.
+/// Clear header of an encrypted packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The packet's type.
+    /// Type of the packet.
     pub kind: PacketType,
-    /// Its sequence.
+    /// Sequence of the packet.
     pub sequence: Sequence,
     prefix: u8,
     len: u8,
 }
 
 impl Header {
-    /// Reads the front of `datagram`: every check that needs no key, in the standard's order.
+    /// Reads the header of `datagram` and makes every check that needs no key, in the standard's
+    /// order.
     ///
-    /// The body's length is checked here too: it is known before the packet is opened, and a
-    /// cheap check comes before an expensive one.
+    /// The length of the body is also checked here: it is known before decryption, and a cheap
+    /// check comes before an expensive one.
     ///
     /// # Errors
     /// [`Dropped::TooShort`], [`Dropped::Type`], [`Dropped::SequenceLength`] or
@@ -136,12 +139,12 @@ impl Header {
         })
     }
 
-    /// Place of the body in a datagram of `len` bytes.
+    /// Range of the body in a datagram of `len` bytes.
     pub const fn body(&self, len: usize) -> Range<usize> {
         self.len as usize..len.saturating_sub(MAC_BYTES)
     }
 
-    /// Opens the packet in place. `datagram` is the one this header was read from.
+    /// Opens the packet in place. `datagram` is the one that this header was read from.
     ///
     /// # Errors
     /// [`Dropped::Unauthentic`]; the body is then lost.
@@ -170,40 +173,40 @@ impl Header {
     }
 }
 
-/// The body of a packet.
+/// Body of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packet<'p> {
     /// No slot is free.
     Denied,
-    /// A challenge token and the sequence its nonce is made of.
+    /// A challenge token and the sequence that forms its nonce.
     Challenge {
         /// Nonce of the token; not the packet's sequence.
         sequence: Sequence,
-        /// The challenge token, sealed by the server for itself.
+        /// Challenge token, sealed by the server for itself.
         token: &'p [u8; CHALLENGE_TOKEN_BYTES],
     },
-    /// What came with the challenge, unchanged.
+    /// The fields of the challenge, unchanged.
     Response {
         /// Nonce of the token; not the packet's sequence.
         sequence: Sequence,
-        /// The challenge token.
+        /// Challenge token.
         token: &'p [u8; CHALLENGE_TOKEN_BYTES],
     },
-    /// Still here. Clients send zeros.
+    /// Keeps the connection alive. Clients send zeros.
     KeepAlive {
-        /// The receiver's slot.
+        /// Index of the receiving client.
         client_index: ClientIndex,
-        /// The server's number of slots.
+        /// Number of the server's slots.
         max_clients: u32,
     },
-    /// The application's bytes.
+    /// Payload of the application.
     Payload(&'p [u8]),
-    /// The session is over.
+    /// The session has ended.
     Disconnect,
 }
 
 impl<'p> Packet<'p> {
-    /// The type that the prefix byte carries.
+    /// Packet type in the prefix byte.
     pub const fn kind(&self) -> PacketType {
         match self {
             Self::Denied => PacketType::Denied,
@@ -246,8 +249,8 @@ impl<'p> Packet<'p> {
         fields.rest().is_empty().then_some(packet)
     }
 
-    /// Writes a datagram of exactly this packet's length, all but its tag; returns the part of it
-    /// that is to be sealed.
+    /// Writes a datagram of exactly this packet's length, except for its tag; returns the part to
+    /// be sealed.
     fn write<'b>(
         &self,
         prefix: u8,
@@ -314,7 +317,7 @@ pub fn seal<'b>(
     Ok(datagram)
 }
 
-/// Bytes of the datagram that a body of `body` bytes becomes.
+/// Length of the datagram for a body of `body` bytes.
 pub(crate) fn sealed_bytes(sequence: Sequence, body: usize) -> usize {
     let around = 1usize
         .saturating_add(usize::from(sequence_bytes(sequence)))
@@ -322,16 +325,16 @@ pub(crate) fn sealed_bytes(sequence: Sequence, body: usize) -> usize {
     around.saturating_add(body)
 }
 
-/// Bytes a sequence takes on the wire: without its high zero bytes, but at least one.
+/// Bytes of a sequence on the wire: high zero bytes are omitted, except for the last.
 fn sequence_bytes(sequence: Sequence) -> u8 {
     let unused = u8::try_from(sequence.0.leading_zeros() / 8).unwrap_or(0);
     8u8.saturating_sub(unused).max(1)
 }
 
-/// `version info · protocol id · prefix`: what a packet is bound to besides its body.
+/// `version info · protocol id · prefix`: the associated data of a packet.
 fn associated_data(protocol_id: ProtocolId, prefix: u8) -> Vec<u8, 22> {
     let mut data = Vec::from_array(VERSION_INFO);
-    // 13, 8 and 1 bytes fit into 22.
+    // The fields, 13, 8 and 1 bytes, fit into 22.
     let _ = data.extend_from_slice(&protocol_id.0.to_le_bytes());
     let _ = data.push(prefix);
     data

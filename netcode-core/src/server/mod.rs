@@ -226,9 +226,8 @@ impl<'s, C: Crypto> Server<'s, C> {
     /// suffices with an accurate clock.
     ///
     /// The server's calendar never runs backwards, so that no expired token becomes valid again: an
-    /// earlier time holds it until real time has caught up. After a date that was too late by
-    /// mistake, valid tokens are rejected as expired until then; a new `Server` starts with a new
-    /// calendar.
+    /// earlier time does not set it back. After a date that was too late by mistake, valid tokens
+    /// are rejected as expired; a new `Server` starts with a new calendar.
     pub fn set_unix_time(&mut self, now: Instant, unix: UnixTime) {
         let local = self.clock.advance(now);
         self.calendar.set(local, unix);

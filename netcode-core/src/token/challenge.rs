@@ -1,5 +1,5 @@
-//! Challenge tokens (standard: *Challenge Token*): sealed by a server for itself, carried there
-//! and back by the client, so that the server keeps no user data for a half-open connection.
+//! Challenge tokens (standard: *Challenge Token*): sealed by a server for itself and returned by
+//! the client, so that the server keeps no user data for a half-open connection.
 
 use core::fmt;
 
@@ -8,15 +8,15 @@ use crate::identity::{ClientId, Sequence};
 use crate::standard::{CHALLENGE_PADDING_BYTES, CHALLENGE_TOKEN_BYTES, USER_DATA_BYTES};
 use crate::wire::{Reader, Writer};
 
-/// Fields of a challenge token: what a server needs back from the client that answers it.
+/// Fields of a challenge token.
 #[derive(Clone, Copy)]
 pub struct ChallengeToken<'t> {
-    /// The client's id, from its connect token.
+    /// Client id from the connect token.
     pub client_id: ClientId,
-    /// The connect token's user data.
+    /// User data from the connect token.
     pub user_data: &'t [u8; USER_DATA_BYTES],
-    /// The padding behind the fields. The standard leaves it zero and no client can read it; a
-    /// server names here the half-open connection that the challenge was made for.
+    /// Padding after the fields. The standard leaves it zero and no client can read it; a server
+    /// uses it to identify the half-open connection that the challenge was sent for.
     pub padding: &'t [u8; CHALLENGE_PADDING_BYTES],
 }
 
@@ -30,7 +30,7 @@ impl fmt::Debug for ChallengeToken<'_> {
 }
 
 impl<'t> ChallengeToken<'t> {
-    /// Writes and seals the token. No associated data; the nonce is `sequence`.
+    /// Writes and seals the token, without associated data. The nonce is formed from `sequence`.
     pub fn seal(
         &self,
         crypto: &impl Crypto,
@@ -39,7 +39,7 @@ impl<'t> ChallengeToken<'t> {
         out: &mut [u8; CHALLENGE_TOKEN_BYTES],
     ) {
         let mut fields = Writer::new(out);
-        // 8, 256 and 20 bytes always fit into 300.
+        // The fields, 8, 256 and 20 bytes, always fit into 300.
         let _ = fields.u64(self.client_id.0);
         let _ = fields.put(self.user_data);
         let _ = fields.put(self.padding);
@@ -47,10 +47,10 @@ impl<'t> ChallengeToken<'t> {
         crypto.seal(key, &packet_nonce(sequence.0), &[], out);
     }
 
-    /// Opens the token in place and reads it.
+    /// Opens the token in place and reads its fields.
     ///
     /// # Errors
-    /// [`Unauthentic`] if this server's key did not seal it under this sequence.
+    /// [`Unauthentic`] if it was not sealed with this key and sequence.
     pub fn open(
         crypto: &impl Crypto,
         key: &Key,

@@ -1,4 +1,4 @@
-//! The connect token a client carries (standard: *Connect Token*), and its public fields.
+//! Connect tokens and their public fields (standard: *Connect Token*).
 
 use core::fmt;
 use core::ops::Deref;
@@ -14,26 +14,26 @@ use crate::standard::{CONNECT_TOKEN_BYTES, PRIVATE_TOKEN_BYTES, VERSION_INFO};
 use crate::time::UnixTime;
 use crate::wire::Reader;
 
-/// A connect token, 2048 bytes: minted by a backend, kept by one client. It carries the session's
-/// keys: wiped when dropped, never printed.
+/// Connect token: 2048 bytes, minted by a backend for one client. It contains the session's keys:
+/// wiped when dropped, never printed.
 ///
-/// It reads as a slice of bytes, for [`Client::connect`](crate::client::Client::connect), for
-/// [`PublicToken::parse`] and to be sent.
+/// Dereferences to its bytes, for [`Client::connect`](crate::client::Client::connect), for
+/// [`PublicToken::parse`] and for transport.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct ConnectToken([u8; CONNECT_TOKEN_BYTES]);
 
 impl ConnectToken {
-    /// Room for a token, all zeros: to be minted or read into.
+    /// Creates an all-zero buffer, to mint or read a token into.
     pub const fn new() -> Self {
         Self([0; CONNECT_TOKEN_BYTES])
     }
 
-    /// The bytes of the token.
+    /// Bytes of the token.
     pub const fn as_bytes(&self) -> &[u8; CONNECT_TOKEN_BYTES] {
         &self.0
     }
 
-    /// The bytes of the token, to read one into them.
+    /// Bytes of the token, to read one into.
     pub const fn as_mut_bytes(&mut self) -> &mut [u8; CONNECT_TOKEN_BYTES] {
         &mut self.0
     }
@@ -59,7 +59,7 @@ impl AsRef<[u8]> for ConnectToken {
     }
 }
 
-/// Copies a token of the right length. Its contents are checked where it is used.
+/// Copies a token of the right length. Its fields are checked when it is used.
 impl TryFrom<&[u8]> for ConnectToken {
     type Error = TokenError;
 
@@ -77,21 +77,21 @@ impl fmt::Debug for ConnectToken {
     }
 }
 
-/// Reason for which bytes are not a connect token a client can use: *invalid connect token*.
+/// Reason for which bytes are not a valid connect token: *invalid connect token*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum TokenError {
-    /// A connect token is 2048 bytes.
+    /// The length is not 2048 bytes.
     Length {
-        /// The length that was given, bytes.
+        /// Length given, bytes.
         len: usize,
     },
-    /// Not netcode 1.02, or not a token at all.
+    /// The version is not netcode 1.02, or the bytes are not a token.
     Version,
-    /// It expires before it was created.
+    /// The token expires before it was created.
     ExpiresBeforeCreated,
-    /// Its server addresses cannot be read.
+    /// The server addresses are malformed.
     Addresses(AddressError),
 }
 
@@ -126,28 +126,28 @@ impl From<AddressError> for TokenError {
     }
 }
 
-/// Public fields of a connect token, borrowed from its bytes: what a client reads.
+/// Public fields of a connect token, borrowed from its bytes.
 pub struct PublicToken<'t> {
-    /// The application.
+    /// Protocol id.
     pub protocol_id: ProtocolId,
-    /// When the backend made it.
+    /// Create timestamp.
     pub created: UnixTime,
-    /// When it ends.
+    /// Expire timestamp.
     pub expires: UnixTime,
     /// Nonce of the private part.
     pub nonce: TokenNonce,
-    /// The private part, sealed.
+    /// Private part, sealed.
     pub private: &'t [u8; PRIVATE_TOKEN_BYTES],
-    /// How long silence may last.
+    /// Timeout of the connection.
     pub timeout: Timeout,
-    /// The servers to try, in order.
+    /// Addresses of the servers, in the order in which to try them.
     pub addresses: Addresses<'t>,
-    /// The session's keys.
+    /// Keys of the session.
     pub keys: SessionKeys,
 }
 
 impl<'t> PublicToken<'t> {
-    /// Reads a token. Padding behind the fields is not looked at.
+    /// Reads a token. The padding after the fields is not checked.
     ///
     /// # Errors
     /// See [`TokenError`].
@@ -176,7 +176,7 @@ impl<'t> PublicToken<'t> {
         Ok(parsed)
     }
 
-    /// The fields that connection requests carry, and that the private part is sealed with.
+    /// Fields that connection requests carry in the clear and that the private part is bound to.
     pub fn request_header(&self) -> RequestHeader {
         RequestHeader {
             protocol_id: self.protocol_id,
@@ -188,7 +188,7 @@ impl<'t> PublicToken<'t> {
     /// Opens a copy of the private part with the backend's key, for [`PrivateToken::parse`].
     ///
     /// # Errors
-    /// [`Unauthentic`] under another key.
+    /// [`Unauthentic`] if it was sealed with another key.
     pub fn open_private(
         &self,
         crypto: &impl Crypto,

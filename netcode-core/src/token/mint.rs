@@ -17,7 +17,7 @@ use crate::standard::{CONNECT_TOKEN_BYTES, PRIVATE_TOKEN_BYTES, VERSION_INFO};
 use crate::time::UnixTime;
 use crate::wire::Writer;
 
-/// Contents of a connect token, as a backend decides them.
+/// Contents of a connect token, chosen by the backend.
 ///
 /// ```
 /// # use netcode_core::token::TokenSpec;
@@ -29,32 +29,34 @@ use crate::wire::Writer;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TokenSpec<'a> {
-    /// The application.
+    /// Protocol id.
     pub protocol_id: ProtocolId,
-    /// The client's id.
+    /// Client id.
     pub client_id: ClientId,
-    /// The time of minting. With `expires` it also sets how long a client may try.
+    /// Create timestamp. The difference to `expires` limits the time of a client's connection
+    /// attempt.
     pub created: UnixTime,
-    /// The time from which on no server lets the token in. Not before `created`.
+    /// Expire timestamp, from which no server accepts the token. Not before `created`.
     pub expires: UnixTime,
-    /// The silence that ends the session.
+    /// Timeout of the connection.
     pub timeout: Timeout,
-    /// The addresses the client dials, 1 to 32, tried in order.
+    /// Public addresses of the servers, 1 to 32, tried by the client in this order.
     pub public_addresses: &'a [SocketAddr],
-    /// The same servers by the addresses they know themselves by. Empty: as the public ones.
+    /// Internal addresses of the same servers, by which each recognizes itself. Empty: the public
+    /// ones.
     pub internal_addresses: &'a [SocketAddr],
-    /// Data for the server that the client cannot read.
+    /// User data for the server, which the client cannot read.
     pub user_data: &'a UserData,
 }
 
 impl<'a> TokenSpec<'a> {
-    /// Lifetime of a token unless another is set.
+    /// Default lifetime of a token.
     pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(45);
 
-    /// Timeout of a session unless another is set.
+    /// Default timeout of a connection.
     pub const DEFAULT_TIMEOUT: Timeout = Timeout::from_secs(10);
 
-    /// A token for a client of the servers at `public_addresses`, with the default lifetime and
+    /// Contents of a token for the servers at `public_addresses`, with the default lifetime and
     /// timeout and no user data.
     pub const fn new(
         protocol_id: ProtocolId,
@@ -88,7 +90,7 @@ impl<'a> TokenSpec<'a> {
         self
     }
 
-    /// Sets the addresses that the servers know themselves by.
+    /// Sets the internal addresses of the servers.
     #[must_use]
     pub const fn with_internal_addresses(mut self, addresses: &'a [SocketAddr]) -> Self {
         self.internal_addresses = addresses;
@@ -141,8 +143,8 @@ impl<'a> TokenSpec<'a> {
         Some(())
     }
 
-    /// Writes the private part and zeros behind it, the last 16 bytes included: those become the
-    /// MAC.
+    /// Writes the fields of the private part and fills the rest with zeros, including the last 16
+    /// bytes, which the MAC will occupy.
     fn write_private(&self, keys: &SessionKeys, out: &mut [u8; PRIVATE_TOKEN_BYTES]) -> Option<()> {
         let addresses = match self.internal_addresses {
             [] => self.public_addresses,
@@ -164,7 +166,7 @@ impl<'a> TokenSpec<'a> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum MintError {
-    /// A list of addresses has none or more than 32.
+    /// A list of addresses is empty or has more than 32.
     Addresses(AddressError),
     /// `expires` is before `created`.
     ExpiresBeforeCreated,
@@ -194,9 +196,9 @@ impl From<AddressError> for MintError {
     }
 }
 
-/// Mints a connect token with session keys and a nonce of its own.
+/// Mints a connect token with newly drawn session keys and nonce.
 ///
-/// `private_key` is shared by the backend and its servers and by nobody else.
+/// `private_key` is shared only by the backend and its servers.
 ///
 /// # Errors
 /// See [`MintError`].
@@ -210,8 +212,8 @@ pub fn mint(
     Ok(token)
 }
 
-/// [`mint`] into a place that the caller lends: for devices whose stack has no room to hand on two
-/// kilobytes.
+/// Variant of [`mint`] that writes into a buffer of the caller, for devices without two kilobytes
+/// of stack to spare.
 ///
 /// # Errors
 /// See [`MintError`]. `token` is then unchanged.
@@ -227,9 +229,9 @@ pub fn mint_into(
     mint_with(spec, private_key, &keys, nonce, token)
 }
 
-/// Mints a connect token with given session keys and nonce: for known-answer tests.
+/// Mints a connect token with given session keys and nonce, for known-answer tests.
 ///
-/// A nonce or session key that is used twice breaks the seal; [`mint`] draws both.
+/// Using a nonce or session key twice breaks the encryption; [`mint`] draws both.
 ///
 /// # Errors
 /// See [`MintError`]. `token` is then unchanged.
@@ -241,7 +243,7 @@ pub fn mint_with(
     token: &mut ConnectToken,
 ) -> Result<(), MintError> {
     spec.check()?;
-    // Every field has its place, 32 addresses included.
+    // All fields fit, even with 32 addresses.
     let written = spec.write(private_key, keys, nonce, token.as_mut_bytes());
     Ok(written.ok_or(AddressError::Truncated)?)
 }

@@ -1,9 +1,11 @@
 //! Connect tokens and challenge tokens (standard: *Connect Token*, *Challenge Token*).
 //!
-//! - [`mint`]: a backend makes a [`ConnectToken`]. It holds the private key; clients never do.
-//! - [`PublicToken`]: what a client reads of it, without a key.
-//! - [`PrivateToken`]: what a server reads of it, with the private key.
-//! - [`ChallengeToken`]: what a server gives a client to prove that it receives at its address.
+//! - [`mint`]: creates a [`ConnectToken`] in a backend, with the private key, which clients never
+//!   have.
+//! - [`PublicToken`]: the fields that a client reads, without a key.
+//! - [`PrivateToken`]: the fields that a server reads, with the private key.
+//! - [`ChallengeToken`]: a server's challenge, by which a client proves that it receives packets at
+//!   its address.
 
 mod challenge;
 mod connect;

@@ -1,5 +1,5 @@
-//! The private part of a connect token (standard: *Private Connect Token Data*): sealed by the
-//! backend, opened by the server.
+//! Private part of a connect token (standard: *Private Connect Token Data*), sealed by the backend
+//! and opened by the server.
 
 use core::fmt;
 
@@ -12,24 +12,24 @@ use crate::wire::{Reader, Writer};
 
 /// Fields of a private part, borrowed from its opened bytes.
 pub struct PrivateToken<'t> {
-    /// The client's id.
+    /// Client id.
     pub client_id: ClientId,
-    /// The silence that ends the session.
+    /// Timeout of the connection.
     pub timeout: Timeout,
-    /// The servers this token is for, by the addresses they know themselves by.
+    /// Internal addresses of the servers that this token is valid for.
     pub addresses: Addresses<'t>,
-    /// The session's keys.
+    /// Keys of the session.
     pub keys: SessionKeys,
-    /// Data for the server that the client cannot read.
+    /// User data, which the client cannot read.
     pub user_data: &'t [u8; USER_DATA_BYTES],
 }
 
 impl<'t> PrivateToken<'t> {
-    /// Reads the opened bytes. Padding behind the fields is not looked at, as the standard does
-    /// not ask for it to be zero.
+    /// Reads the opened bytes. The padding after the fields is not checked, as the standard does
+    /// not require it to be zero.
     ///
     /// # Errors
-    /// [`AddressError`]: the list of addresses is the only field that can be wrong.
+    /// [`AddressError`]: only the list of addresses can be malformed.
     pub fn parse(opened: &'t [u8; PRIVATE_TOKEN_BYTES]) -> Result<Self, AddressError> {
         let mut fields = Reader::new(opened);
         let client_id = ClientId(fields.u64().ok_or(AddressError::Truncated)?);
@@ -49,8 +49,8 @@ impl<'t> PrivateToken<'t> {
     /// Opens a sealed private part in place, for [`PrivateToken::parse`] to read.
     ///
     /// # Errors
-    /// [`Unauthentic`] under another key, or if any field of the request was changed. The bytes
-    /// are then lost.
+    /// [`Unauthentic`] under another key, or if any field of the header was modified. The bytes are
+    /// then lost.
     pub fn open(
         crypto: &impl Crypto,
         key: &Key,
@@ -72,7 +72,7 @@ impl fmt::Debug for PrivateToken<'_> {
     }
 }
 
-/// Seals written fields in place.
+/// Seals the written fields in place.
 pub(super) fn seal(
     crypto: &impl Crypto,
     key: &Key,
@@ -83,7 +83,7 @@ pub(super) fn seal(
     seal_extended(crypto, key, &header.nonce.0, &data, written);
 }
 
-/// Client to server first, in both parts of the token.
+/// Reads the session keys, client to server first, in both parts of the token.
 pub(crate) fn read_keys(fields: &mut Reader<'_>) -> Option<SessionKeys> {
     Some(SessionKeys {
         client_to_server: Key::from_bytes(*fields.array()?),
