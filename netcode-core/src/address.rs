@@ -1,7 +1,8 @@
-//! Server addresses as tokens carry them (standard: *Connect Token*, address fields).
+//! Lists of server addresses in the wire format of tokens (standard: *Connect Token*, address
+//! fields).
 //!
-//! A list stays in its wire form, 7 bytes an IPv4 address and 19 an IPv6 one, and is decoded as it
-//! is walked: 32 addresses take 608 bytes instead of a kilobyte.
+//! A list is stored in its wire format, 7 bytes per IPv4 address and 19 per IPv6 address, and
+//! decoded during iteration: 32 addresses take 608 bytes instead of a kilobyte.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,17 +15,17 @@ use crate::wire::{Reader, Writer};
 const IPV4: u8 = 1;
 const IPV6: u8 = 2;
 
-/// An IPv6 address with its port is the longest: type, eight groups, port.
+/// Longest encoded address, an IPv6 address: type, eight groups, port.
 const MAX_ADDRESS_BYTES: usize = 1 + 16 + 2;
 const MAX_LIST_BYTES: usize = MAX_SERVER_ADDRESSES * MAX_ADDRESS_BYTES;
 
-/// Whether two addresses name the same endpoint: IP and port. The flow label and the scope are
-/// the sender's business; tokens do not carry them.
+/// Returns `true` if two addresses name the same endpoint: IP and port. Flow label and scope are
+/// local to the sender, and tokens do not carry them.
 pub(crate) fn same_endpoint(a: &SocketAddr, b: &SocketAddr) -> bool {
     a.port() == b.port() && a.ip() == b.ip()
 }
 
-/// Type, address and port; 19 bytes hold the longest.
+/// Encodes type, address and port; 19 bytes hold the longest.
 fn encode(address: &SocketAddr) -> Vec<u8, MAX_ADDRESS_BYTES, u8> {
     let mut encoded = Vec::new();
     match address.ip() {
@@ -44,7 +45,7 @@ fn encode(address: &SocketAddr) -> Vec<u8, MAX_ADDRESS_BYTES, u8> {
     encoded
 }
 
-/// Writes count and addresses.
+/// Writes the number of addresses, then the addresses.
 pub(crate) fn write_addresses(addresses: &[SocketAddr], out: &mut Writer<'_>) -> Option<()> {
     out.u32(u32::try_from(addresses.len()).ok()?)?;
     for address in addresses {
@@ -53,7 +54,7 @@ pub(crate) fn write_addresses(addresses: &[SocketAddr], out: &mut Writer<'_>) ->
     Some(())
 }
 
-/// Checks that a token can name as many addresses.
+/// Checks that a token can carry this number of addresses.
 pub(crate) fn check_count(addresses: &[SocketAddr]) -> Result<(), AddressError> {
     match addresses.len() {
         1..=MAX_SERVER_ADDRESSES => Ok(()),
@@ -81,16 +82,16 @@ fn read_address(from: &mut Reader<'_>) -> Result<SocketAddr, AddressError> {
     ))
 }
 
-/// A list of server addresses that cannot be read, or cannot be made.
+/// Reason for which a list of server addresses cannot be read or created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum AddressError {
-    /// No address, or more than 32.
+    /// The list is empty or has more than 32 addresses.
     Count,
-    /// An address type other than 1 (IPv4) and 2 (IPv6).
+    /// The address type is neither 1 (IPv4) nor 2 (IPv6).
     UnknownType,
-    /// The list is longer than the field it stands in.
+    /// The list exceeds the field that contains it.
     Truncated,
 }
 
@@ -106,21 +107,21 @@ impl fmt::Display for AddressError {
 
 impl core::error::Error for AddressError {}
 
-/// Up to 32 server addresses, owned, in the order a client tries them.
+/// Owned list of up to 32 server addresses, in the order a client tries them.
 ///
-/// An IPv6 scope or flow label does not travel and is not kept.
+/// IPv6 scope and flow label are not part of the wire format and are dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AddressList {
     encoded: Vec<u8, MAX_LIST_BYTES, u16>,
 }
 
 impl AddressList {
-    /// A list without addresses.
+    /// Empty list.
     pub const EMPTY: Self = Self {
         encoded: Vec::new(),
     };
 
-    /// A list of `addresses`.
+    /// Creates a list of `addresses`.
     ///
     /// # Errors
     /// [`AddressError::Count`] for none, or for more than 32.
@@ -147,29 +148,29 @@ impl AddressList {
             .map_err(|_| AddressError::Count)
     }
 
-    /// How many there are.
+    /// Number of addresses.
     pub fn len(&self) -> usize {
         self.iter().count()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if the list is empty.
     pub fn is_empty(&self) -> bool {
         self.encoded.is_empty()
     }
 
-    /// Walks the list in order.
+    /// Iterates over the addresses in order.
     pub fn iter(&self) -> AddressIter<'_> {
         AddressIter {
             encoded: Reader::new(&self.encoded),
         }
     }
 
-    /// The address at `position`, counted from zero.
+    /// Address at `position`, counted from zero.
     pub fn get(&self, position: usize) -> Option<SocketAddr> {
         self.iter().nth(position)
     }
 
-    /// Whether `address`'s IP and port are in the list.
+    /// Returns `true` if the list contains the IP and port of `address`.
     pub fn contains(&self, address: &SocketAddr) -> bool {
         self.iter().any(|listed| same_endpoint(&listed, address))
     }
@@ -196,14 +197,14 @@ impl<'l> IntoIterator for &'l AddressList {
     }
 }
 
-/// The addresses of a token, borrowed from its bytes. Always 1 to 32, always well-formed.
+/// Address list of a token, borrowed from its bytes. It has 1 to 32 addresses and is well-formed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Addresses<'t> {
     encoded: &'t [u8],
 }
 
 impl<'t> Addresses<'t> {
-    /// Reads count and addresses, and leaves `from` behind them.
+    /// Reads the number of addresses and the addresses, and leaves `from` after them.
     pub(crate) fn read(from: &mut Reader<'t>) -> Result<Self, AddressError> {
         let count = from.u32().ok_or(AddressError::Truncated)?;
         let count = usize::try_from(count).map_err(|_| AddressError::Count)?;
@@ -219,27 +220,27 @@ impl<'t> Addresses<'t> {
         Ok(Self { encoded })
     }
 
-    /// How many there are.
+    /// Number of addresses.
     pub fn len(&self) -> usize {
         self.iter().count()
     }
 
-    /// Whether there are none; never true of a token's.
+    /// Returns `true` if the list is empty, which the list of a token never is.
     pub const fn is_empty(&self) -> bool {
         self.encoded.is_empty()
     }
 
-    /// Walks them in order.
+    /// Iterates over the addresses in order.
     pub const fn iter(&self) -> AddressIter<'t> {
         AddressIter {
             encoded: Reader::new(self.encoded),
         }
     }
 
-    /// An owned copy.
+    /// Returns an owned copy.
     pub fn to_list(&self) -> AddressList {
         let mut list = AddressList::EMPTY;
-        // Never more than 32 addresses, so they fit.
+        // At most 32 addresses, so they fit.
         let _ = list.encoded.extend_from_slice(self.encoded);
         list
     }
@@ -260,7 +261,7 @@ impl fmt::Debug for Addresses<'_> {
     }
 }
 
-/// Walks a list of addresses, decoding each as it comes.
+/// Iterator over a list of addresses, which decodes each in turn.
 #[derive(Clone)]
 pub struct AddressIter<'t> {
     encoded: Reader<'t>,

@@ -1,8 +1,8 @@
-//! Keys, and the one small trait through which all sealing goes.
+//! Keys, and the [`Crypto`] trait that performs all authenticated encryption.
 //!
-//! The protocol needs a single primitive, ChaCha20-Poly1305 as in RFC 8439; the token's
-//! XChaCha20-Poly1305 is the same one under a derived key. A shell that has a faster
-//! implementation than [`RustCrypto`] provides two methods and gets both.
+//! The protocol needs a single primitive, ChaCha20-Poly1305 (RFC 8439); XChaCha20-Poly1305, which
+//! seals connect tokens, is the same one under a derived key. A shell with a faster implementation
+//! than [`RustCrypto`] implements two methods for both.
 
 use core::fmt;
 use core::str::FromStr;
@@ -16,30 +16,30 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::standard::{KEY_BYTES, MAC_BYTES, PACKET_NONCE_BYTES, TOKEN_NONCE_BYTES};
 use crate::wire::Reader;
 
-/// A 32-byte secret. Wiped when dropped, compared in constant time, never printed.
+/// A 32-byte secret key. Wiped when dropped, compared in constant time, never printed.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Key([u8; KEY_BYTES]);
 
 impl Key {
     pub(crate) const EMPTY: Self = Self([0; KEY_BYTES]);
 
-    /// Takes 32 bytes as a key. The caller's own copy is the caller's to wipe.
+    /// Creates a key from 32 bytes. The caller wipes its own copy.
     pub const fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// Draws a key.
+    /// Draws a random key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut key = Self::EMPTY;
         rng.fill_bytes(&mut key.0);
         key
     }
 
-    /// Reads a key from 64 hexadecimal digits of either case, and nothing around them. Also
-    /// [`FromStr`]. The caller's own copy is the caller's to wipe.
+    /// Parses a key of exactly 64 hexadecimal digits of either case; also available as [`FromStr`].
+    /// The caller wipes its own copy of the text.
     ///
     /// # Errors
-    /// See [`ParseKeyError`], which says nothing of the text's content.
+    /// See [`ParseKeyError`], which reveals nothing of the text's content.
     pub fn from_hex(text: &str) -> Result<Self, ParseKeyError> {
         if text.len() != 2 * KEY_BYTES {
             return Err(ParseKeyError::Length { len: text.len() });
@@ -52,7 +52,7 @@ impl Key {
         Ok(key)
     }
 
-    /// The secret itself: for a crypto provider or for storage, not for logs.
+    /// Bytes of the secret, for a crypto implementation or for storage, not for logs.
     pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
     }
@@ -78,12 +78,12 @@ impl FromStr for Key {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ParseKeyError {
-    /// A key is 64 digits.
+    /// The text is not 64 digits long.
     Length {
-        /// The length of the text, bytes.
+        /// Length of the text, bytes.
         len: usize,
     },
-    /// Not every character is a hexadecimal digit.
+    /// A character is not a hexadecimal digit.
     Digit,
 }
 
@@ -112,8 +112,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The MAC of a connect token's private part, by which a server knows the token again. Compared
-/// in constant time.
+/// MAC of a connect token's private part, which identifies the token. Compared in constant time.
 #[derive(Clone, Copy)]
 pub(crate) struct Mac(pub(crate) [u8; MAC_BYTES]);
 
@@ -127,12 +126,12 @@ impl PartialEq for Mac {
     }
 }
 
-/// The two keys of a session, one for each direction.
+/// Keys of a session, one for each direction.
 #[derive(Clone, Debug, Zeroize, ZeroizeOnDrop)]
 pub struct SessionKeys {
-    /// Seals what the client sends.
+    /// Key for packets from client to server.
     pub client_to_server: Key,
-    /// Seals what the server sends.
+    /// Key for packets from server to client.
     pub server_to_client: Key,
 }
 
@@ -142,7 +141,7 @@ impl SessionKeys {
         server_to_client: Key::EMPTY,
     };
 
-    /// Draws both keys.
+    /// Draws two random keys.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         Self {
             client_to_server: Key::generate(rng),
@@ -153,7 +152,7 @@ impl SessionKeys {
 
 impl PartialEq for SessionKeys {
     fn eq(&self, other: &Self) -> bool {
-        // Both are looked at, whatever the first comparison says.
+        // Not short-circuiting: both keys are compared, to take constant time.
         (self.client_to_server == other.client_to_server)
             & (self.server_to_client == other.server_to_client)
     }
@@ -161,7 +160,7 @@ impl PartialEq for SessionKeys {
 
 impl Eq for SessionKeys {}
 
-/// The data did not come from a holder of the key, or was changed on its way.
+/// Authentication failure: the data was not sealed with this key, or was modified in transit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Unauthentic;
@@ -181,12 +180,12 @@ pub(crate) fn packet_nonce(sequence: u64) -> [u8; PACKET_NONCE_BYTES] {
     [0, 0, 0, 0, a, b, c, d, e, f, g, h]
 }
 
-/// ChaCha20-Poly1305, in place. What travels is always the body with its 16-byte tag behind it,
-/// so both methods take the two as one slice.
+/// Provider of ChaCha20-Poly1305, in place. The 16-byte tag always follows the body, so both
+/// methods take the two as one slice.
 ///
-/// `body_and_tag` is never shorter than 16 bytes when the core calls.
+/// The core never passes a `body_and_tag` shorter than 16 bytes.
 pub trait Crypto {
-    /// Encrypts the body and writes the tag behind it.
+    /// Encrypts the body and writes the tag after it.
     fn seal(
         &self,
         key: &Key,
@@ -195,11 +194,11 @@ pub trait Crypto {
         body_and_tag: &mut [u8],
     );
 
-    /// Checks the tag, in constant time, and decrypts the body. The tag's bytes may change.
+    /// Verifies the tag in constant time and decrypts the body. The tag's bytes may change.
     ///
     /// # Errors
-    /// [`Unauthentic`] if the tag does not fit. The slice then holds nothing of the plain text,
-    /// and may have lost the cipher text.
+    /// [`Unauthentic`] if the tag does not match. The slice then contains no plaintext, and may
+    /// have lost the ciphertext.
     fn open(
         &self,
         key: &Key,
@@ -225,7 +224,7 @@ impl<C: Crypto + ?Sized> Crypto for &C {
     }
 }
 
-/// The default provider: the pure-Rust `chacha20poly1305`, which builds for every target.
+/// Default provider: the pure-Rust `chacha20poly1305` crate, which builds for every target.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RustCrypto;
 
@@ -237,7 +236,7 @@ impl Crypto for RustCrypto {
         let cipher = ChaCha20Poly1305::new(key.as_bytes().into());
         let sealed =
             cipher.encrypt_inout_detached(nonce.into(), associated_data, InOutBuf::from(body));
-        // It can refuse only bodies of 256 GiB; a zero tag would then open nowhere.
+        // Encryption fails only for bodies of 256 GiB; a zero tag would then never authenticate.
         *tag = sealed.map_or([0; MAC_BYTES], Into::into);
     }
 
@@ -267,7 +266,7 @@ impl Crypto for RustCrypto {
 /// the first 16 nonce bytes, with four zero bytes and the last 8 as its nonce.
 fn extended(key: &Key, nonce: &[u8; TOKEN_NONCE_BYTES]) -> (Key, [u8; PACKET_NONCE_BYTES]) {
     let mut fields = Reader::new(nonce);
-    // 24 bytes always hold 16 and 8: the defaults are never taken.
+    // A 24-byte nonce holds 16 and 8 bytes: the defaults are never used.
     let salt = fields.array::<16>().copied().unwrap_or_default();
     let tail = fields.u64().unwrap_or_default();
     let derived: Zeroizing<[u8; KEY_BYTES]> =

@@ -1,16 +1,16 @@
-//! Time as the caller measures it. The core never reads a clock.
+//! Time as measured by the caller. The core never reads a clock.
 //!
-//! [`Instant`] is the caller's monotonic clock; [`UnixTime`] is the calendar, which only token
-//! minting and a server's expiry check need. Inside, both roles count [`Local`] time, which a
-//! jump of the caller's clock cannot move far: see [`Clock`].
+//! [`Instant`] is the caller's monotonic clock; [`UnixTime`] is calendar time, which only token
+//! minting and expiry checks need. Internally both roles use [`Local`] time, which limits the
+//! effect of jumps of the caller's clock: see [`Clock`].
 
 use core::time::Duration;
 
-/// A point in time: microseconds from any origin the caller likes.
+/// Point in time: microseconds since an arbitrary origin.
 ///
-/// A microcontroller's timer, a simulation's step counter and `std::time::Instant` all fit. Values
-/// are compared only with others given to the same [`Client`](crate::client::Client) or
-/// [`Server`](crate::server::Server).
+/// Suitable sources are a microcontroller's timer, a simulation's step counter and
+/// `std::time::Instant`. Values are compared only with others given to the same
+/// [`Client`](crate::client::Client) or [`Server`](crate::server::Server).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Instant(u64);
@@ -19,12 +19,12 @@ impl Instant {
     /// The origin.
     pub const ZERO: Self = Self(0);
 
-    /// The instant `micros` microseconds after the origin.
+    /// Instant `micros` microseconds after the origin.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// The instant `millis` milliseconds after the origin; saturates at the far end of time.
+    /// Instant `millis` milliseconds after the origin; saturates at `u64::MAX` microseconds.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1000))
     }
@@ -34,12 +34,12 @@ impl Instant {
         self.0
     }
 
-    /// How long after `earlier` this is; zero when it is not after it.
+    /// Duration since `earlier`; zero if `earlier` is later.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
-    /// This instant moved later by `by`; saturates at the far end of time.
+    /// Instant later by `by`; saturates at `u64::MAX` microseconds.
     pub fn saturating_add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(micros(by)))
     }
@@ -51,7 +51,7 @@ impl Instant {
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// `seconds` after the Unix epoch.
+    /// Time `seconds` after the Unix epoch.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(seconds)
     }
@@ -61,25 +61,25 @@ impl UnixTime {
         self.0
     }
 
-    /// This time moved later by `seconds`; saturates.
+    /// Time later by `seconds`; saturates.
     pub const fn saturating_add_secs(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
 }
 
-/// A duration in whole microseconds; saturates instead of overflowing.
+/// Duration in whole microseconds; saturates instead of overflowing.
 pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The longest step one call may advance a role's own time by.
+/// Longest step by which one call advances a role's local time.
 ///
-/// While connected, both roles want to be called ten times a second; a longer gap means that the
-/// process slept, was stopped in a debugger, or that its clock was set. None of that is silence of
-/// the other side, so no more than this much of it is counted as such.
+/// While connected, both roles need a call ten times a second; a longer gap means that the process
+/// was suspended or stopped in a debugger, or that its clock was set. None of that is silence of
+/// the peer, so no more than this much of the gap counts towards a timeout.
 pub const MAX_STEP: Duration = Duration::from_secs(1);
 
-/// Microseconds a role has lived through. It never runs backwards.
+/// Local time of a role, microseconds. It never runs backwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Local(pub(crate) u64);
 
@@ -95,8 +95,8 @@ impl Local {
     }
 }
 
-/// A time that entries of a table can be due at, in units of its own. Those of one table are all
-/// of one kind.
+/// Time of a table entry's deadline, in ticks of its own unit. All entries of a table use the same
+/// type.
 pub(crate) trait Deadline: Copy {
     fn from_ticks(ticks: u64) -> Self;
     fn ticks(self) -> u64;
@@ -119,16 +119,16 @@ macro_rules! deadline {
 deadline!(Local);
 deadline!(UnixTime);
 
-/// Turns the caller's clock, which may jump, into [`Local`] time, which does not.
+/// Conversion of the caller's clock, which may jump, to [`Local`] time, which does not.
 ///
 /// A step backwards of at most [`MAX_STEP`] is ignored: local time stands still until the caller's
-/// clock has caught up, so calls whose times alternate (a datagram's arrival, then the present)
-/// count the same time once. A longer one means that the clock was set: local time goes on from
-/// there. A jump forwards counts for [`MAX_STEP`] at most. So a wrong clock cannot disconnect every
-/// client at once, and cannot revive what has ended.
+/// clock has caught up, so that calls with alternating times (a datagram's arrival, then the
+/// present) count the same time once. After a longer step the clock was set, and local time
+/// continues from there. A jump forwards counts as [`MAX_STEP`] at most. So a wrong clock can
+/// neither disconnect all clients at once nor revive an expired session.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
-    /// The latest time of the caller's since its clock was last set back.
+    /// Latest time of the caller since its clock was last set back.
     last: Option<Instant>,
     local: Local,
 }
@@ -160,17 +160,16 @@ impl Clock {
         self.local
     }
 
-    /// The caller's time at which to call again for `deadline`: when it is reached if the clock
-    /// runs evenly, and no later than a whole [`MAX_STEP`] from now, or the wait itself would
-    /// count as a jump.
+    /// Time on the caller's clock of the next call for `deadline`: the deadline if the clock runs
+    /// evenly, but at most [`MAX_STEP`] from now, since a longer wait would itself count as a jump.
     pub(crate) fn to_caller(&self, deadline: Local) -> Instant {
         let wait = deadline.since(self.local).min(micros(MAX_STEP));
         Instant(self.last.unwrap_or_default().0.saturating_add(wait))
     }
 }
 
-/// The calendar as a role was told it, counted on in local time. It never runs backwards, so that
-/// no expired token becomes valid again.
+/// Calendar time of a role, as last set and advanced in local time. It never runs backwards, so
+/// that no expired token becomes valid again.
 #[derive(Clone, Debug)]
 pub(crate) struct Calendar {
     told: UnixTime,
@@ -178,13 +177,13 @@ pub(crate) struct Calendar {
 }
 
 impl Calendar {
-    /// No date: nobody has told one.
+    /// Unknown date.
     pub(crate) const UNKNOWN: Self = Self {
         told: UnixTime::from_secs(0),
         told_at: Local::ZERO,
     };
 
-    /// Takes over the date at `now`. An earlier one than what was counted stands still there.
+    /// Sets the date at `now`. An earlier date does not set the calendar back.
     pub(crate) fn set(&mut self, now: Local, unix: UnixTime) {
         let counted = self.at(now);
         if unix != counted {
@@ -198,8 +197,8 @@ impl Calendar {
         self.told.saturating_add_secs(counted)
     }
 
-    /// Whether a date is known and `unix` is not after it. Without a division, which is half a
-    /// kilobyte of code on a small machine.
+    /// Returns `true` if the date is known and `unix` is not after it. Avoids a division, which
+    /// takes half a kilobyte of code on small targets.
     pub(crate) fn is_past(&self, unix: UnixTime, now: Local) -> bool {
         let left = unix.as_secs().saturating_sub(self.told.as_secs());
         let known = self.told != Self::UNKNOWN.told;

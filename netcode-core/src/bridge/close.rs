@@ -1,4 +1,4 @@
-//! Why a bridge ends a session, in numbers that stay the same.
+//! Close codes: stable numbers for the reasons for which a bridge ends a session.
 
 use core::fmt;
 
@@ -9,12 +9,11 @@ const MESSAGE_BYTES: usize = 2;
 
 macro_rules! close_codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal => $text:literal,)*) => {
-        /// Why a bridge ends or refuses a session.
+        /// Reason for which a bridge ends or refuses a session.
         ///
-        /// It is a message of its own, [`to_message`](Self::to_message), sent before the session
-        /// or the channel closes; over WebTransport it is the session's close code as well. Either
-        /// may be lost.
-        /// An offer that is refused carries it in the body of the answer.
+        /// The code is sent as a message, [`to_message`](Self::to_message), before the session or
+        /// the channel closes; over WebTransport it is also the session's close code. Either may be
+        /// lost. The response to a refused SDP offer carries it in its body.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[non_exhaustive]
@@ -24,20 +23,20 @@ macro_rules! close_codes {
         }
 
         impl CloseCode {
-            /// Every code, in their order.
+            /// All codes, in order.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// A sentence's worth of text, without a full stop.
+            /// Short description, without a full stop.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// A stable name for metrics and JSON: the variant's.
+            /// Stable name for metrics and JSON: the name of the variant.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)* }
             }
 
-            /// The code of this number, if it is known.
+            /// Code with this number, if known.
             pub const fn from_number(number: u32) -> Option<Self> {
                 match number { $($code => Some(Self::$name),)* _ => None }
             }
@@ -46,7 +45,7 @@ macro_rules! close_codes {
 }
 
 close_codes! {
-    /// The first message was no connection request.
+    /// The first message was not a connection request.
     NotARequest = 1 => "the first message is not a connection request",
     /// The first message was a connection request of another version of the protocol.
     Version = 2 => "the connection request is not of netcode 1.02",
@@ -56,32 +55,32 @@ close_codes! {
     HandshakeTimedOut = 4 => "no connection request came in time",
     /// Nothing was sent in either direction for too long.
     Idle = 5 => "nothing was sent for too long",
-    /// The path names no server that this bridge may reach.
+    /// The path does not name a server that this bridge may reach.
     ServerNotAllowed = 6 => "the bridge may not reach this server",
-    /// The page's origin is not on the bridge's list.
+    /// The page's origin is not on the bridge's list of allowed origins.
     OriginNotAllowed = 7 => "the bridge does not serve pages of this origin",
-    /// The bridge holds as many sessions as it may: try again later, or another bridge.
+    /// The bridge has reached its limit of sessions: try again later, or another bridge.
     Full = 8 => "the bridge is full",
-    /// This address has as many sessions as one address may have.
+    /// The client's address has reached its limit of sessions.
     TooManyFromAddress = 9 => "too many sessions from this address",
-    /// The bridge is going away: connect again, to another one or after a while.
+    /// The bridge is shutting down: connect again, to another bridge or later.
     Draining = 10 => "the bridge is going away",
-    /// The bridge cannot open a socket to the server, or does not find its address.
+    /// The bridge cannot open a socket to the server, or cannot resolve its address.
     Unavailable = 11 => "the bridge cannot reach the server",
 }
 
 impl CloseCode {
-    /// The number that travels.
+    /// Number on the wire.
     pub const fn number(self) -> u32 {
         self as u32
     }
 
-    /// The message that ends a session over a data channel.
+    /// Message that ends a session over a data channel.
     pub const fn to_message(self) -> [u8; MESSAGE_BYTES] {
         [MARK, self as u8]
     }
 
-    /// Reads such a message. `None` if it is none, or if its code is of a later version.
+    /// Parses such a message. `None` for other messages and for codes of a later version.
     pub fn from_message(message: &[u8]) -> Option<Self> {
         match message {
             [MARK, code] => Self::from_number(u32::from(*code)),

@@ -1,8 +1,8 @@
-//! Fragmentation of datagrams, for sessions that carry less than a full netcode datagram.
+//! Fragmentation of datagrams, for sessions that cannot carry a full netcode datagram.
 //!
-//! `u8 mark · u16 number · half of the datagram`. The mark's low nibble is 7, its high nibble 0
-//! for the front half and 1 for the back half; the number, little-endian, is the same in both.
-//! The front half is as long as the back half, or one byte longer.
+//! Format: `u8 mark · u16 number · half of the datagram`. The mark's low nibble is 7, its high
+//! nibble 0 for the front half and 1 for the back half; the number, little-endian, is the same in
+//! both. The front half is as long as the back half, or one byte longer.
 
 use core::fmt;
 
@@ -21,30 +21,32 @@ const BACK: u8 = MARK | 0x10;
 const HEADER_BYTES: usize = 3;
 const MAX_BODY_BYTES: usize = MAX_DATAGRAM_BYTES.div_ceil(2);
 
-/// The longest fragment, bytes. A session that carries this much carries every netcode datagram.
+/// Longest fragment, bytes. A session that carries this much carries every netcode datagram.
 pub const MAX_FRAGMENT_BYTES: usize = HEADER_BYTES + MAX_BODY_BYTES;
 
-/// Fragments that wait for their other half; one more, and the oldest is given up.
+/// Number of fragments kept for their other half; a further one replaces the oldest.
 const ROOM: usize = 4;
 
-/// How long a fragment waits, microseconds. Both leave at once, so the other is lost by then.
+/// Time for which a fragment is kept, microseconds. Both halves are sent at once, so the other is
+/// lost by then.
 const PATIENCE_MICROS: u64 = 1_000_000;
 
-/// Fragmentation of what a session sends: a datagram becomes two fragments.
+/// Fragmenter of a session's outgoing datagrams, each into two fragments.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fragmenter {
     number: u16,
 }
 
 impl Fragmenter {
-    /// The fragmenter of one session.
+    /// Creates the fragmenter of one session.
     pub const fn new() -> Self {
         Self { number: 0 }
     }
 
     /// Writes both fragments of `datagram` into `out` and returns them; send both.
     ///
-    /// `None` if the datagram is shorter than two bytes, or longer than any of netcode's (1225).
+    /// `None` if the datagram is shorter than two bytes, or longer than the longest of netcode
+    /// (1225).
     #[must_use = "half a datagram is lost if either fragment is"]
     pub fn split<'b>(
         &mut self,
@@ -78,16 +80,16 @@ fn write<'b>(
     Some(out.finish())
 }
 
-/// Reason for which a fragment was dropped. Nothing else changes: there is nothing to do.
+/// Reason for which a fragment was dropped. There is nothing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FragmentError {
-    /// It is no fragment, or one without a byte of the datagram in it, or one that is too long.
+    /// The message is not a fragment, or its part of the datagram is empty or too long.
     Malformed,
-    /// This half was received before.
+    /// This half was already received.
     Duplicate,
-    /// The two halves are not of one datagram: their lengths do not fit.
+    /// The two halves do not belong to one datagram: their lengths do not match.
     Mismatch,
 }
 
@@ -103,7 +105,7 @@ impl fmt::Display for FragmentError {
 
 impl core::error::Error for FragmentError {}
 
-/// A fragment that waits for the other half of its datagram.
+/// Fragment kept until the other half of its datagram arrives.
 struct Fragment {
     mark: u8,
     number: u16,
@@ -112,7 +114,7 @@ struct Fragment {
 }
 
 impl Fragment {
-    /// Reads a message; `None` unless it is a fragment with at least a byte of a datagram in it.
+    /// Parses a message; `None` unless it is a fragment with at least one byte of a datagram.
     fn parse(arrived: Instant, message: &[u8]) -> Option<Self> {
         let (header, bytes) = message.split_first_chunk::<HEADER_BYTES>()?;
         let [mark @ (FRONT | BACK), low, high] = *header else {
@@ -128,16 +130,16 @@ impl Fragment {
     }
 }
 
-/// Reassembly of what a session receives. About 3.7 KiB, fixed: however many fragments a hostile
-/// peer sends, they take no more memory, and each costs one look at four places.
+/// Reassembler of a session's incoming datagrams. About 3.7 KiB, independent of the number of
+/// fragments a hostile peer sends; each costs a comparison with four entries.
 pub struct Reassembler {
-    /// At most one of each number.
+    /// At most one fragment of each number.
     waiting: Vec<Fragment, ROOM, u8>,
     datagram: Vec<u8, MAX_DATAGRAM_BYTES, u16>,
 }
 
 impl Reassembler {
-    /// The reassembler of one session.
+    /// Creates the reassembler of one session.
     pub const fn new() -> Self {
         Self {
             waiting: Vec::new(),
@@ -170,7 +172,7 @@ impl Reassembler {
         Ok(Some(&mut self.datagram))
     }
 
-    /// Gives up what has waited too long. A clock that jumped back makes nothing wait longer.
+    /// Drops fragments kept for too long, and those from the future after a clock has jumped back.
     fn forget(&mut self, now: Instant) {
         self.waiting.retain(|fragment| {
             let waited = now.as_micros().checked_sub(fragment.arrived.as_micros());
@@ -178,7 +180,7 @@ impl Reassembler {
         });
     }
 
-    /// Keeps a fragment; if there is no more room, in place of the one that has waited longest.
+    /// Keeps a fragment, in place of the oldest if full.
     fn keep(&mut self, fragment: Fragment) {
         if self.waiting.is_full() {
             let oldest = self.waiting.iter().min_by_key(|other| other.arrived);
@@ -203,7 +205,7 @@ impl Default for Reassembler {
     }
 }
 
-/// Joins a fragment that waited and one that arrived, if they are of one datagram.
+/// Joins two fragments, if they belong to one datagram.
 fn join(
     waiting: &Fragment,
     arrived: &Fragment,

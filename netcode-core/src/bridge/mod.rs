@@ -1,22 +1,24 @@
-//! What a browser's client and a datagram bridge agree on, besides netcode itself.
+//! Messages between a browser client and a datagram bridge.
 //!
-//! A browser cannot send UDP. A *bridge* ends its WebTransport session or its WebRTC data channel
-//! and carries each datagram, unopened, to a netcode server and back. Nothing of this module is in
-//! the standard, and nothing of it reaches a server: the bridge takes it out.
+//! A browser cannot send UDP. A *bridge* terminates its WebTransport session or WebRTC data channel
+//! and forwards each datagram, unopened, to a netcode server and back. This module is not part of
+//! the standard, and its messages never reach a server.
 //!
-//! Every message of a session is one of three, told apart by the low nibble of its first byte:
+//! Every message of a session has one of three kinds, distinguished by the low nibble of its first
+//! byte:
 //!
 //! | low nibble | message |
 //! | --- | --- |
-//! | 0 to 6 | a netcode datagram, as it is |
+//! | 0 to 6 | a netcode datagram, unchanged |
 //! | 7 | a fragment of a datagram that is too long for the session: see [`Fragmenter`] |
-//! | 8 | bridge to client: the session ends, and why: see [`CloseCode`] |
+//! | 8 | bridge to client: the end of the session and its reason: see [`CloseCode`] |
 //!
-//! The first message of a session is a connection request. The server it goes to is named by the
-//! session's path: [`PATH_PREFIX`], then the server's address, as in `/netcode/192.0.2.1:40000` or
-//! `/netcode/[2001:db8::1]:40000`. Over WebTransport that is the path of the session's URL. Over
-//! WebRTC it is the path that an SDP offer is posted to; the answer comes back as the body, and the
-//! one data channel is the client's, [`CHANNEL_LABEL`], unordered and without retransmission.
+//! The first message of a session is a connection request. The session's path names its server:
+//! [`PATH_PREFIX`], then the server's address, as in `/netcode/192.0.2.1:40000` or
+//! `/netcode/[2001:db8::1]:40000`. Over WebTransport this is the path of the session's URL. Over
+//! WebRTC it is the path that an SDP offer is posted to; the SDP answer is the body of the
+//! response, and the client opens the only data channel, [`CHANNEL_LABEL`], unordered and without
+//! retransmission.
 
 mod close;
 mod fragments;
@@ -24,10 +26,10 @@ mod fragments;
 pub use close::CloseCode;
 pub use fragments::{FragmentError, Fragmenter, MAX_FRAGMENT_BYTES, Reassembler};
 
-/// What stands in front of the server's address in a session's path.
+/// Prefix of the server's address in a session's path.
 pub const PATH_PREFIX: &str = "/netcode/";
 
-/// The label of a session's data channel over WebRTC.
+/// Label of a session's data channel over WebRTC.
 pub const CHANNEL_LABEL: &str = "netcode";
 
 /// Kind of a session's message.
@@ -35,17 +37,17 @@ pub const CHANNEL_LABEL: &str = "netcode";
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum MessageKind {
-    /// A netcode datagram; whether it is a good one is its receiver's business.
+    /// A netcode datagram, which its receiver validates.
     Datagram,
-    /// One half of a datagram.
+    /// A fragment: one half of a datagram.
     Fragment,
-    /// The bridge ends the session.
+    /// The bridge's message that ends the session.
     Close,
 }
 
 impl MessageKind {
-    /// Tells by the first byte. `None` for an empty message and for marks that mean nothing yet:
-    /// drop those.
+    /// Determines the kind from the first byte. `None` for an empty message and for unassigned
+    /// marks: drop those.
     pub const fn of(message: &[u8]) -> Option<Self> {
         match message {
             [first, ..] => match *first & 0x0f {

@@ -1,5 +1,5 @@
-//! Four kinds of X25519 keys, each a type of its own: a device's and a sealer's, secret and
-//! public. None can take another's place.
+//! X25519 keys: secret and public, of a device and of a sealer, each with its own type so that none
+//! can be used in place of another.
 
 use core::fmt;
 
@@ -18,24 +18,24 @@ macro_rules! key_pair {
         pub struct $secret([u8; KEY_BYTES]);
 
         impl $secret {
-            /// Draws a key.
+            /// Draws a random key.
             pub fn generate(rng: &mut impl CryptoRng) -> Self {
                 let mut bytes = [0; KEY_BYTES];
                 rng.fill_bytes(&mut bytes);
                 Self(bytes)
             }
 
-            /// Takes 32 bytes as a key. The caller's own copy is the caller's to wipe.
+            /// Creates a key from 32 bytes. The caller wipes its own copy.
             pub const fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
                 Self(bytes)
             }
 
-            /// The secret itself: for storage, not for logs.
+            /// Bytes of the secret, for storage, not for logs.
             pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
                 &self.0
             }
 
-            /// The public key that belongs to it.
+            /// Public key that belongs to this secret.
             pub fn public(&self) -> $public {
                 let secret = StaticSecret::from(self.0);
                 $public(PublicKey::from(&secret).to_bytes())
@@ -53,12 +53,12 @@ macro_rules! key_pair {
         pub struct $public([u8; KEY_BYTES]);
 
         impl $public {
-            /// Takes 32 bytes as a key. One of low order is refused where it is used.
+            /// Creates a key from 32 bytes. A key of low order is rejected when it is used.
             pub const fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
                 Self(bytes)
             }
 
-            /// The bytes of the key.
+            /// Bytes of the key.
             pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
                 &self.0
             }
@@ -67,15 +67,16 @@ macro_rules! key_pair {
 }
 
 key_pair! {
-    /// What a device opens its tokens with. It stays on the device.
+    /// Secret key of a device, which opens its tokens. It never leaves the device.
     DeviceSecret,
-    /// What tokens are sealed to: the backend knows it for each of its devices.
+    /// Public key of a device, which tokens are sealed to. The backend knows that of each of its
+    /// devices.
     DevicePublic
 }
 
 key_pair! {
-    /// What a backend seals with, to show that it was it.
+    /// Secret key of a sealer, which authenticates the tokens it seals.
     SealerSecret,
-    /// The backend, as its devices know it: pinned in their firmware.
+    /// Public key of a sealer, pinned in the firmware of its devices.
     SealerPublic
 }

@@ -1,9 +1,9 @@
-//! Connect tokens sealed to a device: for devices that have no TLS to fetch one over.
+//! Connect tokens sealed to a device's X25519 key, for devices without TLS.
 //!
 //! A device holds an X25519 key pair and knows the public key of its backend, the *sealer*. The
 //! backend knows the device's public key, and seals a token to it by HPKE (RFC 9180) in
-//! authenticated mode: only the device can open the message, and it knows who sealed it. The
-//! message can then travel over anything.
+//! authenticated mode: only the device can open the message, and it can verify the sealer. The
+//! message needs no further protection in transit.
 //!
 //! ```
 //! use netcode_core::ProtocolId;
@@ -16,7 +16,7 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let mut rng = rand::rngs::StdRng::seed_from_u64(1);
 //! # let token = netcode_core::token::ConnectToken::new();
-//! // Once, at the factory: each keeps its secret and tells the other its public key.
+//! // Once, at the factory: each keeps its secret key and gives the other its public key.
 //! let device = DeviceSecret::generate(&mut rng);
 //! let backend = SealerSecret::generate(&mut rng);
 //!
@@ -28,7 +28,7 @@
 //! let mut message = [0; SEALED_TOKEN_BYTES];
 //! seal_token(&context, &backend, &device.public(), &token, &mut rng, &mut message)?;
 //!
-//! // The device: what it opens goes to `Client::connect`.
+//! // The device opens the token and passes it to `Client::connect`.
 //! let opened = open_token(&context, &device, &backend.public(), &mut message)?;
 //! assert_eq!(opened, token.as_bytes());
 //! # Ok(())
@@ -51,28 +51,29 @@
 //!
 //! # Replayed tokens
 //!
-//! A token opens one session, but only the server remembers that it has. A device that takes a
-//! token a second time begins again at sequence 0 under the same keys: whoever recorded the session
-//! can play the server's part of it again, old commands included, and two plain texts are sealed
-//! with one nonce. So a device must not take a token twice, not even after a power cut. How it can
-//! tell depends on what it has:
+//! A token establishes one session, but only the server records that it has. A device that uses a
+//! token twice starts again at sequence 0 under the same keys: an attacker that recorded the
+//! session can replay the server's packets, including old commands, and two plaintexts are sealed
+//! with one nonce. So a device must not use a token twice, not even after a power cut. Its means to
+//! detect that depend on its hardware:
 //!
-//! | the device has | it uses | a recorded token, played to it | cost |
+//! | the device has | it uses | a replayed token | cost |
 //! | --- | --- | --- | --- |
-//! | a way to ask, and hardware randomness | a new [`DeviceNonce`] in each request | never opens | 16 bytes a request |
-//! | memory across a power cut | [`Client::accept_only_newer_than`], stored before sending | is refused for good | a write a token; a second between two tokens |
-//! | a date that it can trust | [`Client::set_unix_time`] | opens again after a restart, until it expires | |
+//! | a channel to the backend, and hardware randomness | a new [`DeviceNonce`] in each request | never opens | 16 bytes per request |
+//! | memory across a power cut | [`Client::accept_only_newer_than`], stored before sending | is rejected for ever | a write per token; a second between two tokens |
+//! | a trusted clock | [`Client::set_unix_time`] | opens again after a restart, until it expires | |
 //! | none of them | [`DeviceNonce::NONE`] alone | **opens again after every restart, for ever** | |
 //!
-//! Take the first that the device can do; they add up. While a device runs, its
-//! [`Client`](crate::client::Client) refuses the latest eight tokens that opened a session in any
-//! case. Never keep a token across a reset to connect with it again.
+//! Use the first that the device supports; they can be combined. While a device runs, its
+//! [`Client`](crate::client::Client) in any case rejects the latest eight tokens that established a
+//! session. Never keep a token across a reset to connect with it again.
 //!
 //! [`Client::accept_only_newer_than`]: crate::client::Client::accept_only_newer_than
 //! [`Client::set_unix_time`]: crate::client::Client::set_unix_time
 //!
-//! HPKE comes from the `hpke` crate: on a Cortex-M3 opening by it takes 428 bytes of code more
-//! than by hand from the same primitives (22,568 and 22,140 with them).
+//! HPKE is implemented by the `hpke` crate: on a Cortex-M3 it takes 428 bytes of code more than a
+//! hand-written combination of the same primitives (22,568 bytes instead of 22,140, primitives
+//! included).
 
 mod keys;
 mod suite;

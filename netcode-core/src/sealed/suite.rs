@@ -1,5 +1,4 @@
-//! HPKE in the one suite and mode used here (RFC 9180, sections 5.1.3 and 6.1): single-shot, in
-//! place.
+//! HPKE in the suite and mode used here (RFC 9180, sections 5.1.3 and 6.1): single-shot, in place.
 
 use hpke::aead::{AeadTag, ChaCha20Poly1305};
 use hpke::inout::InOutBuf;
@@ -20,7 +19,7 @@ type Secret = <X25519HkdfSha256 as Kem>::PrivateKey;
 type Public = <X25519HkdfSha256 as Kem>::PublicKey;
 type EncappedKey = <X25519HkdfSha256 as Kem>::EncappedKey;
 
-/// Seals `body` in place; gives the encapsulated key and the tag.
+/// Seals `body` in place; returns the encapsulated key and the tag.
 pub(super) fn seal(
     from: &SealerSecret,
     to: &DevicePublic,
@@ -47,7 +46,7 @@ pub(super) fn seal(
     Ok(written)
 }
 
-/// Opens `body` in place. After an error it holds nothing of use.
+/// Opens `body` in place. After an error its content is useless.
 pub(super) fn open(
     from: &SealerPublic,
     to: &DeviceSecret,
@@ -114,8 +113,8 @@ mod tests {
         assert_eq!(body, b"Beauty is truth, truth beauty");
     }
 
-    /// The same, sealed: the generator gives the RFC's `ikmE`, which the ephemeral key is derived
-    /// from.
+    /// The same message, sealed: the generator returns the RFC's `ikmE`, from which the ephemeral
+    /// key is derived.
     #[test]
     fn the_answer_of_the_rfc_is_what_is_sealed() {
         let sealer = SealerSecret::from_bytes(bytes(
@@ -141,7 +140,7 @@ mod tests {
         );
     }
 
-    /// A generator that gives these bytes.
+    /// A generator that returns these bytes.
     struct Given([u8; 32]);
 
     impl rand_core::TryRng for Given {

@@ -1,4 +1,4 @@
-//! The sealed message: a version byte, an encapsulated key, the token, a tag.
+//! Sealed token message: a version byte, an encapsulated key, the token, a tag.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ use crate::identity::ProtocolId;
 use crate::standard::CONNECT_TOKEN_BYTES;
 use crate::token::ConnectToken;
 
-/// Bytes of a sealed token.
+/// Length of a sealed token.
 pub const SEALED_TOKEN_BYTES: usize = FRONT_BYTES + CONNECT_TOKEN_BYTES + TAG_BYTES;
 
 const FRONT_BYTES: usize = 1 + ENCAPSULATED_KEY_BYTES;
@@ -20,10 +20,10 @@ const VERSION: u8 = 2;
 const LABEL: &[u8; 21] = b"NETCODE SEALED TOKEN\0";
 const INFO_BYTES: usize = LABEL.len() + 8 + 8 + DEVICE_NONCE_BYTES;
 
-/// Bytes of a [`DeviceNonce`].
+/// Length of a [`DeviceNonce`].
 pub const DEVICE_NONCE_BYTES: usize = 16;
 
-/// Which device, as the backend counts them. Not secret.
+/// Device id, assigned by the backend. Not secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DeviceId(pub u64);
@@ -34,55 +34,56 @@ impl fmt::Display for DeviceId {
     }
 }
 
-/// The number a device draws for one token and sends with its request for it, so that only the
-/// answer to this request opens. Not secret.
+/// Nonce that a device draws for one token and sends with its request, so that only the reply to
+/// this request opens. Not secret.
 ///
-/// Draw a new one for each request, and forget it when a token has been opened with it or the
-/// device has restarted: what was recorded before then opens nothing.
+/// Draw a new one for each request, and discard it when a token was opened with it or the device
+/// restarts: messages recorded before then no longer open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DeviceNonce([u8; DEVICE_NONCE_BYTES]);
 
 impl DeviceNonce {
-    /// No nonce: for a device that cannot ask, whose tokens are sent to it unasked. It needs
-    /// another way to tell a new token from a recorded one: see the
-    /// [module](super#replayed-tokens).
+    /// No nonce, for a device that cannot request its tokens. It must distinguish a new token from
+    /// a recorded one by other means: see the [module](super#replayed-tokens).
     pub const NONE: Self = Self([0; DEVICE_NONCE_BYTES]);
 
-    /// Draws a nonce. The generator must not repeat itself after a reset: seed it from hardware.
+    /// Draws a nonce. The generator must not repeat its output after a reset: seed it from
+    /// hardware.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut nonce = Self::NONE;
         rng.fill_bytes(&mut nonce.0);
         nonce
     }
 
-    /// The nonce that a device sent.
+    /// Nonce received from a device.
     pub const fn from_bytes(bytes: [u8; DEVICE_NONCE_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes to send to the backend.
+    /// Bytes to send to the backend.
     pub const fn as_bytes(&self) -> &[u8; DEVICE_NONCE_BYTES] {
         &self.0
     }
 }
 
-/// Purpose of a sealed token. Both sides must agree on all of it, or the token does not open.
+/// Context that a sealed token is bound to. Both sides must agree on all of it, or the token does
+/// not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SealContext {
-    /// The application.
+    /// Protocol id.
     pub protocol_id: ProtocolId,
-    /// The device.
+    /// Device that the token is for.
     pub device_id: DeviceId,
-    /// The device's request that the token answers.
+    /// Nonce of the device's request.
     pub nonce: DeviceNonce,
 }
 
 impl SealContext {
     fn info(&self) -> Vec<u8, INFO_BYTES> {
         let mut info = Vec::from_array(*LABEL);
-        // 21, 8, 8 and 16 bytes fit.
+        // The fields, 21, 8, 8 and 16 bytes, fit.
         let _ = info.extend_from_slice(&self.protocol_id.0.to_le_bytes());
         let _ = info.extend_from_slice(&self.device_id.0.to_le_bytes());
         let _ = info.extend_from_slice(&self.nonce.0);
@@ -90,8 +91,8 @@ impl SealContext {
     }
 }
 
-/// The device's public key cannot be sealed to: it is of low order, which no device draws. Ask
-/// the device for its key again.
+/// Error of sealing: the device's public key is of low order, which no device draws. Request the
+/// key from the device again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SealError;
@@ -104,23 +105,23 @@ impl fmt::Display for SealError {
 
 impl core::error::Error for SealError {}
 
-/// Why a sealed token does not open.
+/// Reason for which a sealed token does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum OpenError {
-    /// It is not [`SEALED_TOKEN_BYTES`] long: something was lost on its way.
+    /// The message is not [`SEALED_TOKEN_BYTES`] long: part of it was lost in transit.
     Length {
-        /// The length that was given, bytes.
+        /// Length given, bytes.
         len: usize,
     },
-    /// Its first byte names a version this device does not know: update the device.
+    /// The first byte is a version unknown to this device: update the device.
     Version {
-        /// The version found.
+        /// Version found.
         found: u8,
     },
-    /// It is for another device, application or request, from another sealer, or was changed. Ask
-    /// for another.
+    /// The token is for another device, application or request, from another sealer, or was
+    /// modified. Request another.
     Unauthentic,
 }
 
@@ -176,7 +177,7 @@ fn write(
     Some(())
 }
 
-/// Opens a sealed token in place: what is returned goes to
+/// Opens a sealed token in place and returns it, for
 /// [`Client::connect`](crate::client::Client::connect).
 ///
 /// # Errors
