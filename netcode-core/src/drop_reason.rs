@@ -47,7 +47,7 @@ dropped! {
     /// The length of the body does not match the packet type.
     BodyLength => "body length does not fit the type",
     /// The sequence was already received, or is more than 255 behind the newest.
-    Replayed => "already received, or too old to tell",
+    Replayed => "already received or too old",
     /// Not sealed under the expected key, or modified in transit.
     Unauthentic => "not authentic",
     /// The packet type is not expected in this state: for instance a payload before the connection
@@ -77,7 +77,7 @@ dropped! {
     HostLimit => "too many handshakes or tokens of one host",
     /// The decryption budget for senders without a session is exhausted: see
     /// [`ServerConfig::opens_per_second`](crate::server::ServerConfig::opens_per_second).
-    OverBudget => "budget for opening packets of strangers is spent",
+    OverBudget => "decryption budget is exhausted",
     /// The token's private part was not sealed under the server's key.
     TokenUnauthentic => "connect token is not authentic",
     /// The token's private part is authentic but malformed: an error of the backend.

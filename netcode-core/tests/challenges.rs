@@ -1,5 +1,5 @@
-//! The bond of a challenge: it answers for the half-open connection it was made for, and for no
-//! other. Take a rule out of the code, and its test here fails.
+//! Tests of the binding of a challenge to its half-open connection. Each rule removed from the code
+//! makes its test fail.
 #![allow(clippy::unwrap_used, reason = "tests stop where they fail")]
 
 mod crafted;
@@ -11,7 +11,7 @@ use crafted::{Forger, NOW, deliver, start, start_with};
 use netcode_core::{ClientIndex, Dropped};
 use network::{EPOCH, Ticket, client_address, config};
 
-/// Two tokens of one client id, as a backend gives them to a player who asks twice.
+/// Two tokens of one client id, as from a backend that was asked twice.
 fn two_tickets() -> [Ticket; 2] {
     [1, 2].map(|seed| Ticket {
         seed,
@@ -25,7 +25,7 @@ fn a_challenge_for_one_token_opens_no_session_with_another_from_a_forged_address
     let [first, second] = two_tickets();
     let attacker = Forger::new(&first, client_address(1));
     let challenge = attacker.ask(&mut server, NOW).unwrap();
-    // The attacker sends from the victim's address and reads nothing that goes there.
+    // The attacker sends from the victim's address and receives nothing there.
     let forged = Forger::new(&second, client_address(2));
     deliver(&mut server, NOW, forged.from, &forged.request()).unwrap();
     let response = forged.response(&challenge, 0);
@@ -65,7 +65,7 @@ fn a_challenge_of_an_earlier_handshake_does_not_answer_a_later_one() {
     let mut server = start();
     let forger = Forger::new(&Ticket::new(1), client_address(1));
     let early = forger.ask(&mut server, NOW).unwrap();
-    // The handshake ends; whoever had the address then may not have it any more.
+    // The handshake ends; the address may then belong to another client.
     let mut now = NOW;
     for _ in 0..11 {
         now = now.saturating_add(Duration::from_secs(1));

@@ -1,4 +1,4 @@
-//! Events of a client: what a datagram causes, in its own call, and what time and commands cause.
+//! Events of a client: those of a datagram, returned by its call, and those of time and commands.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -16,7 +16,7 @@ use netcode_core::server::{self, Server};
 use netcode_core::{ClientIndex, Instant};
 use network::{Ticket, client_address, server_address};
 
-/// A client that shows its token, and its server.
+/// A connecting client and its server.
 struct Pair {
     server: Server<'static>,
     client: Client,
@@ -30,8 +30,8 @@ impl Pair {
         Self { server, client }
     }
 
-    /// Carries what the client sends next to the server; gives the answer: a reply, or what is due
-    /// once the client has connected.
+    /// Delivers the client's next datagram to the server; returns the answer: a reply, or the
+    /// datagram due once the client has connected.
     fn answer(&mut self, now: Instant) -> Vec<u8> {
         let mut out = [0; 1300];
         let sent = self.client.poll_transmit(now, &mut out).unwrap();
@@ -98,7 +98,7 @@ fn what_a_datagram_causes_comes_back_from_the_call_that_took_it() {
 fn a_change_that_a_datagram_has_overtaken_is_not_reported_after_it() {
     let mut pair = Pair::connecting();
     let mut challenge = pair.answer(NOW);
-    // The event that the attempt has begun was not taken.
+    // The event of the attempt's start was not taken.
     let answering = entered(ClientState::SendingConnectionResponse);
     assert_eq!(pair.receive(&mut challenge), answering);
     assert_eq!(pair.client.poll_event(), None);
@@ -150,6 +150,6 @@ fn nothing_is_sent_while_nobody_is_connected_and_that_is_no_error() {
     assert_eq!(pair.client.send(NOW, b"early", &mut out), Ok(None));
     assert_eq!(Client::new().send(NOW, b"early", &mut out), Ok(None));
     assert_eq!(pair.client.stats().payloads_out, 0);
-    // What is no payload is one nowhere.
+    // Other datagrams yield no payload.
     assert!(pair.client.send(NOW, &[], &mut out).is_err());
 }

@@ -1,4 +1,4 @@
-//! Every state of the client: how it is entered, and that it can be left with a new token.
+//! Every client state: its entry, and the way out of it with a new token.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -26,7 +26,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// A new client can take the same place: the state is an end, not a trap.
+/// Checks that the client can connect again with a new token.
 fn assert_a_new_token_connects(world: &mut World, n: usize) {
     world.cut.clear();
     world.server.disconnect_all(world.now);
@@ -265,7 +265,7 @@ fn a_request_that_times_out_goes_to_the_next_address() {
     );
 }
 
-/// A server with two addresses, of which one works at a time.
+/// A server with two addresses, one of which works at a time.
 fn moving_world(max_clients: u32) -> (World, Ticket) {
     let second = address("10.0.0.2:40000");
     let mut config = config(max_clients);
@@ -315,7 +315,7 @@ fn what_is_no_token_is_an_invalid_connect_token() {
         token[at..at + bytes.len()].copy_from_slice(bytes);
         token
     };
-    // Behind the private part: timeout, then the number of addresses, then their types.
+    // After the private part: timeout, number of addresses, and their types.
     let count = 13 + 8 + 8 + 8 + 24 + 1024 + 4;
     let cases = [
         (vec![], TokenError::Length { len: 0 }),
@@ -378,7 +378,7 @@ fn a_timeout_of_zero_or_less_never_ends_a_connection() {
             timeout,
             ..Ticket::new(1)
         });
-        // Until the server has heard that the client knows its slot.
+        // Until the server knows that the client is confirmed.
         world.run_for(seconds(1));
         world.cut.push(server_address());
         world.run_for(seconds(3600));
@@ -436,7 +436,7 @@ fn the_size_of_a_payload_to_send_is_what_its_datagram_becomes() {
     let early = world.players[n].client.send_size(b"early");
     assert_eq!(early, Ok(None));
     world.run_until(|world| world.state(n) == ClientState::Connected);
-    // Past 256 packets a sequence takes a byte more on the wire.
+    // After 256 packets a sequence takes one byte more on the wire.
     for len in (1..=300).chain([1200]) {
         let client = &mut world.players[n].client;
         let payload = vec![7; len];

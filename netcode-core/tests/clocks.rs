@@ -1,4 +1,4 @@
-//! Time that does not run evenly: calls whose times alternate, clocks that are set.
+//! Irregular clocks: calls with alternating times, clocks that are set.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

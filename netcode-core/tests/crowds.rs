@@ -1,4 +1,4 @@
-//! Many clients at once: everybody gets a slot, keeps it, leaves and comes back.
+//! Many clients at once: each connects, stays connected, leaves and reconnects.
 #![cfg(feature = "alloc")]
 #![allow(
     clippy::unwrap_used,
@@ -69,7 +69,7 @@ fn all_come_and_go(clients: usize) {
     let denied = crafted::deliver(&mut server, NOW, late.from, &late.request()).unwrap();
     assert_eq!(late.open(&denied.unwrap()), crafted::Opened::Denied);
 
-    // Every other one leaves, and comes back with a new token.
+    // Every other client leaves and reconnects with a new token.
     for index in (0..clients).step_by(2) {
         assert!(server.disconnect(NOW, ClientIndex(u32::try_from(index).unwrap())));
     }

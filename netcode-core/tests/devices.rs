@@ -1,5 +1,5 @@
-//! Devices that others hand tokens to: a token that was recorded, and its session, played again.
-//! Take a rule out of the code, and its test here fails.
+//! Devices that receive tokens from untrusted sources: replay of a recorded token and its session.
+//! Each rule removed from the code makes its test fail.
 #![cfg(feature = "sealed")]
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ use network::{EPOCH, PROTOCOL, Ticket, World};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-/// A session of a device, recorded: the token, and every datagram that came from the server.
+/// Recorded session of a device: the token, and every datagram of the server.
 fn recorded(ticket: &Ticket) -> (ConnectToken, Vec<(SocketAddr, Vec<u8>)>) {
     let mut world = World::new(4);
     let n = world.connect(ticket);
@@ -36,7 +36,7 @@ fn recorded(ticket: &Ticket) -> (ConnectToken, Vec<(SocketAddr, Vec<u8>)>) {
     (ticket.mint(), down)
 }
 
-/// Plays a recording to a client that has begun to connect; gives the payloads it took.
+/// Replays a recording to a client that has started to connect; returns the payloads it received.
 fn played(client: &mut Client, recording: &[(SocketAddr, Vec<u8>)]) -> Vec<Vec<u8>> {
     let mut now = Instant::ZERO;
     let mut out = [0; 1300];
@@ -93,7 +93,7 @@ fn a_device_that_remembers_its_newest_token_takes_none_twice_across_a_power_cut(
     let mut device = Client::new();
     device.accept_only_newer_than(UnixTime::from_secs(0));
     device.connect(Instant::ZERO, &token).unwrap();
-    // Stored before anything is sent.
+    // Stored before a packet is sent.
     let stored = device.newest_token().unwrap();
     assert_eq!(stored.as_secs(), ticket.created);
 
@@ -145,7 +145,7 @@ fn a_device_with_a_date_refuses_tokens_that_have_expired() {
     );
     device.connect(Instant::ZERO, &token).unwrap();
     device.skip_server(Instant::ZERO);
-    // It counts on by itself.
+    // The calendar advances between calls.
     let second = Instant::from_millis(1000);
     assert_eq!(device.connect(second, &token), Err(ConnectError::Expired));
 }
@@ -178,7 +178,7 @@ fn a_client_remembers_the_latest_eight_tokens_that_opened_a_session() {
         let refused = world.players[n].client.connect(world.now, &ticket.mint());
         assert_eq!(refused, Err(ConnectError::Spent));
     }
-    // The ninth latest is forgotten: the documentation says so.
+    // The ninth latest is not kept, as documented.
     let oldest = Ticket::new(100).mint();
     assert_eq!(world.players[n].client.connect(world.now, &oldest), Ok(()));
 }

@@ -1,5 +1,4 @@
-//! Every reason to drop a datagram, provoked: it is the one returned, it alone is counted, and
-//! nothing else changes.
+//! Every drop reason, provoked: it is returned, it alone is counted, and nothing else changes.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -25,7 +24,7 @@ use network::{
 };
 use rand::SeedableRng;
 
-/// A started server, and a client of it with id 1.
+/// A started server and its client with id 1.
 struct Scene {
     server: Server<'static>,
     inside: Forger,
@@ -47,7 +46,7 @@ impl Scene {
         Self { server, inside }
     }
 
-    /// Delivers what must be dropped for `reason`, from the client inside.
+    /// Delivers a datagram of the connected client that must be dropped for `reason`.
     fn drops(self, reason: Dropped, datagram: &[u8]) {
         let from = self.inside.from;
         self.drops_from(from, reason, datagram);
@@ -233,7 +232,7 @@ fn provoke(reason: Dropped) {
         }
         Dropped::TokenMalformed => {
             for count in [0, 33, 255] {
-                // Behind client id and timeout stands the number of addresses.
+                // The number of addresses follows client id and timeout.
                 let request = forger(2).request_changed_inside(|private| private[12] = count);
                 Scene::new().drops_from(outsider(), reason, &request);
             }
@@ -281,7 +280,7 @@ fn provoke(reason: Dropped) {
             scene.drops_from(outsider(), reason, &forger.response(&challenge, 0));
         }
         Dropped::HostLimit => {
-            // Eight of the 32 entries are what one host may hold.
+            // One host may hold eight of the 32 entries.
             for port in 0..8 {
                 let ticket = Ticket::new(100 + u64::from(port));
                 let from = SocketAddr::new(outsider().ip(), 1000 + port);

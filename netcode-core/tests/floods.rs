@@ -1,5 +1,5 @@
-//! Floods: what one host, one client id or a crowd of forged addresses can take from everybody
-//! else. Take a limit out of the code, and its test here fails.
+//! Tests of floods from one host, one client id or many forged addresses, and of the limits on
+//! each. Each limit removed from the code makes its test fail.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -21,12 +21,12 @@ use netcode_core::{ClientIndex, Dropped, Instant};
 use network::{EPOCH, Ticket, World, client_address, config, storage};
 use rand::{Rng, RngExt};
 
-/// A host with as many ports as it likes.
+/// A host with an unlimited number of ports.
 fn port_of(host: [u8; 4], port: usize) -> SocketAddr {
     SocketAddr::from((host, u16::try_from(1000 + port).unwrap()))
 }
 
-/// Tokens of as many ids, or of one, shown from the ports of one host.
+/// Tokens of this many ids, or of one, presented from the ports of one host.
 fn asks(
     server: &mut netcode_core::server::Server<'_>,
     now: Instant,
@@ -85,11 +85,11 @@ fn one_host_cannot_fill_the_token_history() {
         let first = 1000 + 100 * round;
         let host = |n| port_of([203, 0, 113, 7], n);
         let asked = asks(&mut server, now, first..first + 32, false, host);
-        // A quarter of the room for handshakes in each round, until a quarter of the 64 tokens
-        // of the history are this host's.
+        // A quarter of the half-open connections in each round, until a quarter of the 64 tokens of
+        // the history belong to this host.
         let refused = if round < 2 { 24 } else { 32 };
         assert_eq!(count(&asked, Dropped::HostLimit), refused);
-        // The handshakes end; the tokens live on.
+        // The handshakes end; the tokens remain valid.
         for _ in 0..11 {
             now = now.saturating_add(Duration::from_secs(1));
             server.set_unix_time(now, EPOCH);
@@ -147,13 +147,13 @@ fn without_limits_one_host_may_hold_everything() {
     assert_eq!(server.half_open_count(), 32);
 }
 
-/// Opens in a second in the floods below, and forged requests in a second: ten times as many.
+/// Decryptions per second in the floods below; forged requests come at ten times this rate.
 const BUDGET: u32 = 100;
 const FLOOD: u64 = 1000;
 
-/// Plays a flood of forged requests from `source` for ten seconds onto a server with a client that
-/// sends 20 payloads a second, while another one tries to connect from the second second on. Gives
-/// the world, and how long that took.
+/// Sends a flood of forged requests from `source` for ten seconds to a server with a client that
+/// sends 20 payloads a second, while another client tries to connect from the second second on.
+/// Returns the world and the time this took.
 fn flood(mut source: impl FnMut(&mut World) -> SocketAddr) -> (World, Duration) {
     let mut strict = config(4);
     strict.opens_per_second = NonZeroU32::new(BUDGET);
@@ -162,7 +162,7 @@ fn flood(mut source: impl FnMut(&mut World) -> SocketAddr) -> (World, Duration) 
     let mut joined = None;
     let mut connected = None;
     for millis in 0..10_000_u64 {
-        // About one a millisecond, at no even pace.
+        // About one per millisecond, at irregular intervals.
         for _ in 0..world.rng.next_u64() % (2 * FLOOD / 1000 + 1) {
             let mut request = Forger::new(&Ticket::new(2), client_address(2)).request();
             world.rng.fill_bytes(&mut request[54..]);
@@ -234,7 +234,7 @@ fn responses_are_paid_from_the_budget_too() {
         .count();
     assert!(opened <= usize::try_from(BUDGET).unwrap(), "{opened}");
     assert_eq!(refused.last(), Some(&Dropped::OverBudget));
-    // A second later there is enough again.
+    // A second later the budget has refilled.
     let later = NOW.saturating_add(Duration::from_secs(1));
     let response = forger.response(&challenge, 0);
     crafted::deliver(&mut server, later, forger.from, &response).unwrap();

@@ -1,5 +1,4 @@
-//! Half-open connections: bounded, short, and nobody's to overwrite. Take a rule out of the code,
-//! and its test here fails.
+//! Tests of half-open connections. Each rule removed from the code makes its test fail.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -17,7 +16,7 @@ use netcode_core::server::{Server, SourceLimit};
 use netcode_core::{ClientIndex, Dropped, Instant};
 use network::{EPOCH, Ticket, World, client_address, config};
 
-// Rule 7: half-open connections are bounded, short, and nobody's to overwrite.
+// Rule 7: half-open connections are bounded, short-lived, and cannot be overwritten by others.
 
 #[test]
 fn a_token_sent_from_a_victim_s_address_does_not_take_its_place() {
@@ -64,7 +63,7 @@ fn a_handshake_ends_soon_whatever_timeout_its_token_asks_for() {
 
 #[test]
 fn clients_behind_one_address_are_told_apart_by_their_ports() {
-    // All at once, they are more than one host's share of this storage.
+    // All at once they exceed one host's share of this storage.
     let mut campus = config(16);
     campus.per_host = SourceLimit::Unlimited;
     let mut server = start_with(campus, EPOCH, 1);
@@ -85,7 +84,7 @@ fn clients_behind_one_address_are_told_apart_by_their_ports() {
     assert_eq!(server.connected_count(), 16);
 }
 
-/// Lets eleven seconds pass, one more than a handshake may take, without a poll.
+/// Advances time by eleven seconds, one more than the limit of a handshake, without a poll.
 fn pass_eleven_seconds(server: &mut Server<'_>) -> Instant {
     let mut now = NOW;
     for _ in 0..11 {
@@ -115,7 +114,7 @@ fn a_response_that_comes_too_late_is_dropped_though_nobody_polled() {
 #[test]
 fn half_open_entries_that_ended_make_room_though_nobody_polled() {
     let mut server = start();
-    // Four tokens are all that one address can have under way.
+    // One address may have four handshakes under way.
     let of = |id| Forger::new(&Ticket::new(id), client_address(1));
     for id in 1..=4 {
         of(id).ask(&mut server, NOW).unwrap();
@@ -132,14 +131,14 @@ fn a_slot_whose_client_never_says_a_word_ends_soon_though_its_token_has_no_timeo
         timeout: -1,
         ..Ticket::new(1)
     };
-    // Of no address in this world, so nobody answers.
+    // Of an address without a client, so no reply comes.
     let forger = Forger::new(&ticket, client_address(99));
     forger.connect(&mut world.server, world.now).unwrap();
     world.run_for(Duration::from_millis(9_900));
     assert_eq!(world.server.connected_count(), 1);
     world.run_for(Duration::from_millis(200));
     assert_eq!(world.server.connected_count(), 0);
-    // A client that has shown itself may be silent for as long as it likes.
+    // A confirmed client has no timeout.
     let player = world.connect(&Ticket {
         timeout: -1,
         ..Ticket::new(2)

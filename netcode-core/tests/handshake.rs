@@ -1,4 +1,4 @@
-//! From token to slot and back, on a good network and on a bad one.
+//! Handshake and disconnection, on perfect and on lossy networks.
 
 mod network;
 

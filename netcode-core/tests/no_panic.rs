@@ -1,5 +1,5 @@
-//! Whatever bytes, times and orders of calls: nothing panics, and every datagram is either good or
-//! counted as dropped.
+//! Property test: for any bytes, times and order of calls nothing panics, and every datagram is
+//! accepted or counted as dropped.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -21,22 +21,22 @@ use proptest::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// One thing that can happen to a server and a client.
+/// One input of a server and a client.
 #[derive(Clone, Debug)]
 enum Happening {
-    /// Bytes from anywhere, to both.
+    /// Arbitrary bytes, to both.
     Noise {
         from: usize,
         bytes: Vec<u8>,
     },
-    /// A good datagram of the session with a byte changed and its end cut off.
+    /// A valid datagram of the session, truncated and with one byte changed.
     Damaged {
         which: usize,
         at: usize,
         xor: u8,
         cut: usize,
     },
-    /// An authentic packet that no honest client would send.
+    /// An authentic packet that no honest client sends.
     Hostile {
         kind: u8,
         sequence: u64,
@@ -182,7 +182,7 @@ impl Stage {
                 let _ = self.client.send(self.now, &payload, &mut out);
             }
             Happening::Poll { room } => {
-                // A buffer that is too short must not make a shell that drains spin for ever.
+                // A buffer that is too short must not make a draining shell loop for ever.
                 for _ in 0..100 {
                     let _ = self.server.poll_transmit(self.now, &mut out[..*room]);
                     let _ = self.client.poll_transmit(self.now, &mut out[..*room]);

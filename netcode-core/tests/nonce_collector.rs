@@ -1,5 +1,5 @@
-//! Every (key, nonce) pair that is sealed with, collected over reconnects, stops, restarts and two
-//! servers of one token: none seals two plain texts.
+//! Nonce reuse: every (key, nonce) pair used for sealing, collected over reconnects, stops,
+//! restarts and two servers of one token. None seals two plaintexts.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -24,10 +24,10 @@ use network::{EPOCH, Ticket, address, client_address, config};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-/// Plain text by key and nonce.
+/// Plaintext by key and nonce.
 type Seen = HashMap<([u8; 32], [u8; 12]), (Vec<u8>, Vec<u8>)>;
 
-/// Seals as usual, and fails the test where a pair seals something else than before.
+/// Crypto that seals as usual, and fails the test if a pair seals a second plaintext.
 #[derive(Clone, Default)]
 struct Collector(Rc<RefCell<Seen>>);
 
@@ -57,13 +57,13 @@ impl Crypto for Collector {
     }
 }
 
-/// Two servers that share the backend's key, and one client's worth of network.
+/// Two servers that share the backend's key, one client, and the network between them.
 struct Fleet {
     crypto: Collector,
     now: Instant,
     servers: Vec<(SocketAddr, Server<'static, Collector>)>,
     starts: u64,
-    /// Servers whose datagrams are lost on their way to the client.
+    /// Servers whose datagrams to the client are lost.
     unheard: Vec<SocketAddr>,
 }
 
@@ -93,7 +93,7 @@ impl Fleet {
         server
     }
 
-    /// A generator of its own for every start, as hardware gives one.
+    /// A new generator for every start, as hardware provides it.
     fn rng(&mut self) -> StdRng {
         self.starts += 1;
         StdRng::seed_from_u64(self.starts)
@@ -103,7 +103,7 @@ impl Fleet {
         Client::with_crypto(self.crypto.clone())
     }
 
-    /// Tenths of a second in which the client and both servers say all they have to say.
+    /// Advances time in steps of 100 ms, in which client and servers exchange all datagrams.
     fn run(&mut self, client: &mut Client<Collector>, tenths: u32) {
         let mut out = [0; 1300];
         for _ in 0..tenths {
@@ -178,7 +178,7 @@ fn no_pair_of_key_and_nonce_seals_twice_over_reconnects_restarts_and_two_servers
         client.disconnect(fleet.now);
         fleet.run(&mut client, 2);
     }
-    // Two servers: the first lets the client in and is not heard, the second is.
+    // Two servers: the first accepts the client but its packets are lost, the second is received.
     for id in 4..=6 {
         let first = fleet.servers[0].0;
         fleet.unheard = vec![first];
@@ -204,7 +204,7 @@ fn no_pair_of_key_and_nonce_seals_twice_over_reconnects_restarts_and_two_servers
     rebooted.connect(fleet.now, &token).unwrap();
     fleet.run(&mut rebooted, 10);
     assert_ne!(rebooted.state(), ClientState::Connected);
-    // A restart without a memory, under the rule for it.
+    // A restart with an empty history, under the restart rule.
     let at = fleet.servers[0].0;
     let rule = RestartRule::RefuseOlder {
         max_token_lifetime: Duration::from_secs(600),

@@ -1,5 +1,4 @@
-//! No nonce repeats under a key, and nothing is taken in twice. Take a rule out of the code, and
-//! its test here fails.
+//! Tests of nonces and replay protection. Each rule removed from the code makes its test fail.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -41,7 +40,7 @@ fn two_servers_and_two_runs_draw_different_global_sequences() {
     assert_ne!(one[1..9], other[1..9]);
 }
 
-/// The sequence in front of a sealed datagram.
+/// Sequence of an encrypted packet.
 fn sequence_of(datagram: &[u8]) -> u64 {
     let len = usize::from(datagram[0] >> 4);
     let mut sequence = [0; 8];
@@ -49,8 +48,7 @@ fn sequence_of(datagram: &[u8]) -> u64 {
     u64::from_le_bytes(sequence)
 }
 
-/// Checks that every sealed datagram on the tape that shares its nonce and key with another is
-/// that other, byte for byte.
+/// Checks that all recorded packets with the same nonce and key are identical.
 fn assert_no_nonce_repeats(world: &World) {
     let mut seen = HashMap::new();
     let sealed = world.tape.iter().filter(|(_, _, bytes)| bytes[0] != 0);
@@ -90,7 +88,7 @@ fn in_a_storm_no_nonce_repeats_under_a_key() {
     assert_no_nonce_repeats(&world);
 }
 
-/// Checks that each sealed datagram of client `n` has a higher sequence than those before it.
+/// Checks that the sequences of client `n`'s packets increase.
 fn assert_sequences_rise(world: &World, n: usize) {
     let mut last = None;
     let sealed = world
@@ -120,7 +118,7 @@ fn a_client_s_sequence_goes_on_from_address_to_address() {
     };
     let n = world.join(&ticket);
     world.run_until(|world| world.state(n) == ClientState::SendingConnectionResponse);
-    // The response goes to the first address, where nobody is any more.
+    // The response goes to the first address, which is now cut off.
     world.server_at = second;
     world.run_until(|world| world.state(n) == ClientState::Connected);
     assert_sequences_rise(&world, n);
@@ -133,7 +131,8 @@ fn two_servers_of_one_token_seal_with_no_nonce_in_common() {
         servers: vec![here, there],
         ..Ticket::new(1)
     };
-    // The client hears nothing of the slot that the first gives it, and goes on to the second.
+    // The client receives nothing from the first server, which gave it a slot, and moves on to the
+    // second.
     let sealed_by = |at, seed| {
         let mut config = config(4);
         config.addresses = AddressList::new(&[at]).unwrap();
@@ -189,7 +188,7 @@ fn a_client_s_sequence_goes_on_from_token_to_token_and_back() {
     assert_sequences_rise(&world, n);
 }
 
-// Rule 6: the replay window moves only for what is authentic, and does not overflow.
+// Rule 6: only authentic packets move the replay window, and it does not overflow.
 
 #[test]
 fn a_forged_sequence_moves_no_replay_window() {

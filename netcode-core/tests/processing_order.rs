@@ -1,5 +1,5 @@
-//! The orders of the standard: of two rules that a datagram breaks, the first is the one that
-//! drops it, and nobody is answered who breaks one.
+//! Order of the standard's checks: of two rules that a datagram violates, the first one drops it,
+//! and no reply is sent.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -28,7 +28,7 @@ fn outside() -> SocketAddr {
     client_address(77)
 }
 
-/// A server whose one slot client 1 has.
+/// A server whose only slot client 1 occupies.
 fn full() -> (Server<'static>, Forger) {
     let mut server = start_with(config(1), EPOCH, 1);
     let inside = Forger::new(&Ticket::new(1), client_address(1));
@@ -36,7 +36,7 @@ fn full() -> (Server<'static>, Forger) {
     (server, inside)
 }
 
-/// The request for a ticket, from outside.
+/// Request with a ticket, from an address outside.
 fn request(ticket: &Ticket) -> Vec<u8> {
     Forger::new(ticket, outside()).request()
 }
@@ -142,7 +142,7 @@ fn a_token_that_was_denied_is_pending_for_its_address_only() {
     );
 }
 
-/// A server with one slot, in these tables.
+/// A server with one slot, in the given tables.
 fn start_in(tables: Storage<'_>) -> Server<'_> {
     let mut server = Server::new(tables, config(1)).unwrap();
     let mut rng = StdRng::seed_from_u64(1);
@@ -150,7 +150,7 @@ fn start_in(tables: Storage<'_>) -> Server<'_> {
     server
 }
 
-/// Client `id`, at an address of its own.
+/// Client `id`, at its own address.
 fn of(id: u8) -> Forger {
     Forger::new(&Ticket::new(id.into()), client_address(id.into()))
 }
@@ -159,7 +159,7 @@ fn of(id: u8) -> Forger {
 fn the_history_is_asked_before_the_slots_and_the_slots_before_the_half_open_entries() {
     let mut storage = StaticStorage::<1, 1, 3>::new();
     let mut server = start_in(storage.tables());
-    // One is half-open when another fills the server.
+    // A client is half-open when another one fills the server.
     of(1).connect(&mut server, NOW).unwrap();
     server.disconnect(NOW, ClientIndex(0));
     crafted::drain(&mut server, NOW);
@@ -171,7 +171,7 @@ fn the_history_is_asked_before_the_slots_and_the_slots_before_the_half_open_entr
     let response = of(2).response(&challenge, 0);
     deliver(&mut server, NOW, of(2).from, &response).unwrap();
     assert_eq!((server.token_count(), server.connected_count()), (3, 1));
-    // Known to the history: denied. New to it: silence.
+    // A token in the history: denied. A new one: no reply.
     let denied = deliver(&mut server, NOW, of(3).from, &of(3).request()).unwrap();
     assert_eq!(of(3).open(&denied.unwrap()), Opened::Denied);
     assert_eq!(
@@ -186,7 +186,7 @@ fn a_full_server_with_no_half_open_entry_left_still_denies() {
     let mut server = start_in(storage.tables());
     let challenge = of(1).ask(&mut server, NOW).unwrap();
     let response = of(1).response(&challenge, 0);
-    // The only slot goes to a player who hosts; the only half-open entry is taken.
+    // The only slot goes to a loopback client; the only half-open entry is taken.
     let host = netcode_core::UserData::ZERO;
     server
         .connect_loopback(NOW, netcode_core::ClientId(99), &host)
@@ -269,7 +269,7 @@ fn a_sealed_datagram_is_dropped_for_the_first_rule_it_breaks() {
         (vec![0x95; 18], Dropped::SequenceLength),
         // Eight sequence bytes leave no room for a MAC.
         (vec![0x86; 24], Dropped::TooShort),
-        // The length of the body shows without a key: the standard's last check is an early one.
+        // The length of the body is known without a key: the standard's last check comes early.
         (vec![0x16; 19], Dropped::BodyLength),
         (
             sealed(&Packet::Payload(b"x"), &wrong, PROTOCOL, 5),
@@ -304,7 +304,7 @@ fn a_goodbye_from_who_is_not_connected_ends_nothing() {
     assert_eq!(server.connected_count(), 1);
 }
 
-/// Hands a packet to client `n` as its server would have sealed it.
+/// Delivers a packet to client `n`, sealed as by its server.
 fn to_client(
     world: &mut World,
     n: usize,
@@ -361,7 +361,7 @@ fn a_client_that_answers_takes_a_keep_alive_or_a_denial_and_nothing_else() {
     assert_eq!(world.state(n), ClientState::Connected);
     let client = &mut world.players[n].client;
     assert_eq!(client.client_index(), Some(ClientIndex(3)));
-    // Once it has its slot, no keep-alive moves it to another.
+    // Once the client is connected, no keep-alive changes its slot.
     let moved = Packet::KeepAlive {
         client_index: ClientIndex(2),
         max_clients: 9,
@@ -387,7 +387,7 @@ fn a_denial_of_the_response_goes_to_the_next_address() {
     assert_eq!(world.state(n), ClientState::SendingConnectionRequest);
     let client = &mut world.players[n].client;
     assert_eq!(client.server_address(), Some(second));
-    // What the first server sends from now on is a stranger's.
+    // Packets of the first server now come from an unknown sender.
     let late = to_client(&mut world, n, &ticket, &Packet::Denied, GLOBAL + 1);
     assert_eq!(late, Err(Dropped::UnknownSender));
 }

@@ -1,5 +1,5 @@
-//! A client id that is connected and comes with another token. Take a rule out of the code, and its
-//! test here fails.
+//! Tests of the reconnect rule: a connected client id presents another token. Each rule removed
+//! from the code makes its test fail.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -39,7 +39,7 @@ fn replacing(max_clients: u32) -> ServerConfig {
     config
 }
 
-/// A server of one slot, and the client in it. Its token lives for 45 seconds.
+/// A server with one slot and its client. The client's token has a lifetime of 45 seconds.
 fn with_client() -> (Server<'static>, Forger) {
     let mut server = start_with(replacing(1), EPOCH, 1);
     let old = forger(45, 1);
@@ -47,7 +47,7 @@ fn with_client() -> (Server<'static>, Forger) {
     (server, old)
 }
 
-/// The same client id with a token of another lifetime, at an address of its own.
+/// The same client id with a token of another lifetime, at its own address.
 fn forger(lifetime: u64, from: usize) -> Forger {
     forger_at(lifetime, client_address(from))
 }
@@ -67,7 +67,7 @@ fn seed_of(lifetime: u64, from: SocketAddr) -> u64 {
     hasher.finish()
 }
 
-/// Answers a challenge to `new`; gives where the reply goes and what it is.
+/// Answers a challenge to `new`; returns the reply and its destination.
 fn replace(server: &mut Server<'_>, new: &Forger) -> Result<(SocketAddr, Vec<u8>), Dropped> {
     let challenge = new.ask(server, NOW)?;
     let mut response = new.response(&challenge, 0);
@@ -201,7 +201,7 @@ fn of_two_handshakes_under_way_the_older_token_loses_in_either_order() {
     }
 }
 
-/// As [`deliver`], for replies that go to somebody else.
+/// Variant of [`deliver`] for replies to another address.
 fn deliver_anywhere(
     server: &mut Server<'_>,
     from: SocketAddr,
@@ -231,7 +231,7 @@ fn without_the_setting_a_newer_token_is_refused() {
 #[test]
 fn a_request_from_a_forged_address_evicts_nobody() {
     let (mut server, old) = with_client();
-    // The token is good, but the challenge goes to an address where nobody can open it.
+    // The token is valid, but the challenge goes to an address without its keys.
     for from in [client_address(2), old.from] {
         forger_at(46, from).ask(&mut server, NOW).unwrap();
         assert_eq!(server.client(SLOT).unwrap().address, Some(old.from));

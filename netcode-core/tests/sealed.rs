@@ -1,4 +1,4 @@
-//! Tokens sealed to a device: they open there, for what they were sealed, and nowhere else.
+//! Sealed tokens: they open only on their device and in their context.
 #![cfg(feature = "sealed")]
 #![allow(
     clippy::unwrap_used,

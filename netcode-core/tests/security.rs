@@ -1,7 +1,7 @@
-//! What bytes from strangers cost, and what is kept from them: the rules that go beyond the
-//! standard, each broken in some implementation once. Take a rule out of the code, and its test
-//! here fails. The rules about tokens, nonces and handshakes have files of their own:
-//! `token_use`, `nonces`, `half_open`.
+//! Security rules beyond the standard: cost of unauthenticated datagrams, and protection of
+//! secrets. Each was violated by some implementation. Each rule removed from the code makes its
+//! test fail. The rules about tokens, nonces and handshakes are tested in `token_use`, `nonces` and
+//! `half_open`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -23,9 +23,9 @@ use network::{EPOCH, PROTOCOL, Ticket, World, address, client_address, config, s
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-// Rule 1: what needs no key to be refused is refused before one is touched.
+// Rule 1: datagrams that can be rejected without a key are rejected before decryption.
 
-/// Counts how often something is opened.
+/// Crypto that counts decryptions.
 struct Counting<'c>(&'c Cell<u32>);
 
 impl Crypto for Counting<'_> {
@@ -88,7 +88,7 @@ fn a_reply_is_shorter_than_its_request_and_goes_only_to_tokens_that_open() {
     let response = forger.response(&challenge, 0);
     let reply = forger.answer(&mut server, NOW, &response).unwrap();
     assert!(reply.len() < response.len());
-    // Full now: the denial is shorter still.
+    // The server is full: the denial is shorter still.
     let second = Forger::new(&Ticket::new(2), client_address(2));
     let reply = deliver(&mut server, NOW, second.from, &second.request())
         .unwrap()
@@ -109,7 +109,8 @@ fn a_reply_is_shorter_than_its_request_and_goes_only_to_tokens_that_open() {
     assert_eq!(server.stats().datagrams_out, sent);
 }
 
-// Rule 9 (bounded work of a poll) is the shells': the core owes a bounded number of datagrams.
+// Rule 9 (bounded work of a poll) applies to the shells: the core yields a bounded number of
+// datagrams.
 
 #[test]
 fn a_server_owes_each_client_one_keep_alive_however_long_it_slept() {
@@ -134,7 +135,7 @@ fn wiped_when_dropped<T: zeroize::ZeroizeOnDrop>() {}
 fn keys_are_wiped_when_dropped_and_never_printed() {
     wiped_when_dropped::<Key>();
     wiped_when_dropped::<SessionKeys>();
-    // What the default crypto makes of a key on the stack.
+    // Cipher state of the default crypto, derived from a key on the stack.
     wiped_when_dropped::<chacha20poly1305::ChaCha20Poly1305>();
     let key = Key::from_bytes([0xab; 32]);
     let keys = SessionKeys {
@@ -169,7 +170,8 @@ fn the_caller_s_buffer_keeps_no_session_key() {
     }
 }
 
-// Rules 11 and 12 are in `server_lifecycle` and `client_states`; what both roles share is here.
+// Rules 11 and 12 are tested in `server_lifecycle` and `client_states`; the part common to both
+// roles follows.
 
 #[test]
 fn types_that_count_in_the_replay_window_are_those_of_the_standard() {

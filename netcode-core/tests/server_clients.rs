@@ -1,4 +1,4 @@
-//! A server's clients as its owner sees them, from slot to slot.
+//! Clients as seen by the server's owner, from connection to the next use of the slot.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -77,7 +77,7 @@ fn a_slot_goes_to_nobody_else_until_its_event_was_taken() {
     server.disconnect(NOW, ClientIndex(0));
     let mut out = [0; 1300];
     while server.poll_transmit(NOW, &mut out).is_some() {}
-    // Not denied: the slot is about to be free, and *denied* is final for a client.
+    // Not denied: the slot is about to be free, and *denied* ends the client's attempt.
     let waiting = forger(2);
     let challenge = waiting.ask(&mut server, NOW).unwrap();
     let response = waiting.response(&challenge, 0);
@@ -250,7 +250,7 @@ fn the_player_who_hosts_joins_without_network() {
     let expected = b"to the host";
     assert_eq!(world.server.send_loopback(client, expected), Ok(true));
 
-    // Neither way leads to a client of the other, or to nobody.
+    // Neither function reaches a client of the other kind, or an empty slot.
     let mut out = [0; 1300];
     let none = world.server.send(world.now, client, b"x", &mut out);
     assert_eq!(none, Ok(None));
@@ -289,7 +289,8 @@ fn twenty_clients_right_behind_a_disconnect_are_none_of_them_denied() {
     let mut world = World::new(1);
     for id in 1..=20 {
         let n = world.connect(&Ticket::new(id));
-        // One busy turn: the client's goodbye and the next one's request, its events not yet taken.
+        // One turn: the client's disconnect packet and the next client's request, before its events
+        // are taken.
         let waiting = Forger::new(
             &Ticket::new(100 + id),
             address(&format!("10.9.0.{id}:50000")),

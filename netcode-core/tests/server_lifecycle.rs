@@ -1,4 +1,4 @@
-//! A server from its making to its restart.
+//! Lifecycle of a server, from creation to restart.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -101,7 +101,7 @@ fn tables_of_a_server_that_is_gone_serve_a_new_one() {
             .ask(&mut server, NOW)
             .unwrap();
         assert_eq!(server.connected_count(), 1);
-        // One server is dropped, which wipes its tables, another is lost without that.
+        // One server is dropped, which wipes its tables; another is leaked, which does not.
         if round == 1 {
             std::mem::forget(server);
         }
@@ -225,7 +225,7 @@ fn a_clock_that_jumps_disconnects_nobody_and_opens_nothing() {
         assert_eq!(world.server.connected_count(), 1);
         assert_eq!(world.state(n), ClientState::Connected);
     }
-    // The date jumps on by a day and back: what has expired stays so.
+    // The date jumps ahead by a day and back: expired tokens stay expired.
     world
         .server
         .set_unix_time(world.now, EPOCH.saturating_add_secs(86_400));

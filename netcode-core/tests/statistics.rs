@@ -1,4 +1,4 @@
-//! What both sides count.
+//! Statistics of both roles.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -23,7 +23,7 @@ fn statistics_count_what_crossed() {
     }
     world.server_sends(ClientIndex(0), &[2; 50]);
     world.run_for(Duration::from_millis(50));
-    // A payload that never arrives, between two that do.
+    // A payload is lost between two that arrive.
     world.client_sends(n, b"before");
     world.cut.push(server_address());
     world.client_sends(n, b"lost");

@@ -1,5 +1,5 @@
-//! One session for each token: what a server remembers of tokens, and for how long. Take a rule
-//! out of the code, and its test here fails.
+//! Tests of token use: one session per token, and the lifetime of history entries. Each rule
+//! removed from the code makes its test fail.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -98,7 +98,7 @@ fn a_client_opens_no_second_session_with_its_token() {
     world.server.disconnect(world.now, ClientIndex(0));
     world.run_for(Duration::from_secs(1));
     assert_eq!(world.players[n].payloads.len(), 1);
-    // With the token taken again, a recording of the server would open a session of its own.
+    // If the token were accepted again, a recording of the server would establish a session.
     let client = &mut world.players[n].client;
     let refused = client.connect(world.now, &ticket.mint());
     assert_eq!(refused, Err(ConnectError::Spent));
@@ -127,7 +127,7 @@ fn an_attempt_that_failed_may_be_repeated_with_its_token() {
     world.run_until(|world| world.state(n) == ClientState::Connected);
 }
 
-// Rule 3: the history forgets nothing that lives.
+// Rule 3: the history evicts no valid token.
 
 #[test]
 fn a_full_history_refuses_new_tokens_until_old_ones_expire() {
@@ -196,7 +196,7 @@ fn a_server_without_a_date_does_not_start() {
     assert!(!server.is_running());
 }
 
-// Rule 4: a restart does not open what was closed.
+// Rule 4: a restart does not make used tokens valid again.
 
 #[test]
 fn a_server_that_restarted_refuses_tokens_from_before() {

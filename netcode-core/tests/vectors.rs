@@ -1,5 +1,5 @@
-//! The wire format, against bytes that an independent implementation wrote: writing gives them,
-//! reading gives back every field, and a bit that is flipped anywhere is seen.
+//! Wire format, compared with bytes of an independent implementation: writing produces them,
+//! reading returns every field, and every flipped bit is detected.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -20,7 +20,7 @@ use netcode_core::{
     ClientId, ClientIndex, Dropped, ProtocolId, Sequence, Timeout, TokenNonce, UnixTime, UserData,
 };
 
-/// Every copy of `bytes` with one bit flipped.
+/// All copies of `bytes` with one bit flipped.
 ///
 /// The first case of a kind is tried at every bit, the others at one bit of each byte.
 fn flipped<const N: usize>(bytes: &[u8; N], case: usize) -> impl Iterator<Item = [u8; N]> + '_ {
@@ -128,10 +128,10 @@ fn a_private_part_with_a_flipped_bit_does_not_open() {
     }
 }
 
-/// In front of the private part: version, protocol id, create time, expire time, nonce.
+/// Fields before the private part: version, protocol id, create timestamp, expire timestamp, nonce.
 const PUBLIC_FRONT: usize = 13 + 8 + 8 + 8 + 24;
 
-/// Bytes of a token that carry a field; zeros follow.
+/// Length of the fields of a token; zeros follow.
 fn public_len(case: &ConnectTokenCase) -> usize {
     let address = |it: &std::net::SocketAddr| if it.is_ipv4() { 7 } else { 19 };
     let addresses: usize = case.server_addresses.iter().map(address).sum();
@@ -156,7 +156,7 @@ fn a_connect_token_with_a_flipped_bit_does_not_read_as_before() {
                     .iter()
                     .ne(case.server_addresses.iter().copied())
                 || token.keys != keys(case);
-            // Only the create time, and what follows the private part, is not sealed.
+            // Only the create timestamp and the fields after the private part are not sealed.
             let clear = (21..29).contains(&at) || at >= PUBLIC_FRONT + 1024;
             assert_eq!(sealed_again, !clear, "byte {at} bit {bit}");
             assert_eq!(reads_otherwise, clear, "byte {at} bit {bit}");
@@ -199,7 +199,7 @@ fn challenge_tokens_are_the_vectors_in_both_directions() {
     }
 }
 
-/// The packet of a case; `None` for a connection request, which is not sealed.
+/// Packet of a case; `None` for a connection request, which is not encrypted.
 fn packet<'b>(case: &PacketCase, body: &'b Body) -> Option<Packet<'b>> {
     Some(match (case.kind, body) {
         (1, Body::Empty) => Packet::Denied,
@@ -306,7 +306,8 @@ fn connection_requests_are_the_vectors_in_both_directions() {
         assert_eq!((parsed.header, *parsed.private), (header, *private));
 
         for mut changed in flipped(&out.clone(), 0) {
-            // It is not sealed: what the flip changes is refused, or reads otherwise.
+            // The request is not sealed as a whole: a flipped bit makes it invalid or changes a
+            // field.
             let parsed = ConnectionRequest::parse(&mut changed);
             assert!(
                 parsed.is_err_and(|reason| matches!(reason, Dropped::Type | Dropped::Version)) || {

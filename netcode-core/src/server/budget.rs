@@ -154,7 +154,7 @@ mod tests {
         Peer::new(&([a, b, c, d], 1).into()).hash_host(HashKey(1, 2))
     }
 
-    /// A budget and what its hosts have spent.
+    /// A budget and the decryptions of its hosts.
     struct Purse<'s>(Budget, Tally<'s>);
 
     impl Purse<'_> {
@@ -178,17 +178,18 @@ mod tests {
     #[test]
     fn a_second_s_worth_can_be_spent_at_once_and_then_the_rate() {
         with_budget(|budget| {
-            // One host, until the bucket is half empty; then each its part.
+            // One host spends until the bucket is half empty; then every host has its share.
             assert_eq!(spent(budget, 0, 1, Work::Request), 41);
             assert_eq!(spent(budget, 0, 2, Work::Request), 1);
-            // Everybody, until there is left what is kept for responses; then responses alone.
+            // Requests are served until only the reserve for responses is left; then responses
+            // alone.
             let others: usize = (3..90).map(|n| spent(budget, 0, n, Work::Request)).sum();
             assert_eq!(others, 80 - 10 - 42);
             let responses: usize = (100..190)
                 .map(|n| spent(budget, 0, n, Work::Response))
                 .sum();
             assert_eq!(responses, 10);
-            // However long nobody asked, the bucket holds a second's worth.
+            // Even after a long pause the bucket holds one second's worth.
             assert_eq!(spent(budget, 100 * SECOND, 1, Work::Request), 41);
         });
     }
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn in_turns_every_host_is_served_and_the_rate_is_kept() {
         with_budget(|budget| {
-            // Ten times the rate, by a new host each time.
+            // Ten times the rate, each time from a new host.
             let mut now = 0;
             let mut served = 0;
             let mut turns_of_honest = Vec::new();

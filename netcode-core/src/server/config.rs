@@ -163,15 +163,13 @@ impl fmt::Display for ConfigError {
             Self::NoRoom => {
                 f.write_str("the storage has no half-open or no token entries; give it some")
             }
-            Self::NoAddress => f.write_str(
-                "the server has no address that a token could name; add those it goes by",
-            ),
+            Self::NoAddress => f.write_str("the address list is empty; add the server's addresses"),
             Self::NoHandshakeTime => {
                 f.write_str("handshake_timeout is zero; the usual is ten seconds")
             }
-            Self::NoTokenLifetime => f.write_str(
-                "max_token_lifetime is below a second, and every token lives longer; give the backend's",
-            ),
+            Self::NoTokenLifetime => {
+                f.write_str("max_token_lifetime is below one second; set the backend's longest")
+            }
         }
     }
 }
@@ -198,8 +196,8 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Running => "the server is running; stop it first",
-            Self::Draining => "datagrams or events of the last run are still to be taken",
-            Self::NoDate => "the date is unknown; a server needs it to tell expired tokens",
+            Self::Draining => "datagrams or events of the last run are pending",
+            Self::NoDate => "the date is unknown; expired tokens would be accepted",
         })
     }
 }

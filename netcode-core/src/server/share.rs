@@ -120,7 +120,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against exact counts.
+        /// Compared with exact counts.
         #[test]
         fn a_count_is_never_too_low_and_exact_for_a_source_alone_in_a_place(
             steps in prop::collection::vec((0u64..24, any::<bool>()), 1..200),

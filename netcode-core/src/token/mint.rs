@@ -175,7 +175,7 @@ pub enum MintError {
 impl fmt::Display for MintError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Addresses(_) => "the token cannot name these servers",
+            Self::Addresses(_) => "invalid list of server addresses",
             Self::ExpiresBeforeCreated => "the token expires before it is created",
         })
     }

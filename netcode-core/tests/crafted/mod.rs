@@ -1,4 +1,4 @@
-//! Datagrams made by hand: what a client with a token could send, and what it never would.
+//! Hand-made datagrams: those a client with a token could send, and invalid ones.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(
     clippy::unwrap_used,
@@ -20,10 +20,10 @@ use rand::rngs::StdRng;
 
 use super::network::{EPOCH, PROTOCOL, Ticket, config, key, storage};
 
-/// The only moment of tests without a clock.
+/// Time of tests without a clock.
 pub const NOW: Instant = Instant::ZERO;
 
-/// A server with room for 16 clients that has just started, at this date.
+/// A server with 16 slots that has just started, at this date.
 pub fn start_with(config: ServerConfig, unix: UnixTime, seed: u64) -> Server<'static> {
     let mut server = Server::new(storage(), config).unwrap();
     server
@@ -32,25 +32,25 @@ pub fn start_with(config: ServerConfig, unix: UnixTime, seed: u64) -> Server<'st
     server
 }
 
-/// A server for 4 clients.
+/// A server with 4 slots.
 pub fn start() -> Server<'static> {
     start_with(config(4), EPOCH, 1)
 }
 
-/// Lets a server forget what its clients are owed.
+/// Drains and discards the server's pending datagrams and events.
 pub fn drain(server: &mut Server<'_>, now: Instant) {
     let mut out = [0; 1300];
     while server.poll_transmit(now, &mut out).is_some() {}
     while server.poll_event().is_some() {}
 }
 
-/// A token, and what can be sent with it.
+/// A token, and the packets that can be made with it.
 pub struct Forger {
     pub token: ConnectToken,
     pub from: SocketAddr,
 }
 
-/// A challenge as it came.
+/// A received challenge.
 #[derive(Clone, Copy)]
 pub struct Challenge {
     pub sequence: Sequence,
@@ -73,7 +73,7 @@ impl Forger {
         self.public().keys
     }
 
-    /// The connection request for the token.
+    /// Connection request with the token.
     pub fn request(&self) -> Vec<u8> {
         self.request_with(self.public().private)
     }
@@ -85,7 +85,7 @@ impl Forger {
         out
     }
 
-    /// A request whose private part a backend sealed after `change` had been at it.
+    /// Connection request whose private part was sealed after `change` modified it.
     pub fn request_changed_inside(&self, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
         let token = self.public();
         let mut private = token.open_private(&RustCrypto, &key()).unwrap();
@@ -103,7 +103,7 @@ impl Forger {
         self.request_with(&private)
     }
 
-    /// A packet from the client, sealed as it should be.
+    /// Packet of the client, sealed correctly.
     pub fn packet(&self, packet: &Packet<'_>, sequence: u64) -> Vec<u8> {
         sealed(packet, &self.keys().client_to_server, PROTOCOL, sequence)
     }
@@ -112,7 +112,7 @@ impl Forger {
         self.packet(&Packet::Payload(b"payload"), sequence)
     }
 
-    /// Sends the request; gives the challenge that comes back.
+    /// Sends the request; returns the challenge.
     pub fn ask(&self, server: &mut Server<'_>, now: Instant) -> Result<Challenge, Dropped> {
         let reply = deliver(server, now, self.from, &self.request())?.unwrap();
         match self.open(&reply) {
@@ -129,7 +129,7 @@ impl Forger {
         self.packet(&packet, sequence)
     }
 
-    /// The whole handshake, with sequence 0.
+    /// Performs the whole handshake, with sequence 0.
     pub fn connect(&self, server: &mut Server<'_>, now: Instant) -> Result<(), Dropped> {
         let challenge = self.ask(server, now)?;
         let keep_alive = self.answer(server, now, &self.response(&challenge, 0))?;
@@ -137,7 +137,7 @@ impl Forger {
         Ok(())
     }
 
-    /// Hands in a response that connects; gives the keep-alive that is due at once.
+    /// Delivers a response that connects; returns the keep-alive that is due at once.
     pub fn answer(
         &self,
         server: &mut Server<'_>,
@@ -157,7 +157,7 @@ impl Forger {
         panic!("nothing is due for {}", self.from);
     }
 
-    /// Opens what a server sent to this client.
+    /// Opens a packet that the server sent to this client.
     pub fn open(&self, datagram: &[u8]) -> Opened {
         let mut datagram = datagram.to_vec();
         let header = Header::parse(&datagram, Role::Client).unwrap();
@@ -178,7 +178,7 @@ impl Forger {
     }
 }
 
-/// A server's reply.
+/// Reply of a server.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Opened {
     Challenge(Box<Challenge>),
@@ -207,7 +207,7 @@ pub fn sealed(packet: &Packet<'_>, key: &Key, protocol_id: ProtocolId, sequence:
     datagram.unwrap().to_vec()
 }
 
-/// Hands a datagram to a server; gives the reply, if there is one.
+/// Delivers a datagram to a server; returns the reply, if any.
 pub fn deliver(
     server: &mut Server<'_>,
     now: Instant,

@@ -1,7 +1,7 @@
-//! A server, its clients and the network between them, on virtual time.
+//! Simulated network of a server and its clients, in virtual time.
 //!
-//! Time jumps to whatever comes next: a datagram's arrival or somebody's deadline. The network
-//! loses, duplicates and delays by a seeded generator, so that every run is the same run.
+//! Time jumps to the next arrival of a datagram or the next deadline. The network loses, duplicates
+//! and delays datagrams by a seeded generator, so that every run is the same.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(
     clippy::unwrap_used,
@@ -60,7 +60,7 @@ pub fn storage() -> Storage<'static> {
     Box::leak(Box::new(StaticStorage::<16, 32, 64>::new())).tables()
 }
 
-/// What happens to a datagram under way.
+/// Disturbances of datagrams in transit.
 #[derive(Clone, Copy)]
 pub struct Weather {
     pub loss: f64,
@@ -83,7 +83,7 @@ pub const STORM: Weather = Weather {
     jitter: Duration::from_millis(60),
 };
 
-/// A client with everything it has reported.
+/// A client with everything that it reported.
 pub struct Player {
     pub client: Client,
     pub address: SocketAddr,
@@ -113,26 +113,26 @@ struct Flight {
     bytes: Vec<u8>,
 }
 
-/// The world of a test.
+/// World of a test.
 pub struct World {
     pub now: Instant,
     pub server: Server<'static>,
     pub players: Vec<Player>,
     pub events: Vec<Event>,
     pub payloads: Vec<(ClientIndex, Vec<u8>)>,
-    /// Everything the server has told, in order.
+    /// Everything that the server reported, in order.
     pub told: Vec<Event<()>>,
     pub drops: Vec<Dropped>,
     pub weather: Weather,
-    /// Every datagram ever sent, for tests that replay them.
+    /// All datagrams sent, for tests that replay them.
     pub tape: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
-    /// Addresses that neither send nor receive.
+    /// Addresses cut off from the network.
     pub cut: Vec<SocketAddr>,
     pub server_at: SocketAddr,
     pub rng: StdRng,
     flights: BTreeMap<(u64, u64), Flight>,
     flight_number: u64,
-    /// Steps since time last moved.
+    /// Steps since time last advanced.
     steps_in_place: u32,
 }
 
@@ -164,7 +164,7 @@ impl World {
         }
     }
 
-    /// Adds a client that begins to connect now.
+    /// Adds a client that starts to connect now.
     pub fn join(&mut self, ticket: &Ticket) -> usize {
         let n = self.players.len();
         let mut client = Client::new();
@@ -180,7 +180,7 @@ impl World {
         n
     }
 
-    /// Adds a client and waits until it is connected.
+    /// Adds a client and runs until it is connected.
     pub fn connect(&mut self, ticket: &Ticket) -> usize {
         let n = self.join(ticket);
         self.run_until(|world| world.state(n) == ClientState::Connected);
@@ -225,7 +225,7 @@ impl World {
         }
     }
 
-    /// Lets everybody send and report what they owe.
+    /// Drains datagrams and events of the server and all clients.
     pub fn drain(&mut self) {
         let mut out = [0; 2048];
         while let Some(transmit) = self.server.poll_transmit(self.now, &mut out) {
@@ -251,7 +251,7 @@ impl World {
         self.players[n].take_events();
     }
 
-    /// Hands a datagram to the server as if it had just arrived.
+    /// Passes a datagram to the server as if it had just arrived.
     pub fn deliver_to_server(&mut self, from: SocketAddr, bytes: &[u8]) -> Result<(), Dropped> {
         let mut bytes = bytes.to_vec();
         match self.server.handle_datagram(self.now, from, &mut bytes) {
@@ -306,7 +306,7 @@ impl World {
         }
     }
 
-    /// When something happens next.
+    /// Time of the next arrival or deadline.
     fn next(&self) -> Option<Instant> {
         let flight = self
             .flights
@@ -323,7 +323,7 @@ impl World {
             .min()
     }
 
-    /// Jumps to what happens next and lets it happen. False if nothing ever will.
+    /// Jumps to the next arrival or deadline and processes it. `false` if there is none.
     pub fn step(&mut self) -> bool {
         let Some(next) = self.next() else {
             return false;

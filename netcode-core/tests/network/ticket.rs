@@ -1,4 +1,4 @@
-//! Tokens for tests.
+//! Connect tokens for tests.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 
 use super::{EPOCH, PROTOCOL, key, server_address};
 
-/// What a token is minted with; change what the test is about.
+/// Contents of a test's token; each test changes what it is about.
 pub struct Ticket {
     pub id: u64,
     pub created: u64,

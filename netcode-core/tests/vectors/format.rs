@@ -1,4 +1,4 @@
-//! The file of vectors, as it is. What this does not know, it refuses.
+//! File format of the test vectors. Unknown fields and types are rejected.
 
 use std::path::PathBuf;
 
@@ -69,7 +69,7 @@ pub(crate) struct PacketCase {
     pub(crate) key: [u8; 32],
     #[serde(deserialize_with = "text")]
     pub(crate) datagram: Vec<u8>,
-    // Each type has some of these, and no others.
+    // Fields of the types; each type has some of them.
     pub(crate) expire_timestamp: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) data: Option<String>,
@@ -80,7 +80,7 @@ pub(crate) struct PacketCase {
     pub(crate) payload: Option<String>,
 }
 
-/// The fields that belong to one type alone.
+/// Fields that belong to one type alone.
 pub(crate) enum Body {
     Request {
         expires: u64,
@@ -100,7 +100,7 @@ pub(crate) enum Body {
 }
 
 impl PacketCase {
-    /// Reads the type's own fields; one too few or too many is a fault of the file.
+    /// Reads the fields of the type; a missing or additional one is an error.
     pub(crate) fn body(&self) -> Body {
         let array = |text: &Option<String>| hex::decode(text.as_deref().unwrap()).unwrap();
         let number = |text: &Option<String>| text.as_deref().unwrap().parse().unwrap();
@@ -175,7 +175,7 @@ fn bytes<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; N], 
         .map_err(|_| D::Error::custom(format!("{len} bytes instead of {N}")))
 }
 
-/// The file named by `NETCODE_VECTORS`, else the project's own.
+/// File named by `NETCODE_VECTORS`, by default the project's own.
 pub(crate) fn load() -> Vectors {
     let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/netcode-1.02.json");
     let path = std::env::var_os("NETCODE_VECTORS").map_or_else(own, PathBuf::from);
