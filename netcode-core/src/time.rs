@@ -288,7 +288,7 @@ mod tests {
         calendar.set(Local(second * 5 / 2), UnixTime(200));
         assert_eq!(calendar.at(Local(3 * second)), UnixTime(200));
         assert_eq!(calendar.at(Local(second * 7 / 2)), UnixTime(201));
-        // An earlier one stands still.
+        // An earlier one does not set it back.
         calendar.set(Local(4 * second), UnixTime(50));
         assert_eq!(calendar.at(Local(4 * second)), UnixTime(201));
         assert_eq!(calendar.at(Local(5 * second)), UnixTime(202));

@@ -7,7 +7,7 @@ use crate::standard::MAX_PAYLOAD_BYTES;
 
 /// Datagram for the caller to send, in the buffer that the caller lent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a datagram that nobody sends is lost"]
+#[must_use = "a datagram that is not sent is lost"]
 pub struct Transmit<'b> {
     /// Destination.
     pub to: SocketAddr,

@@ -150,6 +150,6 @@ fn nothing_is_sent_while_nobody_is_connected_and_that_is_no_error() {
     assert_eq!(pair.client.send(NOW, b"early", &mut out), Ok(None));
     assert_eq!(Client::new().send(NOW, b"early", &mut out), Ok(None));
     assert_eq!(pair.client.stats().payloads_out, 0);
-    // Other datagrams yield no payload.
+    // The length of a payload is checked in every state.
     assert!(pair.client.send(NOW, &[], &mut out).is_err());
 }

@@ -378,7 +378,7 @@ fn a_timeout_of_zero_or_less_never_ends_a_connection() {
             timeout,
             ..Ticket::new(1)
         });
-        // Until the server knows that the client is confirmed.
+        // Runs until the server has confirmed the client.
         world.run_for(seconds(1));
         world.cut.push(server_address());
         world.run_for(seconds(3600));

@@ -26,7 +26,7 @@ fn port_of(host: [u8; 4], port: usize) -> SocketAddr {
     SocketAddr::from((host, u16::try_from(1000 + port).unwrap()))
 }
 
-/// Tokens of this many ids, or of one, presented from the ports of one host.
+/// Sends requests with `tokens`, of one client id each or all of one, from the ports of one host.
 fn asks(
     server: &mut netcode_core::server::Server<'_>,
     now: Instant,

@@ -138,7 +138,7 @@ fn a_slot_whose_client_never_says_a_word_ends_soon_though_its_token_has_no_timeo
     assert_eq!(world.server.connected_count(), 1);
     world.run_for(Duration::from_millis(200));
     assert_eq!(world.server.connected_count(), 0);
-    // A confirmed client has no timeout.
+    // A confirmed client without a timeout stays connected.
     let player = world.connect(&Ticket {
         timeout: -1,
         ..Ticket::new(2)

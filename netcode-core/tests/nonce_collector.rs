@@ -191,7 +191,7 @@ fn no_pair_of_key_and_nonce_seals_twice_over_reconnects_restarts_and_two_servers
         client.disconnect(fleet.now);
         fleet.run(&mut client, 40);
     }
-    // A stop and a start: the history stays, so the token opens no second session.
+    // A stop and a start: the history is kept, so the token establishes no second session.
     let token = fleet.ticket(7, 1);
     client.connect(fleet.now, &token).unwrap();
     fleet.run(&mut client, 10);

@@ -250,7 +250,7 @@ fn the_player_who_hosts_joins_without_network() {
     let expected = b"to the host";
     assert_eq!(world.server.send_loopback(client, expected), Ok(true));
 
-    // Neither function reaches a client of the other kind, or an empty slot.
+    // No function reaches a client of the other kind, or an empty slot.
     let mut out = [0; 1300];
     let none = world.server.send(world.now, client, b"x", &mut out);
     assert_eq!(none, Ok(None));

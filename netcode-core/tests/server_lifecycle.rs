@@ -93,7 +93,7 @@ fn tables_of_a_server_that_is_gone_serve_a_new_one() {
         assert_eq!(server.clients().count(), 0);
         assert_eq!((server.half_open_count(), server.token_count()), (0, 0));
         server.start(NOW, EPOCH, &mut rng()).unwrap();
-        // One client stays connected, another in the middle of its handshake.
+        // One client stays connected, another is in the middle of its handshake.
         Forger::new(&Ticket::new(1), client_address(1))
             .connect(&mut server, NOW)
             .unwrap();

@@ -200,8 +200,8 @@ impl<C: Crypto> Client<C> {
     ///
     /// A device that keeps this time over a power cut passes it here at its start, zero at its
     /// first, and stores it again after each [`connect`](Self::connect), *before* it sends the
-    /// resulting packets. Creation times are whole seconds, so a backend waits a second between two
-    /// tokens for one device.
+    /// resulting packets. Creation times are whole seconds: of two tokens of one second only the
+    /// first is accepted, so a backend waits a second between two tokens for one device.
     pub fn accept_only_newer_than(&mut self, newest: UnixTime) {
         self.newest_token = Some(newest);
     }

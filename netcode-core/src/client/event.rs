@@ -40,7 +40,7 @@ impl<P> Event<P> {
 /// Result of processing a datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[must_use = "a payload or a change of state is told only once"]
+#[must_use = "a payload or a change of state is reported only once"]
 pub enum Received {
     /// The datagram contained a payload or changed the client's state. A payload is decrypted in
     /// the datagram's buffer.

@@ -2,8 +2,8 @@
 //!
 //! A device holds an X25519 key pair and knows the public key of its backend, the *sealer*. The
 //! backend knows the device's public key, and seals a token to it by HPKE (RFC 9180) in
-//! authenticated mode: only the device can open the message, and it can verify the sealer. The
-//! message needs no further protection in transit.
+//! authenticated mode: only the device can open the message, and it can verify the sealer. Any
+//! channel can carry the message.
 //!
 //! ```
 //! use netcode_core::ProtocolId;

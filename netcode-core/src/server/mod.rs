@@ -12,8 +12,9 @@
 //! | `poll` | datagrams that are due, the next deadline, events |
 //! | `clients` | queries of connected clients, and their disconnection |
 //! | `loopback` | clients in the server's own process |
+//! | `config`, `event`, `stats` | configuration, events, counters |
 //! | `slots`, `half_open`, `history` | the three tables; `storage` holds their memory |
-//! | `table` | keyed table, built on `index`, `deadlines`, `column`; `hash`, `peer` provide its keys |
+//! | `table` | keyed table of `index`, `deadlines`, `column`; `hash`, `peer` make its keys |
 //! | `session` | session parameters of a half-open connection and of a slot |
 //! | `share`, `budget` | limits on entries and decryptions for senders without a session |
 

@@ -113,7 +113,7 @@ impl<C: Crypto> Server<'_, C> {
         Err(Dropped::IdConnected)
     }
 
-    /// Takes an open for a datagram from the host with this hash out of the budget.
+    /// Spends one decryption of the budget on a datagram of the host with this hash.
     pub(super) fn spend_open(&mut self, now: Local, host: u64, work: Work) -> Result<(), Dropped> {
         let rate = self.config.opens_per_second;
         let [_, hosts] = &mut self.half_open.tallies;

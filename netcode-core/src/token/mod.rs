@@ -1,6 +1,6 @@
 //! Connect tokens and challenge tokens (standard: *Connect Token*, *Challenge Token*).
 //!
-//! - [`mint`]: creates a [`ConnectToken`] in a backend, with the private key, which clients never
+//! - [`mint()`]: creates a [`ConnectToken`] in a backend, with the private key, which clients never
 //!   have.
 //! - [`PublicToken`]: the fields that a client reads, without a key.
 //! - [`PrivateToken`]: the fields that a server reads, with the private key.
