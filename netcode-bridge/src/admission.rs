@@ -1,4 +1,4 @@
-//! Places: how many of each resource are held at a time, in total and from each address.
+//! Admission: resources held at a time, in total and from each address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,21 +9,21 @@ use std::time::Instant;
 use super::config::Limits;
 use super::rate::Arrivals;
 
-/// What a bridge has to give away, and who holds it.
+/// Resources of a bridge that strangers can hold, with their limits.
 pub(super) struct Admission {
-    /// Sessions, each with a UDP socket of its own.
+    /// Sessions, with one UDP socket each.
     pub(super) sessions: Places,
-    /// Offers for WebRTC that have an answer and no data channel yet.
+    /// WebRTC offers that were answered and have no data channel yet.
     pub(super) offers: Places,
-    /// Handshakes of QUIC and HTTP/3.
+    /// QUIC and HTTP/3 handshakes.
     pub(super) quic_handshakes: Places,
     /// TCP connections.
     pub(super) connections: Places,
     /// New TCP connections a second.
     pub(super) tcp_arrivals: Arrivals,
-    /// New QUIC connections a second, from addresses that have shown that they receive.
+    /// New QUIC connections a second, from validated addresses.
     pub(super) quic_arrivals: Arrivals,
-    /// New QUIC connections a second, from addresses that have not.
+    /// New QUIC connections a second, from addresses not yet validated.
     pub(super) quic_strangers: Arrivals,
     closed: AtomicBool,
 }
@@ -52,7 +52,7 @@ impl Admission {
         }
     }
 
-    /// Lets nobody in from now on.
+    /// Admits nobody from now on.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }
@@ -62,14 +62,14 @@ impl Admission {
     }
 }
 
-/// The part of a limit that is used up.
+/// Part of a limit that is exhausted: the total, or an address's share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exhausted {
     Total,
     PerAddress,
 }
 
-/// Places for holders of one resource.
+/// Places of one resource.
 #[derive(Clone, Debug)]
 pub(super) struct Places(Arc<Mutex<Held>>);
 
@@ -81,11 +81,11 @@ struct Held {
     most_by_source: usize,
 }
 
-/// One place; it is free again when this is dropped.
+/// One place; dropping it frees it.
 #[derive(Debug)]
 pub(super) struct Place {
     places: Places,
-    /// Who it counts for. None for a holder that stands for many.
+    /// Address it counts for. `None` for a holder on behalf of many addresses.
     source: Option<IpAddr>,
 }
 
@@ -99,7 +99,7 @@ impl Places {
         })))
     }
 
-    /// A place for `address`.
+    /// Takes a place for `address`.
     pub(super) fn take(&self, address: IpAddr) -> Result<Place, Exhausted> {
         let source = source(address);
         let mut held = self.held();
@@ -109,7 +109,7 @@ impl Places {
         Ok(self.place(Some(source)))
     }
 
-    /// A place that counts in the total alone, for a holder that stands for many addresses.
+    /// Takes a place that counts in the total alone, for a holder on behalf of many addresses.
     pub(super) fn take_for_many(&self) -> Result<Place, Exhausted> {
         let mut held = self.held();
         if held.total >= held.most {
@@ -119,12 +119,12 @@ impl Places {
         Ok(self.place(None))
     }
 
-    /// Whether `address` would get a place now.
+    /// Checks that `address` would get a place now.
     pub(super) fn room(&self, address: IpAddr) -> Result<(), Exhausted> {
         self.held().room(source(address))
     }
 
-    /// Whether half of the places are taken: of all, or of this address's share.
+    /// `true` if half of the places are taken: in total, or of this address's share.
     pub(super) fn is_crowded(&self, address: IpAddr) -> bool {
         let held = self.held();
         held.total >= held.most.div_ceil(2)
@@ -143,7 +143,7 @@ impl Places {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        // Nothing in here panics half-way.
+        // No code panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -178,8 +178,7 @@ impl Drop for Place {
     }
 }
 
-/// What limits per address count by. Who has an IPv6 address has its whole network of 64 bits,
-/// which counts as one.
+/// Key of the limits per address. An IPv6 address counts with its whole /64 network.
 pub(super) fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

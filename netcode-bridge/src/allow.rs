@@ -1,4 +1,4 @@
-//! Which servers a bridge may reach.
+//! Allow list: the servers a bridge may reach.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,37 +11,37 @@ use ipnet::IpNet;
 use netcode_core::bridge::{CloseCode, PATH_PREFIX};
 use percent_encoding::percent_decode_str;
 
-/// The servers a bridge may reach; nothing is forwarded anywhere else.
+/// Servers a bridge may reach; nothing is forwarded anywhere else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowList(Vec<AllowRule>);
 
 impl AllowList {
-    /// The servers that any of `rules` names.
+    /// Allow list of all servers that `rules` name.
     pub fn new(rules: impl IntoIterator<Item = AllowRule>) -> Self {
         Self(rules.into_iter().collect())
     }
 
-    /// Whether no server may be reached.
+    /// `true` if no server may be reached.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// One server, or several that are alike.
+/// Rule that allows one server or a range of servers.
 ///
-/// Read from text: `192.0.2.1:40000`, `[2001:db8::1]:40000`, `10.1.0.0/16:40000-40099`,
-/// `[2001:db8::/32]:40000`, `game.example:40000`; and, for a server that the bridge reaches at
-/// another address than the one in tokens, `192.0.2.1:40000=10.1.0.5:40000`.
+/// Parsed from text: `192.0.2.1:40000`, `[2001:db8::1]:40000`, `10.1.0.0/16:40000-40099`,
+/// `[2001:db8::/32]:40000`, `game.example:40000`. For a server that the bridge reaches at another
+/// address than the one in tokens: `192.0.2.1:40000=10.1.0.5:40000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowRule {
     hosts: Hosts,
     ports: RangeInclusive<u16>,
-    /// Where datagrams go instead.
+    /// Address that datagrams are sent to instead.
     via: Option<SocketAddr>,
 }
 
 impl AllowRule {
-    /// The server that tokens name `server` and the bridge reaches at `via`.
+    /// Rule for the server that tokens name `server` and the bridge reaches at `via`.
     pub fn reached_via(server: SocketAddr, via: SocketAddr) -> Self {
         Self {
             hosts: Hosts::Network(server.ip().to_canonical().into()),
@@ -54,11 +54,11 @@ impl AllowRule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Hosts {
     Network(IpNet),
-    /// In lower case. Looked up when the bridge starts, and every half minute.
+    /// In lower case. Resolved when the bridge starts, and every half minute.
     Name(String),
 }
 
-/// Why a text is no rule.
+/// Reason why a text is not an [`AllowRule`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseRuleError;
 
@@ -117,7 +117,7 @@ fn parse_hosts(text: &str) -> Option<Hosts> {
         .map(IpNet::from)
         .or_else(|_| address.parse::<IpNet>());
     match network {
-        // `::1:40000` could end anywhere.
+        // `::1:40000` is ambiguous.
         Ok(IpNet::V6(_)) if bracketed.is_none() => None,
         Ok(network) => Some(Hosts::Network(network)),
         Err(_) if bracketed.is_none() && is_name(text) => {
@@ -127,7 +127,7 @@ fn parse_hosts(text: &str) -> Option<Hosts> {
     }
 }
 
-/// Letters, digits, hyphens and dots, and not a mistyped IPv4 address.
+/// `true` for letters, digits, hyphens and dots that are not a mistyped IPv4 address.
 fn is_name(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
     let digits_only = |text: &str| {
@@ -137,7 +137,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(good) && !digits_only(text)
 }
 
-/// The list in use: with what its names stand for at present.
+/// Allow list in use, with the present addresses of its names.
 #[derive(Debug)]
 pub(super) struct Servers {
     allow: AllowList,
@@ -152,7 +152,7 @@ impl Servers {
         }
     }
 
-    /// Looks up every name; blocks. A name that is not found keeps its last addresses.
+    /// Resolves every name; blocks. A name that is not found keeps its last addresses.
     pub(super) fn look_up(&self) {
         for rule in &self.allow.0 {
             let Hosts::Name(name) = &rule.hosts else {
@@ -166,13 +166,13 @@ impl Servers {
         }
     }
 
-    /// Whether looking up names again can change anything.
+    /// `true` if the list has names that need to be resolved again.
     pub(super) fn has_names(&self) -> bool {
         let is_name = |rule: &AllowRule| matches!(rule.hosts, Hosts::Name(_));
         self.allow.0.iter().any(is_name)
     }
 
-    /// The server that a session's path names, if it may be reached.
+    /// Server named by a session's path, if it may be reached.
     pub(super) fn find(&self, path: &str) -> Result<SocketAddr, CloseCode> {
         let target = path
             .strip_prefix(PATH_PREFIX)
@@ -269,7 +269,7 @@ mod tests {
             "/netcode/10.1.255.255:50001",
             "/netcode/[::1]:7",
             "/netcode/%5B::1%5D:7",
-            // The same address, as IPv6 writes those of IPv4.
+            // The same address as IPv4-mapped IPv6.
             "/netcode/[::ffff:192.0.2.1]:40000",
         ] {
             assert!(servers.find(good).is_ok(), "{good}");

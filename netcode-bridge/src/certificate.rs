@@ -1,4 +1,4 @@
-//! What proves to a browser who the bridge is.
+//! TLS certificate of the bridge.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::error::BridgeError;
 
-/// Browsers take a certificate by its hash only if it lives 14 days at most. Begun an hour ago, it
-/// is good for clocks that are slow.
+/// Lifetime of a development certificate. Browsers accept a certificate by its hash only if its
+/// lifetime is at most 14 days; it begins an hour in the past, for clocks that are slow.
 const DEVELOPMENT_LIFETIME: Duration = Duration::from_secs(13 * 24 * 3600);
 const BACKDATED: Duration = Duration::from_secs(3600);
 
-/// What proves to a browser who the bridge is.
+/// Source of the TLS certificate that identifies the bridge to browsers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate(Source);
 
@@ -28,7 +28,7 @@ enum Source {
 }
 
 impl Certificate {
-    /// A chain and its key, in PEM files: what a certificate authority gave.
+    /// Certificate chain and key in PEM files, as issued by a certificate authority.
     pub fn from_files(chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         Self(Source::Files {
             chain: chain.into(),
@@ -36,18 +36,18 @@ impl Certificate {
         })
     }
 
-    /// One that is made at the start, for 13 days. A page that is told its hash takes it
-    /// (`serverCertificateHashes`); nobody else does.
+    /// Self-signed certificate made at the start, valid for 13 days. Only pages that name its hash
+    /// (`serverCertificateHashes`) accept it.
     pub fn for_development() -> Self {
         Self(Source::Development)
     }
 
-    /// Whether it is [`for_development`](Self::for_development).
+    /// `true` for [`for_development`](Self::for_development).
     pub fn is_for_development(&self) -> bool {
         self.0 == Source::Development
     }
 
-    /// When the files last changed: reload the certificate when this does.
+    /// Time of the files' last change. The certificate needs to be reloaded when it changes.
     pub fn modified(&self) -> Option<SystemTime> {
         let Source::Files { chain, key } = &self.0 else {
             return None;
@@ -68,7 +68,7 @@ impl Certificate {
     }
 }
 
-/// A certificate and its key, in memory.
+/// Certificate and key in memory.
 pub(super) struct Loaded {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -105,7 +105,7 @@ impl Loaded {
         })
     }
 
-    /// SHA-256 of the certificate itself, as `serverCertificateHashes` wants it.
+    /// SHA-256 of the DER certificate, as `serverCertificateHashes` expects it.
     pub(super) fn hash(&self) -> [u8; 32] {
         let mut hash = [0; 32];
         if let Some(first) = self.chain.first() {
@@ -114,7 +114,7 @@ impl Loaded {
         hash
     }
 
-    /// For connections that speak one of `protocols` (ALPN).
+    /// TLS configuration for connections of one of `protocols` (ALPN).
     pub(super) fn server_config(&self, protocols: &[&[u8]]) -> Result<ServerConfig, BridgeError> {
         let failed = |error: rustls::Error| BridgeError::Certificate(error.to_string());
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -1,4 +1,4 @@
-//! What a bridge is told once.
+//! Bridge configuration.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -7,45 +7,46 @@ use super::allow::AllowList;
 use super::certificate::Certificate;
 use super::http::{ProxyHeader, ProxyNetwork};
 
-/// Where a bridge listens, whom it serves, which servers it may reach.
+/// Bridge configuration: listening addresses, permitted pages, permitted servers, limits.
 #[derive(Clone, Debug)]
 pub struct BridgeConfig {
-    /// Where WebTransport sessions arrive (UDP), and offers for WebRTC (TCP, the same numbers):
-    /// one address, or one of each family. Port 0 takes any, not the same for both.
+    /// Addresses for WebTransport sessions (UDP) and WebRTC offers (TCP, the same ports): one
+    /// address, or one of each family. Port 0 takes any free port, which differs between the two.
     pub listen: Vec<SocketAddr>,
-    /// Where WebRTC's datagrams arrive (UDP): one address, or one of each family. None turns
-    /// WebRTC off.
+    /// Addresses for WebRTC datagrams (UDP): one address, or one of each family. Empty disables
+    /// WebRTC.
     pub rtc_listen: Vec<SocketAddr>,
-    /// The addresses browsers find `rtc_listen` at, if those are not the bound ones: behind NAT,
-    /// or when bound to all interfaces. The ports are the bound ones.
+    /// Public addresses of `rtc_listen`, if they differ from the bound ones: behind NAT, or when
+    /// bound to all interfaces. The ports are the bound ones.
     pub rtc_public: Vec<IpAddr>,
-    /// What proves who the bridge is.
+    /// TLS certificate of the bridge.
     pub certificate: Certificate,
-    /// Whether offers are taken over plain HTTP: behind a proxy that does TLS, or in development.
-    /// A page served over HTTPS can post only to HTTPS, or to this machine itself.
+    /// Accept offers over plain HTTP: behind a proxy that terminates TLS, or in development. A page
+    /// served over HTTPS can post only to HTTPS, or to the local machine.
     pub plain_http: bool,
-    /// Proxies in front of the offers' port, whose word on where a browser is counts. Empty
-    /// believes nobody: limits per address then count the address a connection comes from.
+    /// Proxies in front of the offers' port that are trusted to name the browser's address. If
+    /// empty, no proxy is trusted: limits per address then count the address a connection comes
+    /// from.
     pub trusted_proxies: Vec<ProxyNetwork>,
-    /// The header in which those proxies name the browser's address.
+    /// Header in which those proxies name the browser's address.
     pub proxy_header: ProxyHeader,
-    /// Where Prometheus finds the counters, at `/metrics`. Over plain HTTP, for anybody who can
+    /// Address of the Prometheus metrics, at `/metrics`. Plain HTTP, open to anyone who can
     /// connect: keep it on a loopback address.
     pub metrics: Option<SocketAddr>,
-    /// The servers that may be reached. Nothing is forwarded anywhere else.
+    /// Servers that may be reached. Nothing is forwarded anywhere else.
     pub allow: AllowList,
-    /// Origins of pages that are served, such as `https://game.example`. Empty serves every page,
-    /// and programs that are no page.
+    /// Permitted page origins, such as `https://game.example`. Empty permits every page, and
+    /// programs that send no origin.
     pub origins: Vec<String>,
-    /// How much one session, one address, and all together may use.
+    /// Limits per session, per address, and in total.
     pub limits: Limits,
-    /// What to drop when a browser takes in less than its server sends.
+    /// Choice of the message to drop when a browser receives slower than its server sends.
     pub backpressure: Backpressure,
 }
 
 impl BridgeConfig {
-    /// A bridge at port 4433 of every interface, WebRTC's datagrams at 4434, that serves every
-    /// page with the usual limits.
+    /// Configuration with port 4433 on every interface, 4434 for WebRTC datagrams, all origins
+    /// permitted and default limits.
     pub fn new(allow: AllowList, certificate: Certificate) -> Self {
         let everywhere = |port| {
             vec![
@@ -69,7 +70,7 @@ impl BridgeConfig {
         }
     }
 
-    /// Whether a page of this origin is served. A program that is no page has none.
+    /// `true` if this origin is permitted. A program that is no page has none.
     pub(super) fn serves(&self, origin: Option<&str>) -> bool {
         self.origins.is_empty()
             || origin.is_some_and(|origin| {
@@ -80,71 +81,72 @@ impl BridgeConfig {
     }
 }
 
-/// How much a bridge lets happen.
+/// Limits of a bridge.
 ///
-/// *Per address* means one IPv4 address, or one IPv6 network of 64 bits.
+/// *Per address* means one IPv4 address, or one IPv6 /64 network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Sessions at a time. Each takes a descriptor: [`Bridge::start`](super::Bridge::start) checks
-    /// that the system gives so many.
+    /// that the system permits as many.
     pub sessions: usize,
     /// Sessions at a time per address.
     pub sessions_per_address: usize,
-    /// Datagrams a second, in each direction of a session; for a moment, twice as many.
+    /// Datagrams a second, in each direction of a session; bursts of twice as many.
     pub datagrams_per_second: u32,
-    /// Bytes a second, in each direction of a session; for a moment, twice as many.
+    /// Bytes a second, in each direction of a session; bursts of twice as many.
     pub bytes_per_second: u32,
-    /// A session ends when nothing has come from the browser for so long.
+    /// Time without a message from the browser after which a session ends.
     pub idle_timeout: Duration,
-    /// A session ends if its connection request has not come by then.
+    /// Time until the connection request has to arrive, or the session ends.
     pub handshake_timeout: Duration,
-    /// Bytes that wait for a browser, per session; what does not fit is dropped. At least
+    /// Bytes queued for a browser, per session; further messages are dropped. At least
     /// [`MIN_BUFFER_BYTES`].
     pub buffer_bytes: usize,
-    /// Offers for WebRTC at a time that were answered and have no data channel yet. They hold no
+    /// WebRTC offers at a time that were answered and have no data channel yet. They take no
     /// session's place.
     pub offers: usize,
-    /// Those per address.
+    /// Such offers at a time per address.
     pub offers_per_address: usize,
-    /// An offer is forgotten if its data channel is not open by then.
+    /// Time until the data channel of an offer has to be open, or the offer is dropped.
     pub offer_timeout: Duration,
-    /// Handshakes of QUIC and HTTP/3 at a time. While half of them are under way, a newcomer must
-    /// show that it receives at its address (QUIC's Retry) before it costs more than a reply.
+    /// QUIC and HTTP/3 handshakes at a time. While half of them are in use, a new connection must
+    /// validate its address (QUIC Retry) before it costs more than a reply.
     pub quic_handshakes: usize,
-    /// Those per address. While half of them are under way, the same goes for the address.
+    /// Such handshakes at a time per address. While half of them are in use, the same holds for the
+    /// address.
     pub quic_handshakes_per_address: usize,
-    /// A QUIC connection is closed if it has not asked for a session by then.
+    /// Time until a QUIC connection has to request a session, or it is closed.
     pub quic_handshake_timeout: Duration,
     /// TCP connections at a time. Each carries one request.
     pub connections: usize,
-    /// Those per address.
+    /// TCP connections at a time per address.
     pub connections_per_address: usize,
-    /// A TCP connection is closed by then: handshake of TLS, request and response included.
+    /// Time after which a TCP connection is closed: TLS handshake, request and response included.
     pub request_timeout: Duration,
-    /// New TCP connections a second, and as many of QUIC; for a moment, twice as many.
+    /// New TCP connections a second, and as many QUIC connections; bursts of twice as many.
     pub arrivals_per_second: u32,
-    /// Those per address.
+    /// New connections a second per address.
     pub arrivals_per_second_per_address: u32,
 }
 
-/// The least that [`Limits::buffer_bytes`] may be: WebRTC needs room for a datagram on its way and
-/// for the next.
+/// Minimum of [`Limits::buffer_bytes`]: WebRTC needs room for one datagram being sent and for the
+/// next.
 pub const MIN_BUFFER_BYTES: usize = 4096;
 
-/// The longest origin that is taken, bytes: no host name is longer. A session keeps it.
+/// Maximum length of an origin, bytes: no host name is longer. A session stores it.
 pub const MAX_ORIGIN_BYTES: usize = 255;
 
-/// Addresses one WebRTC peer may be reached at: its interfaces, of which it settles on one.
+/// Addresses of one WebRTC peer: its interfaces, of which it selects one.
 pub const MAX_PEER_ADDRESSES: usize = 8;
 
-/// Data channels one WebRTC peer may have open, of which one is the session's.
+/// Open data channels of one WebRTC peer, of which one carries the session.
 pub const MAX_DATA_CHANNELS: usize = 4;
 
 impl Default for Limits {
-    /// 4,096 sessions, 64 from an address; 1,000 datagrams and 1 MB a second; 30 seconds of
-    /// silence, 10 for the connection request; 64 KiB of buffer. 512 offers, 32 from an address,
-    /// for 8 seconds; the same of QUIC handshakes for 4 seconds; 512 TCP connections, 64 from an
-    /// address, for 10 seconds; 2,000 new connections a second, 200 from an address.
+    /// 4,096 sessions, 64 per address; 1,000 datagrams and 1 MB a second; 30 seconds of silence, 10
+    /// for the connection request; 64 KiB of buffer. 512 offers, 32 per address, for 8 seconds; the
+    /// same number of QUIC handshakes for 4 seconds; 512 TCP connections, 64 per address, for 10
+    /// seconds; 2,000 new connections a second, 200 per address.
     fn default() -> Self {
         Self {
             sessions: 4096,
@@ -169,12 +171,12 @@ impl Default for Limits {
     }
 }
 
-/// What is dropped when more waits for a browser than [`Limits::buffer_bytes`].
+/// Choice of the message to drop when more than [`Limits::buffer_bytes`] are queued for a browser.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backpressure {
-    /// What has just come: what waits is delivered first.
+    /// Drop the newest message: queued messages are delivered first.
     #[default]
     DropNewest,
-    /// What has waited longest: games want the present, not the past.
+    /// Drop the oldest messages: for games that need current state.
     DropOldest,
 }

@@ -1,4 +1,4 @@
-//! What all sessions of a bridge share.
+//! State shared by all sessions of a bridge.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,17 +19,17 @@ use super::event::{BridgeEvent, EndCause, SessionInfo, Transport};
 use super::limit::{Limit, Refusal, Resource};
 use super::session::{Session, Traffic};
 
-/// Who asks for a session.
+/// Request for a session.
 pub(super) struct Visitor<'p> {
     pub(super) transport: Transport,
     pub(super) client: SocketAddr,
-    /// The page's origin, if it is a page.
+    /// Origin of the page, if it is a page.
     pub(super) origin: Option<&'p [u8]>,
-    /// The path that names the server.
+    /// Path that names the server.
     pub(super) path: &'p str,
 }
 
-/// A visitor who may have a session with this server.
+/// Visitor that may have a session with this server.
 pub(super) struct Guest {
     transport: Transport,
     client: SocketAddr,
@@ -37,18 +37,18 @@ pub(super) struct Guest {
     server: SocketAddr,
 }
 
-/// An offer for WebRTC that was answered. It holds no session's place, and no socket.
+/// Answered WebRTC offer. It holds no session's place and no socket.
 pub(super) struct Offer {
     context: Arc<Context>,
     guest: Guest,
-    /// Its place among offers, until it ends.
+    /// Place among offers, held until the offer ends.
     _place: Place,
-    /// When it is forgotten.
+    /// Time at which the offer is dropped.
     pub(super) deadline: Instant,
 }
 
 impl Offer {
-    /// The data channel is open: opens its session with the browser at `client`, or says why not.
+    /// Opens the session of an offer whose data channel is open, with the browser at `client`.
     pub(super) async fn accept(self, client: SocketAddr) -> Result<Session, CloseCode> {
         let guest = Guest {
             client,
@@ -61,7 +61,7 @@ impl Offer {
         &self.context
     }
 
-    /// Nothing came of it in time.
+    /// Ends an offer whose data channel did not open in time.
     pub(super) fn expired(self) {
         self.context.counters.limited(Limit::OfferTimeout);
     }
@@ -75,7 +75,7 @@ pub(super) struct Context {
     events: SyncSender<BridgeEvent>,
     live: Mutex<BTreeMap<u64, (SessionInfo, Arc<Traffic>)>>,
     next_id: AtomicU64,
-    /// True once every session is to end.
+    /// `true` once every session has to end.
     ending: watch::Sender<bool>,
 }
 
@@ -93,7 +93,7 @@ impl Context {
         }
     }
 
-    /// Whether the visitor may have a session at all.
+    /// Checks that the visitor may have a session.
     pub(super) fn invite(&self, visitor: &Visitor<'_>) -> Result<Guest, CloseCode> {
         let invited = self.try_invite(visitor);
         invited.map_err(|refusal| self.refuse(visitor.transport, visitor.client, refusal))
@@ -116,7 +116,7 @@ impl Context {
         })
     }
 
-    /// Takes an offer's place, if there is one, and if there would be one for its session.
+    /// Takes an offer's place, if one is free and a session's place would be free too.
     pub(super) fn offer(self: &Arc<Self>, guest: Guest) -> Result<Offer, CloseCode> {
         let address = guest.client.ip();
         let sessions = self.admission.sessions.room(address);
@@ -135,7 +135,7 @@ impl Context {
         })
     }
 
-    /// Opens a session, or says why not.
+    /// Opens a session.
     pub(super) async fn open(self: &Arc<Self>, guest: Guest) -> Result<Session, CloseCode> {
         let (transport, client) = (guest.transport, guest.client);
         let opened = self.try_open(guest).await;
@@ -173,7 +173,7 @@ impl Context {
         ))
     }
 
-    /// Counts and tells a refusal.
+    /// Counts and reports a refusal.
     fn refuse(&self, transport: Transport, client: SocketAddr, refusal: Refusal) -> CloseCode {
         let Refusal { code, limit } = refusal;
         self.counters.refused(transport, code);
@@ -189,13 +189,13 @@ impl Context {
         code
     }
 
-    /// Lets nobody in from now on, and ends every session.
+    /// Admits nobody from now on, and ends every session.
     pub(super) fn end(&self) {
         self.admission.close();
         self.ending.send_replace(true);
     }
 
-    /// Waits until every session is to end.
+    /// Waits until every session has to end.
     pub(super) fn ends(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut ending = self.ending.subscribe();
         async move {
@@ -204,7 +204,7 @@ impl Context {
         }
     }
 
-    /// A session of [`open`](Self::open) is over.
+    /// Records the end of a session of [`open`](Self::open).
     pub(super) fn ended(&self, info: &SessionInfo, cause: EndCause) {
         let Some((info, traffic)) = self.live().remove(&info.id) else {
             return;
@@ -216,7 +216,7 @@ impl Context {
         });
     }
 
-    /// Every session at present, by age.
+    /// Open sessions, oldest first.
     pub(super) fn sessions(&self) -> Vec<SessionInfo> {
         self.live()
             .values()
@@ -228,7 +228,7 @@ impl Context {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Events wait for their taker in bounded room: sessions never wait for it.
+    /// Queues an event in bounded room: sessions never wait for the reader.
     fn tell(&self, event: BridgeEvent) {
         if let Err(TrySendError::Full(_)) = self.events.try_send(event) {
             self.counters.events_lost.inc();
@@ -236,7 +236,8 @@ impl Context {
     }
 }
 
-/// An origin is a scheme, a host and a port in ASCII; a session keeps it, so it has a limit.
+/// Checks an origin: a scheme, a host and a port in ASCII, of limited length since a session stores
+/// it.
 fn check_origin(origin: &[u8]) -> Result<&str, Refusal> {
     if origin.len() > MAX_ORIGIN_BYTES {
         return Err(Limit::OriginBytes.into());
@@ -244,8 +245,8 @@ fn check_origin(origin: &[u8]) -> Result<&str, Refusal> {
     std::str::from_utf8(origin).map_err(|_| CloseCode::OriginNotAllowed.into())
 }
 
-/// A socket of its own for each session: to the server it is a client like any other, and
-/// datagrams from elsewhere never reach it.
+/// Connects a socket for one session: the server sees an ordinary client, and datagrams from other
+/// addresses never reach the session.
 async fn connect(server: SocketAddr) -> std::io::Result<UdpSocket> {
     let any: IpAddr = match server {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -255,8 +256,8 @@ async fn connect(server: SocketAddr) -> std::io::Result<UdpSocket> {
     socket.connect(server)?;
     socket.set_nonblocking(true)?;
     let socket = UdpSocket::from_std(socket)?;
-    // One just made takes nothing until the system has said that it does, and a session's first
-    // message is the one that matters most.
+    // A new socket accepts nothing until the system has reported it writable, and a session's first
+    // message, the connection request, must not be lost.
     socket.writable().await?;
     Ok(socket)
 }

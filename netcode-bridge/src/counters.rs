@@ -1,4 +1,4 @@
-//! What a bridge counts, for programs and for Prometheus.
+//! Counters of a bridge, for programs and for Prometheus.
 
 use std::sync::atomic::AtomicI64;
 
@@ -13,25 +13,25 @@ use super::admission::Admission;
 use super::event::{EndCause, Transport};
 use super::limit::Limit;
 
-/// Why a bridge dropped a message.
+/// Reason why a bridge dropped a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropCause {
     /// Above the session's datagrams or bytes a second.
     Rate,
-    /// No netcode datagram, nor a piece of one.
+    /// Neither a netcode datagram nor a fragment of one.
     Malformed,
-    /// Longer than the session carries, even in two pieces.
+    /// Too long for the session, even in two fragments.
     TooLong,
-    /// More waits than the session's buffer, or the system's, holds.
+    /// The buffer of the session or of the system is full.
     Buffer,
 }
 
 impl DropCause {
-    /// Every cause.
+    /// All causes.
     pub const ALL: [Self; 4] = [Self::Rate, Self::Malformed, Self::TooLong, Self::Buffer];
 
-    /// A stable name for metrics and JSON.
+    /// Stable name for metrics and JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rate => "Rate",
@@ -42,14 +42,14 @@ impl DropCause {
     }
 }
 
-/// Which way a datagram goes.
+/// Direction of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Direction {
     ToServer,
     ToBrowser,
 }
 
-/// A label whose values are names of ours.
+/// Label whose values are fixed names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Name(&'static str);
 
@@ -100,7 +100,7 @@ impl Direction {
     }
 }
 
-/// The counters of one direction, found once: a datagram touches no table.
+/// Counters of one direction, looked up once: counting a datagram needs no lookup.
 #[derive(Debug)]
 pub(super) struct Flow {
     datagrams: Counter,
@@ -138,12 +138,12 @@ pub(super) struct Counters {
     refused: Family<ByTransportAndCause, Counter>,
     pub(super) to_server: Flow,
     pub(super) to_browser: Flow,
-    /// What strangers hold that is no session: read when it is shown.
+    /// Resources held by strangers without a session; read when displayed.
     held: Family<ByResource, Gauge<i64, AtomicI64>>,
     limited: [Counter; Limit::ALL.len()],
-    /// Retries asked of QUIC newcomers.
+    /// QUIC Retry packets sent.
     pub(super) quic_retries: Counter,
-    /// Events that nobody took in time.
+    /// Events dropped because the queue was full.
     pub(super) events_lost: Counter,
 }
 
@@ -152,7 +152,7 @@ impl Counters {
         let mut registry = Registry::with_prefix("netcode_bridge");
         let sessions = Family::<ByTransport, Gauge<i64, AtomicI64>>::default();
         let opened = Family::<ByTransport, Counter>::default();
-        // Shown as zero from the start on, for alerts that look for them.
+        // Zero from the start, for alerts that expect the series to exist.
         for by in Transport::ALL.map(by_transport) {
             sessions.get_or_create_owned(&by);
             opened.get_or_create_owned(&by);
@@ -242,7 +242,7 @@ impl Counters {
         }
     }
 
-    /// All counters in Prometheus' text format.
+    /// All counters in the Prometheus text format.
     pub(super) fn text(&self, admission: &Admission) -> String {
         for (resource, places) in [
             (Name("connections"), &admission.connections),
@@ -253,7 +253,7 @@ impl Counters {
             self.held.get_or_create(&ByResource { resource }).set(taken);
         }
         let mut text = String::new();
-        // Writing into a string does not fail.
+        // Writing to a `String` cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
     }
@@ -299,25 +299,25 @@ const fn by_cause(transport: Transport, cause: &'static str) -> ByTransportAndCa
 }
 
 impl BridgeStats {
-    /// How often this limit turned somebody away, or cut somebody off.
+    /// Number of times this limit refused or ended something.
     pub fn limited(&self, limit: Limit) -> u64 {
         let of = self.limited.iter().find(|(it, _)| *it == limit);
         of.map_or(0, |(_, count)| *count)
     }
 }
 
-/// What a bridge has counted since it started.
+/// Counters of a bridge since its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BridgeStats {
-    /// Sessions at present.
+    /// Open sessions.
     pub sessions: usize,
-    /// Offers for WebRTC at present that have no data channel yet.
+    /// WebRTC offers that have no data channel yet.
     pub offers: usize,
-    /// Handshakes of QUIC and HTTP/3 under way at present.
+    /// QUIC and HTTP/3 handshakes in progress.
     pub quic_handshakes: usize,
-    /// TCP connections at present.
+    /// Open TCP connections.
     pub connections: usize,
-    /// How often each limit turned somebody away, or cut somebody off.
+    /// Number of times each limit refused or ended something.
     pub limited: [(Limit, u64); Limit::ALL.len()],
     /// Sessions opened.
     pub opened: u64,
@@ -329,12 +329,12 @@ pub struct BridgeStats {
     pub to_browser: FlowStats,
 }
 
-/// What went one way.
+/// Counters of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowStats {
     /// Datagrams forwarded.
     pub datagrams: u64,
-    /// Their bytes.
+    /// Bytes of those datagrams.
     pub bytes: u64,
     /// Messages dropped, by cause.
     pub dropped: [(DropCause, u64); DropCause::ALL.len()],

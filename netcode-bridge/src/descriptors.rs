@@ -1,18 +1,18 @@
-//! Descriptors: whether the system gives as many as the limits let be open.
+//! Descriptors: the system's limit against what the configuration may need.
 
 use super::config::BridgeConfig;
 use super::error::BridgeError;
 
-/// What else a process has open: listeners, the runtime's own, files, its owner's sockets.
+/// Descriptors for everything else in the process: listeners, the runtime, files, other sockets.
 const RESERVE: u64 = 128;
 
-/// Makes sure that this process may open as many descriptors as `config` may need: the soft limit
-/// is raised, up to the hard one.
+/// Ensures that this process may open as many descriptors as `config` may need: raises the soft
+/// limit up to the hard one.
 pub(super) fn provide_for(config: &BridgeConfig) -> Result<(), BridgeError> {
     provide(needed(config))
 }
 
-/// One socket for each session, one for each TCP connection.
+/// One descriptor for each session, one for each TCP connection.
 fn needed(config: &BridgeConfig) -> u64 {
     let limits = &config.limits;
     let held = limits.sessions.saturating_add(limits.connections);
@@ -26,7 +26,7 @@ fn provide(needed: u64) -> Result<(), BridgeError> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
-        // A system that tells no limit is not known to have one.
+        // A system that reports no limit is assumed to have none.
         return Ok(());
     };
     if soft >= needed {

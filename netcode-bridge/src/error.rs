@@ -1,33 +1,32 @@
-//! Why a bridge does not start.
+//! Errors of starting a bridge.
 
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-/// Why a bridge does not start, or does not take a new certificate.
+/// Reason why a bridge cannot start, or cannot load a new certificate.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BridgeError {
-    /// An address cannot be listened at: it is in use, or not this machine's, or needs rights.
+    /// An address cannot be bound: it is in use, not local, or needs privileges.
     Listen {
-        /// Which one.
+        /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// The certificate or its key cannot be read or used; the text says which and why. A bridge
-    /// that runs keeps the one it has.
+    /// The certificate or its key cannot be read or used; the text names the file and the reason. A
+    /// running bridge keeps its present certificate.
     Certificate(String),
-    /// The configuration cannot work; the text says what to change.
+    /// The configuration is invalid; the text says what to change.
     Config(&'static str),
-    /// The system gives this process fewer descriptors than the configured sessions and
-    /// connections may need.
+    /// The system permits fewer descriptors than the configured sessions and connections may need.
     Descriptors {
-        /// How many they may need.
+        /// Descriptors that may be needed.
         needed: u64,
-        /// How many there can be: the hard limit of `RLIMIT_NOFILE`.
+        /// Descriptors permitted: the hard limit of `RLIMIT_NOFILE`.
         allowed: u64,
     },
-    /// The system gives no threads.
+    /// The system cannot create threads.
     Threads(io::Error),
 }
 

@@ -1,4 +1,4 @@
-//! What a bridge tells its owner.
+//! Events of a bridge.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,10 +7,10 @@ use netcode_core::bridge::CloseCode;
 
 use super::limit::Limit;
 
-/// How a browser reaches the bridge.
+/// Transport between browser and bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transport {
-    /// Datagrams of HTTP/3.
+    /// HTTP/3 datagrams.
     WebTransport,
     /// A data channel.
     WebRtc,
@@ -19,7 +19,7 @@ pub enum Transport {
 impl Transport {
     pub(super) const ALL: [Self; 2] = [Self::WebTransport, Self::WebRtc];
 
-    /// A stable name for metrics and JSON.
+    /// Stable name for metrics and JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::WebTransport => "webtransport",
@@ -34,26 +34,26 @@ impl fmt::Display for Transport {
     }
 }
 
-/// Who talks to which server.
+/// Description of a session: its ends, and the traffic it has carried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionInfo {
-    /// Tells sessions of one bridge apart.
+    /// Number of the session, unique within one bridge.
     pub id: u64,
-    /// How the browser reaches the bridge.
+    /// Transport between browser and bridge.
     pub transport: Transport,
-    /// Where the browser is: the address that the session's datagrams come from.
+    /// Address of the browser: the source of the session's datagrams.
     pub client: SocketAddr,
-    /// The server it talks to.
+    /// Address of the server.
     pub server: SocketAddr,
-    /// The page's origin, if it is a page.
+    /// Origin of the page, if it is a page.
     pub origin: Option<String>,
-    /// Datagrams from the browser that went to the server, and back.
+    /// Datagrams forwarded to the server, and to the browser.
     pub datagrams: [u64; 2],
-    /// Their bytes.
+    /// Bytes of those datagrams.
     pub bytes: [u64; 2],
 }
 
-/// How a session ended.
+/// Cause of a session's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndCause {
@@ -61,12 +61,12 @@ pub enum EndCause {
     Bridge(CloseCode),
     /// The browser ended it.
     Browser,
-    /// The browser is gone without a word.
+    /// The browser has gone silent.
     Lost,
 }
 
 impl EndCause {
-    /// A stable name for metrics and JSON.
+    /// Stable name for metrics and JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bridge(code) => code.name(),
@@ -86,7 +86,7 @@ impl fmt::Display for EndCause {
     }
 }
 
-/// A change among the sessions.
+/// Change of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BridgeEvent {
@@ -94,20 +94,20 @@ pub enum BridgeEvent {
     Opened(SessionInfo),
     /// A session ended.
     Ended {
-        /// Which one, with what it has carried.
+        /// The session, with its counters.
         session: SessionInfo,
-        /// How.
+        /// Cause of the end.
         cause: EndCause,
     },
     /// A session was refused.
     Refused {
-        /// How the browser came.
+        /// Transport of the request.
         transport: Transport,
-        /// Where it is; port 0 if a proxy told no port.
+        /// Address of the browser; port 0 if a proxy named no port.
         client: SocketAddr,
-        /// Why, as the browser was told.
+        /// Close code sent to the browser.
         code: CloseCode,
-        /// The limit of the bridge's behind that, if it is one.
+        /// Limit of the bridge that was reached, if any.
         limit: Option<Limit>,
     },
 }

@@ -1,4 +1,4 @@
-//! A bridge that runs, and what its owner can do with it.
+//! Handle of a running bridge.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,35 +19,35 @@ use super::event::{BridgeEvent, SessionInfo};
 use super::webrtc::{Demux, Offers};
 use super::{descriptors, http, webtransport};
 
-/// Events that wait to be taken; more are lost, and counted.
+/// Events queued for the reader; further ones are dropped and counted.
 const WAITING_EVENTS: usize = 4096;
 
-/// How often names of servers are looked up.
+/// Interval of resolving the names of servers.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(30);
 
-/// A datagram bridge that runs, on threads of its own, until it is dropped.
+/// Running datagram bridge, on threads of its own, until it is dropped.
 pub struct Bridge {
     context: Arc<Context>,
     events: Receiver<BridgeEvent>,
     endpoints: Vec<Endpoint>,
     tls: Option<watch::Sender<Arc<ServerConfig>>>,
     addresses: BridgeAddresses,
-    /// Taken when it is dropped.
+    /// Taken on drop.
     runtime: Option<Runtime>,
 }
 
-/// Where a bridge listens, with the ports the system chose.
+/// Listening addresses of a bridge, with the ports the system chose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BridgeAddresses {
     /// WebTransport sessions (UDP).
     pub webtransport: Vec<SocketAddr>,
-    /// Offers for WebRTC (TCP); empty if WebRTC is off.
+    /// WebRTC offers (TCP); empty if WebRTC is disabled.
     pub http: Vec<SocketAddr>,
-    /// WebRTC's datagrams (UDP); empty if it is off.
+    /// WebRTC datagrams (UDP); empty if WebRTC is disabled.
     pub rtc: Vec<SocketAddr>,
-    /// The counters (TCP).
+    /// Prometheus metrics (TCP).
     pub metrics: Option<SocketAddr>,
-    /// SHA-256 of the certificate, as a page gives it in `serverCertificateHashes`.
+    /// SHA-256 of the certificate, as a page passes it in `serverCertificateHashes`.
     pub certificate_hash: [u8; 32],
 }
 
@@ -84,12 +84,12 @@ impl Bridge {
         Ok(bridge)
     }
 
-    /// Opens every socket, and starts what listens.
+    /// Opens every socket and starts the listeners.
     fn listen(&mut self, certificate: &Loaded) -> Result<(), BridgeError> {
         let Some(runtime) = self.runtime.take() else {
             return Ok(());
         };
-        // Sockets belong to the runtime that is around when they are made.
+        // Sockets register with the runtime entered when they are created.
         let around = runtime.enter();
         self.context.servers.look_up();
         self.listen_for_webtransport(certificate)?;
@@ -148,16 +148,16 @@ impl Bridge {
         Ok(())
     }
 
-    /// Where it listens.
+    /// Listening addresses.
     pub fn addresses(&self) -> &BridgeAddresses {
         &self.addresses
     }
 
-    /// Reads the certificate again, or makes a new one for development, for the sessions to come;
-    /// those there are go on. Returns its hash.
+    /// Reads the certificate again, or makes a new one for development, for new sessions; open
+    /// sessions go on. Returns its hash.
     ///
     /// # Errors
-    /// [`BridgeError::Certificate`]; the bridge keeps the one it has.
+    /// [`BridgeError::Certificate`]; the bridge keeps its present certificate.
     pub fn reload_certificate(&mut self) -> Result<[u8; 32], BridgeError> {
         let config = &self.context.config;
         let certificate = config.certificate.load()?;
@@ -173,39 +173,39 @@ impl Bridge {
         Ok(self.addresses.certificate_hash)
     }
 
-    /// The next change among the sessions. Call until `None`.
+    /// Next event. Call until `None`.
     pub fn poll_event(&self) -> Option<BridgeEvent> {
         self.events.try_recv().ok()
     }
 
-    /// Waits for the next change, `limit` at most.
+    /// Next event, waiting for up to `limit`.
     pub fn wait_event(&self, limit: Duration) -> Option<BridgeEvent> {
         self.events.recv_timeout(limit).ok()
     }
 
-    /// What it has counted.
+    /// Counters since the start.
     pub fn stats(&self) -> BridgeStats {
         let context = &self.context;
         context.counters.stats(&context.admission)
     }
 
-    /// The counters in Prometheus' text format.
+    /// Counters in the Prometheus text format.
     pub fn metrics(&self) -> String {
         self.context.counters.text(&self.context.admission)
     }
 
-    /// Every session at present, by age.
+    /// Open sessions, oldest first.
     pub fn sessions(&self) -> Vec<SessionInfo> {
         self.context.sessions()
     }
 
-    /// Lets nobody in from now on. The sessions there are go on.
+    /// Admits nobody from now on. Open sessions go on.
     pub fn drain(&self) {
         self.context.admission.close();
     }
 
-    /// Ends every session, and tells the browsers why
-    /// ([`CloseCode::Draining`](netcode_core::bridge::CloseCode)). Lets nobody in from now on.
+    /// Ends every session with a close code
+    /// ([`CloseCode::Draining`](netcode_core::bridge::CloseCode)). Admits nobody from now on.
     pub fn end_sessions(&self) {
         self.context.end();
     }
@@ -214,7 +214,7 @@ impl Bridge {
 impl Drop for Bridge {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Also where blocking is forbidden; what is still open is cut off.
+            // Works where blocking is forbidden, too; open connections are aborted.
             runtime.shutdown_background();
         }
     }

@@ -1,13 +1,13 @@
 //! A bridge for browsers: WebTransport and WebRTC on one side, UDP on the other.
 //!
-//! A browser cannot send UDP. The bridge ends its WebTransport session, or its WebRTC data channel,
-//! and carries each datagram, unopened, to a netcode server and back. It holds no netcode key:
-//! encryption stays between browser and server, and any netcode 1.02 server works behind it. What
-//! browser and bridge say to each other besides netcode is in [`netcode_core::bridge`].
+//! A browser cannot send UDP. The bridge terminates its WebTransport session, or its WebRTC data
+//! channel, and forwards each datagram, unopened, to a netcode server and back. It holds no netcode
+//! key: encryption is end to end between browser and server, and any netcode 1.02 server works
+//! behind it. The messages between browser and bridge besides netcode are defined in
+//! [`netcode_core::bridge`].
 //!
-//! It is no open proxy. It forwards only to servers on its list, only after a connection request
-//! whose token has not expired, from one socket of its own for each session, within
-//! [limits](Limits).
+//! It is not an open proxy. It forwards only to servers on its allow list, only after a connection
+//! request whose token has not expired, from one socket for each session, within [limits](Limits).
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -28,29 +28,30 @@
 //! # }
 //! ```
 //!
-//! # What it costs
+//! # Cost
 //!
-//! `cargo bench -p netcode-bridge` prints it. On two cores of a small virtual machine, with
-//! native clients on the same two, echoes of 1000 bytes:
+//! Measured by `cargo bench -p netcode-bridge` on two cores of a small virtual machine, with native
+//! clients on the same two, echoes of 1000 bytes:
 //!
 //! | | WebTransport | WebRTC |
 //! | --- | --- | --- |
-//! | round trip, median, to direct UDP's 22 µs | 169 µs | 168 µs |
-//! | round trip, one in a hundred is longer, to direct UDP's 50 µs | 246 µs | 277 µs |
+//! | round trip, median (direct UDP: 22 µs) | 169 µs | 168 µs |
+//! | round trip, 99th percentile (direct UDP: 50 µs) | 246 µs | 277 µs |
 //! | datagrams a second of one core | 97,000 to 129,000 | 27,000 to 33,000 |
 //! | memory of a session | 46 KiB | 70 KiB |
 //!
-//! Both include the time of the native client. Of the bridge's own, over WebRTC, 42 % is system calls.
+//! Both include the time of the native client. Over WebRTC, 42 % of the bridge's own time is system
+//! calls.
 //!
-//! # What a stranger can hold
+//! # Resources a stranger can hold
 //!
-//! Everything has a limit in total, a share of it for each address, and a time. An *address* is one
-//! IPv4 address or one IPv6 network of 64 bits. Figures are those of [`Limits::default`]; names in
-//! brackets are tests, of `tests/it` unless they stand beside the code. What a limit turned
-//! away is counted by its name ([`Limit`]).
+//! Each resource has a limit in total, a share of it for each address, and a time. An *address* is
+//! one IPv4 address or one IPv6 /64 network. Figures are those of [`Limits::default`]. Tests are
+//! those of `tests/it` unless they stand beside the code. Each refusal is counted under the name of
+//! its [`Limit`].
 //!
 //! | resource | in total | per address | time | held by |
-//! | --- | --- | --- | --- | --- |
+//! | resource | in total | per address | time | tests |
 //! | TCP connection, its descriptor, its TLS | [`connections`](Limits::connections), 512 | [`connections_per_address`](Limits::connections_per_address), 64 | [`request_timeout`](Limits::request_timeout), 10 s from accept to close; one request each | `connections_are_limited_in_total`, `an_address_has_its_share_of_connections_and_leaves_others_theirs`, `a_request_that_takes_too_long_is_cut_off_whatever_it_is_at`, `silence_in_a_handshake_of_tls_is_cut_off`, `a_connection_carries_one_request_and_is_closed` |
 //! | bytes of a request | 16 KiB of head and 16 KiB of body for each connection | the same | the same | `what_is_longer_than_an_offer_or_its_head_is_not_taken` |
 //! | new connections a second, over TCP and over QUIC (processor time of their handshakes) | [`arrivals_per_second`](Limits::arrivals_per_second), 2,000 | [`arrivals_per_second_per_address`](Limits::arrivals_per_second_per_address), 200 | what two seconds bring, at once | `newcomers_are_limited_by_the_second`, `a_newcomer_who_comes_too_often_is_turned_away_over_quic_too`, `who_arrives_too_often_is_refused_and_takes_nothing_from_others` |
@@ -62,38 +63,38 @@
 //! | descriptors of the process | sessions and connections and 128 | | seen to at the start ([`BridgeError::Descriptors`]) | `a_bridge_has_the_descriptors_that_its_limits_need_or_does_not_start` |
 //! | datagrams and bytes a second (processor time, the server's bandwidth) | for each session, each way, [`datagrams_per_second`](Limits::datagrams_per_second) and [`bytes_per_second`](Limits::bytes_per_second) | by its sessions | what two seconds bring, at once | `a_flood_from_a_browser_is_cut_to_its_rate`, `a_flood_from_a_server_is_cut_to_its_rate` |
 //! | bytes that wait for a browser | for each session, [`buffer_bytes`](Limits::buffer_bytes) | by its sessions | the session's | `a_slow_browser_misses_what_is_newest_or_what_is_oldest_by_choice` |
-//! | bytes in streams of a WebTransport session, which nobody reads | for each session, 16 KiB | by its sessions | the session's | `streams_of_a_session_hold_so_many_bytes_and_no_more` |
+//! | bytes in streams of a WebTransport session, which are never read | for each session, 16 KiB | by its sessions | the session's | `streams_of_a_session_hold_so_many_bytes_and_no_more` |
 //! | data channels of a WebRTC session | for each session, [`MAX_DATA_CHANNELS`] | by its sessions | the session's | `a_peer_has_so_many_data_channels_and_no_more` |
 //! | addresses of a WebRTC peer | for each peer, [`MAX_PEER_ADDRESSES`] | by its offers and sessions | the peer's | `a_peer_has_so_many_addresses_and_no_more` |
-//! | bytes sent to an address that has not answered there | as many as came from it, and never a stream | the same | until it answers | `a_victim_gets_no_handshake_and_no_more_bytes_than_were_forged`, `a_forged_nomination_sends_nobody_s_stream_to_a_victim`, `an_address_gets_no_more_than_came_from_it_until_it_has_answered` |
+//! | bytes sent to an address that has not answered a check | as many as came from it, and never a stream | the same | until it answers | `a_victim_gets_no_handshake_and_no_more_bytes_than_were_forged`, `a_forged_nomination_sends_nobody_s_stream_to_a_victim`, `an_address_gets_no_more_than_came_from_it_until_it_has_answered` |
 //! | strings: a page's origin, and nothing else | for each session and each event that waits, [`MAX_ORIGIN_BYTES`] | by its sessions | the session's | `an_origin_that_no_page_has_is_refused_and_not_kept` |
-//! | events that nobody takes | 4,096 | | until they are taken; more are lost | `events_that_nobody_takes_are_bounded_and_counted` |
+//! | events not taken | 4,096 | | until they are taken; more are dropped | `events_that_nobody_takes_are_bounded_and_counted` |
 //!
-//! Messages of a browser that are on their way through: 256 datagrams of 2 KiB over WebRTC, and what
-//! SCTP's window of the library lets stand incomplete, 1 MiB; over WebTransport `buffer_bytes`. A
-//! peer that fills them fills its own.
+//! Messages in transit from a browser: 256 datagrams of 2 KiB over WebRTC, and incomplete messages
+//! within the library's SCTP window of 1 MiB; over WebTransport `buffer_bytes`. These buffers
+//! belong to one peer each.
 //!
-//! Limits per address count the address a TCP or QUIC connection comes from; a WebRTC session counts
-//! for the address its datagrams come from. Behind a proxy that does TLS every offer comes from the
-//! proxy: name it in [`trusted_proxies`](BridgeConfig::trusted_proxies), and the address that it
-//! tells counts. The proxy has to limit connections per address itself then.
+//! Limits per address count the address a TCP or QUIC connection comes from; a WebRTC session
+//! counts for the address its datagrams come from. Behind a proxy that terminates TLS every offer
+//! comes from the proxy: list it in [`trusted_proxies`](BridgeConfig::trusted_proxies), and the
+//! address that it names counts. The proxy then has to limit connections per address itself.
 //!
-//! # How it is built
+//! # Files
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! | --- | --- |
-//! | `handle` | a bridge that runs, and what its owner can do with it |
-//! | `webtransport`, `webrtc` | the two ways in |
-//! | `http` | offers for WebRTC, and the counters |
-//! | `session` | one session's socket to its server |
+//! | `handle` | handle of a running bridge |
+//! | `webtransport`, `webrtc` | the two transports |
+//! | `http` | WebRTC offers, and the metrics |
+//! | `session` | one session and its socket to the server |
 //! | `relay` | the rules of a session, without sockets or clock |
-//! | `admission`, `rate`, `limit` | how much strangers may hold, and how often they may come |
-//! | `allow` | which servers may be reached |
-//! | `descriptors` | whether the system gives as many as that takes |
-//! | `certificate`, `config`, `context`, `counters`, `event`, `error` | what the name says |
+//! | `admission`, `rate`, `limit` | limits on resources and arrivals of strangers |
+//! | `allow` | the servers that may be reached |
+//! | `descriptors` | the system's limit of descriptors |
+//! | `certificate`, `config`, `context`, `counters`, `event`, `error` | as named |
 //!
-//! A session is a task of its own: what a hostile peer could break in a library is that peer's
-//! session and no other.
+//! Each session is a task of its own: a panic that a hostile peer causes in a library ends that
+//! peer's session and no other.
 
 mod admission;
 mod allow;

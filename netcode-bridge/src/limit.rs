@@ -1,4 +1,4 @@
-//! The limits a bridge sets strangers, by name.
+//! Limits of a bridge on strangers, by name.
 
 use std::fmt;
 
@@ -22,12 +22,12 @@ macro_rules! limits {
             /// Every limit.
             pub const ALL: [Self; [$(Self::$name),*].len()] = [$(Self::$name),*];
 
-            /// A sentence's worth of text, without a full stop.
+            /// Text for a message, without a full stop.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// A stable name for metrics and JSON: the variant's.
+            /// Stable name for metrics and JSON: the variant's.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)* }
             }
@@ -76,7 +76,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// A resource with a limit in total and one per address.
+/// Resource with a limit in total and one per address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resource {
     Sessions,
@@ -104,12 +104,12 @@ impl Resource {
     }
 }
 
-/// Why a session is refused.
+/// Refusal of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// What the browser is told.
+    /// Close code sent to the browser.
     pub(super) code: CloseCode,
-    /// The limit behind it, if it is one.
+    /// Limit that was reached, if any.
     pub(super) limit: Option<Limit>,
 }
 

@@ -1,4 +1,4 @@
-//! How much may pass in a second.
+//! Token buckets: rates of datagrams, bytes and arrivals.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::admission::{Exhausted, source};
 
-/// A bucket that fills by `per_second` each second and holds what two seconds bring.
+/// Bucket that fills by `per_second` each second and holds what two seconds bring.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
     per_second: u64,
@@ -19,7 +19,7 @@ pub(super) struct Rate {
 const MILLION: u64 = 1_000_000;
 
 impl Rate {
-    /// A full bucket.
+    /// Full bucket.
     pub(super) fn new(per_second: u32, now: Instant) -> Self {
         let per_second = u64::from(per_second);
         Self {
@@ -33,7 +33,7 @@ impl Rate {
         per_second * 2 * MILLION
     }
 
-    /// Whether `amount` is in the bucket at `now`.
+    /// `true` if the bucket holds `amount` at `now`.
     pub(super) fn has(&mut self, now: Instant, amount: usize) -> bool {
         let micros = now.saturating_duration_since(self.filled).as_micros();
         let micros = u64::try_from(micros).unwrap_or(u64::MAX);
@@ -45,7 +45,7 @@ impl Rate {
         self.level >= in_millionths(amount)
     }
 
-    /// Whether the bucket tells no more than a new one.
+    /// `true` if the bucket is full, and so the same as a new one.
     fn is_full(&mut self, now: Instant) -> bool {
         self.has(now, 0);
         self.level >= Self::room(self.per_second)
@@ -57,7 +57,7 @@ impl Rate {
     }
 }
 
-/// Newcomers a second, in total and from each address; for a moment, twice as many.
+/// Arrivals a second, in total and from each address; bursts of twice as many.
 #[derive(Clone)]
 pub(super) struct Arrivals(Arc<Mutex<Buckets>>);
 
@@ -67,7 +67,7 @@ struct Buckets {
     per_source: u32,
 }
 
-/// Buckets that are full again tell nothing, and are looked for above this number.
+/// Number of buckets above which full ones, which carry no information, are removed.
 const BUCKETS: usize = 4096;
 
 impl Arrivals {
@@ -79,8 +79,8 @@ impl Arrivals {
         })))
     }
 
-    /// Counts a newcomer from `address`, if the rates let it in. Who is above its own share takes
-    /// nothing from the others.
+    /// Counts an arrival from `address`, if the rates permit it. Arrivals above an address's own
+    /// share do not count in the total.
     pub(super) fn take(&self, now: Instant, address: IpAddr) -> Result<(), Exhausted> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Buckets {
@@ -99,7 +99,7 @@ impl Arrivals {
         }
         total.take(1);
         if by_source.len() >= BUCKETS {
-            // The total bounds how many are not full: two seconds' worth.
+            // The total bounds the number that are not full: two seconds' worth.
             by_source.retain(|_, rate| !rate.is_full(now));
         }
         rate.take(1);
@@ -107,7 +107,7 @@ impl Arrivals {
         Ok(())
     }
 
-    /// Counts a newcomer that stands for many addresses: in the total alone.
+    /// Counts an arrival on behalf of many addresses: in the total alone.
     pub(super) fn take_for_many(&self, now: Instant) -> Result<(), Exhausted> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !buckets.total.has(now, 1) {

@@ -1,4 +1,4 @@
-//! The rules of one session: what passes, what is dropped, what ends it. No sockets, no clock.
+//! Rules of one session: forwarding, dropping, ending. No sockets, no clock.
 
 use std::time::Instant;
 
@@ -12,34 +12,34 @@ use super::config::Limits;
 use super::counters::DropCause;
 use super::rate::Rate;
 
-/// Why a message from a browser does not pass.
+/// Reason why a message from a browser is not forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// It is dropped; the session goes on.
+    /// The message is dropped; the session goes on.
     Dropped(DropCause),
     /// The session ends.
     Closed(CloseCode),
 }
 
-/// What goes to the server.
+/// Output for the server.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Uplink<'d> {
-    /// This datagram.
+    /// A datagram to send.
     Datagram(&'d [u8]),
-    /// The other half has not come yet.
+    /// Nothing yet: the other fragment has not arrived.
     Nothing,
 }
 
-/// What goes to the browser.
+/// Output for the browser.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Downlink<'d> {
-    /// The datagram as it is.
+    /// The datagram in one message.
     Whole(&'d [u8]),
     /// The datagram in two messages; send both.
     Fragments([&'d [u8]; 2]),
 }
 
-/// One direction's allowance.
+/// Rates of one direction.
 struct Allowance {
     datagrams: Rate,
     bytes: Rate,
@@ -63,11 +63,11 @@ impl Allowance {
     }
 }
 
-/// The rules of one session, without its sockets. A [`Bridge`](super::Bridge) has one for each;
+/// Rules of one session, without its sockets. A [`Bridge`](super::Bridge) has one for each session;
 /// it is public for bridges over other transports, and for fuzzers. About 6 KiB on the heap.
 pub struct Relay {
     limits: Limits,
-    /// Whether the connection request has come.
+    /// `true` once the connection request has arrived.
     admitted: bool,
     began: Instant,
     heard: Instant,
@@ -79,7 +79,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A session that began at `now`.
+    /// Rules of a session that began at `now`.
     pub fn new(limits: Limits, now: Instant) -> Self {
         Self {
             limits,
@@ -94,8 +94,8 @@ impl Relay {
         }
     }
 
-    /// Takes in a message from the browser; `unix` is the date. Cheap checks first: a flood costs a
-    /// look at the clock.
+    /// Processes a message from the browser; `unix` is the date. Cheap checks come first: a flood
+    /// costs little more than reading the clock.
     ///
     /// # Errors
     /// See [`Refused`].
@@ -130,7 +130,7 @@ impl Relay {
         match self.reassembler.insert(core_time, piece) {
             Ok(Some(datagram)) => match MessageKind::of(datagram) {
                 Some(MessageKind::Datagram) => Ok(Uplink::Datagram(datagram)),
-                // A piece of a piece would go round for ever.
+                // Nested fragments would recurse without end.
                 _ => Err(malformed),
             },
             Ok(None) => Ok(Uplink::Nothing),
@@ -138,10 +138,10 @@ impl Relay {
         }
     }
 
-    /// Takes in a datagram from the server, for a session whose messages are `most` bytes at most.
+    /// Processes a datagram from the server, for a session with messages of up to `most` bytes.
     ///
     /// # Errors
-    /// Why the datagram is dropped.
+    /// The [`DropCause`], if the datagram is dropped.
     pub fn downlink<'d>(
         &'d mut self,
         now: Instant,
@@ -165,7 +165,7 @@ impl Relay {
         Ok(Downlink::Fragments(fragments))
     }
 
-    /// When the session ends if nothing comes from the browser, and why.
+    /// Time at which the session ends if nothing comes from the browser, and its close code.
     pub fn deadline(&self) -> (Instant, CloseCode) {
         if self.admitted {
             (self.heard + self.limits.idle_timeout, CloseCode::Idle)
@@ -178,8 +178,8 @@ impl Relay {
     }
 }
 
-/// The first message must be a connection request that could still be good. Whether it is, only
-/// its server can tell.
+/// Checks that the first message is a connection request whose token has not expired. Only the
+/// server can verify the token.
 fn check_request(unix: UnixTime, message: &[u8]) -> Result<(), CloseCode> {
     match RequestHeader::parse(message) {
         Ok(header) if header.expires > unix => Ok(()),

@@ -1,4 +1,4 @@
-//! One session: its rules, its socket to the server, what it has carried.
+//! Session: its rules, its socket to the server, its counters.
 
 use std::io;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use super::relay::{Downlink, Refused, Relay, Uplink};
 use netcode_std::RECEIVE_BUFFER_BYTES;
 use netcode_std::unix_time;
 
-/// Datagrams taken from the server before the browser's are looked at again.
+/// Datagrams read from the server before the browser's turn.
 const DATAGRAMS_PER_TURN: usize = 32;
 
-/// What a session has carried, to the server and to the browser.
+/// Traffic of a session, to the server and to the browser.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
     datagrams: [AtomicU64; 2],
@@ -55,16 +55,16 @@ impl Traffic {
     }
 }
 
-/// A session that is open. Dropping it ends it.
+/// Open session. Dropping it ends it.
 pub(super) struct Session {
     context: Arc<Context>,
     info: SessionInfo,
     traffic: Arc<Traffic>,
-    /// Why it ends, once that is known.
+    /// Cause of the end, once it is known.
     end: EndCause,
     relay: Relay,
     upstream: UdpSocket,
-    /// Its place, until it ends.
+    /// Place among sessions, held until the end.
     place: Option<Place>,
 }
 
@@ -87,10 +87,10 @@ impl Session {
         }
     }
 
-    /// A message from the browser goes to the server, if the rules let it.
+    /// Forwards a message from the browser to the server, if the rules permit it.
     ///
     /// # Errors
-    /// The session has to end.
+    /// The close code, if the session has to end.
     pub(super) fn uplink(&mut self, message: &[u8]) -> Result<(), CloseCode> {
         let flow = &self.context.counters.to_server;
         let passed = self.relay.uplink(Instant::now(), unix_time(), message);
@@ -103,7 +103,7 @@ impl Session {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     flow.dropped(DropCause::Buffer);
                 }
-                // The server is not there (ICMP): it may come back, and netcode has timeouts.
+                // The server is unreachable (ICMP): it may come back, and netcode has timeouts.
                 Err(_) => {}
             },
             Ok(Uplink::Nothing) => {}
@@ -113,14 +113,14 @@ impl Session {
         Ok(())
     }
 
-    /// Waits until the server may have sent something.
+    /// Waits until a datagram from the server may be available.
     pub(super) async fn server_speaks(&self) {
-        // An error is the network's: the next read shows it, and it is over then.
+        // Transport errors surface on the next read, which ends the session.
         let _ = self.upstream.readable().await;
     }
 
-    /// Hands what the server sent to `deliver`, in messages of `most` bytes at most; it says
-    /// whether there was room.
+    /// Passes the server's datagrams to `deliver`, in messages of up to `most` bytes; `deliver`
+    /// returns `true` if there was room.
     pub(super) fn downlink(&mut self, most: usize, mut deliver: impl FnMut(&[u8]) -> bool) {
         let flow = &self.context.counters.to_browser;
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
@@ -128,7 +128,7 @@ impl Session {
             let len = match self.upstream.try_recv(&mut buffer) {
                 Ok(len) => len,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Told of a datagram sent before (ICMP).
+                // Reported for an earlier datagram (ICMP).
                 Err(_) => continue,
             };
             let datagram = buffer.get(..len).unwrap_or_default();
@@ -149,12 +149,12 @@ impl Session {
         }
     }
 
-    /// When the session ends if nothing comes from the browser, and why.
+    /// Time at which the session ends if nothing comes from the browser, and its close code.
     pub(super) fn deadline(&self) -> (Instant, CloseCode) {
         self.relay.deadline()
     }
 
-    /// What to drop when the browser takes in less than the server sends.
+    /// Choice of the message to drop when the browser receives slower than the server sends.
     pub(super) fn backpressure(&self) -> Backpressure {
         self.context.config.backpressure
     }
@@ -163,12 +163,12 @@ impl Session {
         &self.context.config.limits
     }
 
-    /// Waits until every session is to end.
+    /// Waits until every session has to end.
     pub(super) fn bridge_ends(&self) -> impl Future<Output = ()> + Send + use<> {
         self.context.ends()
     }
 
-    /// Ends the session for this cause.
+    /// Ends the session with this cause.
     pub(super) fn finish(mut self, cause: EndCause) {
         self.end = cause;
     }
@@ -176,7 +176,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Whoever is told of the end finds the place free.
+        // The place is free before the end is reported.
         self.place = None;
         self.context.ended(&self.info, self.end);
     }

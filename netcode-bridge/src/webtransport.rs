@@ -1,4 +1,4 @@
-//! WebTransport: sessions of HTTP/3, whose datagrams become UDP's.
+//! WebTransport: sessions of HTTP/3, whose datagrams are forwarded over UDP.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,22 +24,22 @@ use super::limit::{Limit, Resource};
 use super::session::Session;
 use netcode_std::SocketOptions;
 
-/// How long a browser has to hear why its session ends.
+/// Time for a browser to receive the close code.
 const FAREWELL: Duration = Duration::from_secs(3);
 
-/// With QUIC's own overhead a full netcode datagram (1225 bytes) fits, from the first on.
+/// QUIC's initial MTU: a full netcode datagram (1225 bytes) fits, with QUIC's own overhead.
 const INITIAL_MTU: u16 = 1280;
 
-/// A session needs one stream, and HTTP/3 three of its own.
+/// Streams of a connection: one for the session, three for HTTP/3.
 const STREAMS: u32 = 4;
 
-/// What all of a connection's streams may hold, bytes: they carry headers and little else.
+/// Bytes in all streams of a connection together: they carry headers and little else.
 const STREAM_BYTES: u32 = 16 * 1024;
 
-/// What HTTP/3 puts before each datagram, bytes at most.
+/// Maximum length of the HTTP/3 prefix of each datagram, bytes.
 const SESSION_ID_BYTES: usize = 8;
 
-/// How QUIC is spoken under `certificate`.
+/// QUIC configuration under `certificate`.
 pub(super) fn server_config(
     certificate: &Loaded,
     limits: &Limits,
@@ -56,7 +56,7 @@ pub(super) fn server_config(
         .receive_window(STREAM_BYTES.into())
         .datagram_receive_buffer_size(Some(limits.buffer_bytes))
         .datagram_send_buffer_size(limits.buffer_bytes);
-    // The session's own timeout comes first, and says why.
+    // The session's own timeout comes first, and sends a close code.
     let idle = limits.idle_timeout + Duration::from_secs(10);
     let idle = u32::try_from(idle.as_millis()).unwrap_or(u32::MAX);
     transport.max_idle_timeout(Some(VarInt::from_u32(idle.min(1 << 29)).into()));
@@ -65,7 +65,7 @@ pub(super) fn server_config(
     Ok(config)
 }
 
-/// Listens at `address`. Needs a runtime around it.
+/// Listens at `address`. Needs an entered runtime.
 pub(super) fn listen(
     address: SocketAddr,
     config: ServerConfig,
@@ -89,29 +89,30 @@ pub(super) async fn accept(endpoint: Endpoint, context: Arc<Context>) {
             }
             Admitted::Retry => {
                 context.counters.quic_retries.inc();
-                // What could not be sent is asked for again.
+                // A Retry that cannot be sent is repeated by the browser's next attempt.
                 let _ = incoming.retry();
             }
             Admitted::No(limit) => {
                 context.counters.limited(limit);
-                // Whoever means it asks again in a moment.
+                // A real browser repeats its packet soon.
                 incoming.ignore();
             }
         }
     }
 }
 
-/// What becomes of a newcomer.
+/// Admission of a new connection.
 enum Admitted {
-    /// It has a place for its handshake.
+    /// The connection has a place for its handshake.
     Place(Place),
-    /// It has to show that it receives at its address.
+    /// The connection has to validate its address.
     Retry,
     No(Limit),
 }
 
-/// Whoever has not shown its address may be anybody: it gets a place only while there are plenty,
-/// so that forged addresses use up neither the places nor anybody's share of them.
+/// Admits a connection. An unvalidated address may be forged: it gets a place only
+/// while half of them are free, so that forged addresses exhaust neither the total nor anybody's
+/// share.
 fn admit(incoming: &Incoming, context: &Context) -> Admitted {
     let address = incoming.remote_address().ip();
     let Admission {
@@ -134,14 +135,14 @@ fn admit(incoming: &Incoming, context: &Context) -> Admitted {
     }
 }
 
-/// One connection, to its end. `place` is its own until it has a session's.
+/// Runs one connection to its end. `place` is held by the handshake until a session has its own.
 async fn connect(incoming: Incoming, place: Place, context: Arc<Context>) {
     let limit = context.config.limits.quic_handshake_timeout;
     match timeout(limit, handshake(incoming)).await {
         Ok(Some(request)) => {
             let connection = request.conn().clone();
             serve(request, place, &context).await;
-            // Whatever became of it, nothing of it stays.
+            // The connection is closed, whatever the result.
             connection.close(VarInt::from_u32(0), b"");
         }
         Ok(None) => {}
@@ -149,12 +150,12 @@ async fn connect(incoming: Incoming, place: Place, context: Arc<Context>) {
     }
 }
 
-/// Up to the browser's request for a session.
+/// Runs the handshake up to the browser's request for a session.
 async fn handshake(incoming: Incoming) -> Option<Request> {
     Request::accept(incoming.await.ok()?).await.ok()
 }
 
-/// One session, from the request to its end.
+/// Runs one session, from the request to its end.
 async fn serve(request: Request, place: Place, context: &Arc<Context>) {
     let origin = request.headers.get("origin");
     let visitor = Visitor {
@@ -167,7 +168,8 @@ async fn serve(request: Request, place: Place, context: &Arc<Context>) {
         Ok(guest) => context.open(guest).await,
         Err(code) => Err(code),
     };
-    // A refused session is accepted and closed: of a refusal by status a page learns nothing.
+    // A refused session is accepted and closed: a page cannot see the reason of a refusal by
+    // status.
     let limit = context.config.limits.quic_handshake_timeout;
     let Ok(Ok(browser)) = timeout(limit, request.ok()).await else {
         return;
@@ -181,12 +183,12 @@ async fn serve(request: Request, place: Place, context: &Arc<Context>) {
             }
             session.finish(cause);
         }
-        // It keeps the handshake's place until it is gone.
+        // The handshake's place is held until the connection is closed.
         Err(code) => close(&browser, code).await,
     }
 }
 
-/// Carries datagrams both ways until the session ends.
+/// Forwards datagrams in both directions until the session ends.
 async fn carry(browser: &web_transport_quinn::Session, session: &mut Session) -> EndCause {
     let backpressure = session.backpressure();
     let alarm = sleep_until(session.deadline().0.into());
@@ -206,7 +208,7 @@ async fn carry(browser: &web_transport_quinn::Session, session: &mut Session) ->
                 let most = browser.max_datagram_size();
                 session.downlink(most, |message| send(browser, message, backpressure));
             }
-            // The deadline moves on with every message; the alarm follows when it rings.
+            // The deadline moves with every message; the alarm is set again when it fires.
             () = &mut alarm => {
                 let (due, code) = session.deadline();
                 if due <= Instant::now() {
@@ -219,14 +221,14 @@ async fn carry(browser: &web_transport_quinn::Session, session: &mut Session) ->
     }
 }
 
-/// Whether there was room for the message.
+/// Sends a message. `true` if there was room for it.
 fn send(
     browser: &web_transport_quinn::Session,
     message: &[u8],
     backpressure: Backpressure,
 ) -> bool {
     let room = browser.datagram_send_buffer_space() >= message.len() + SESSION_ID_BYTES;
-    // Without room, QUIC itself drops what has waited longest.
+    // Without room, QUIC drops its oldest datagrams.
     let goes = room || backpressure == Backpressure::DropOldest;
     goes && browser
         .send_datagram(Bytes::copy_from_slice(message))
@@ -245,10 +247,10 @@ fn end_of(error: &SessionError) -> EndCause {
     }
 }
 
-/// Tells the browser why, and waits until it knows or is gone, but not for ever.
+/// Sends the close code, and waits a limited time until the browser has it or is gone.
 async fn close(browser: &web_transport_quinn::Session, code: CloseCode) {
-    // The close code is given up with the connection if a busy browser does not answer it soon;
-    // so it goes ahead as a message, too.
+    // A busy browser that answers late loses the close code with the connection, so the code is
+    // sent as a message first.
     let message = code.to_message();
     let _ = browser.send_datagram(Bytes::copy_from_slice(&message));
     browser.close(code.number(), code.as_str().as_bytes());
