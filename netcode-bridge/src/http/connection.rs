@@ -1,4 +1,4 @@
-//! TCP connections: who may have one, and for how long.
+//! TCP connections: admission and timeouts.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -24,27 +24,28 @@ use crate::error::BridgeError;
 use crate::limit::{Limit, Resource};
 use crate::rate::Arrivals;
 
-/// What a request's head and a piece of its body may take, bytes.
+/// Read buffer for a request's head or a part of its body, bytes.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
 
-/// Connections that wait to be accepted, in the system.
+/// Backlog of the listening socket.
 const BACKLOG: i32 = 1024;
 
-/// A listener that fails, for want of descriptors say, is asked again after so long.
+/// Pause after a failed accept, for example for lack of descriptors.
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
 
-/// Connections to the counters, at a time and a second: their own, to be read under attack too.
+/// Metrics connections, at a time and a second. Their limits are separate, so that the metrics can
+/// be read during an attack.
 const METRICS_CONNECTIONS: (usize, u32) = (16, 100);
 
-/// How TLS is spoken; changes with the certificate.
+/// TLS configuration; changes with the certificate.
 pub(crate) type Tls = watch::Receiver<Arc<ServerConfig>>;
 
-/// How TLS is spoken under `certificate`.
+/// TLS configuration under `certificate`.
 pub(crate) fn tls_config(certificate: &Loaded) -> Result<Arc<ServerConfig>, BridgeError> {
     Ok(Arc::new(certificate.server_config(&[b"http/1.1"])?))
 }
 
-/// A listener for [`serve`], and the address it has. Needs a runtime around it.
+/// Listener for [`serve`], and its address. Needs an entered runtime.
 pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), BridgeError> {
     let bind = || {
         let socket = socket2::Socket::new(
@@ -56,7 +57,7 @@ pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), B
             // IPv4 has a socket of its own.
             socket.set_only_v6(true)?;
         }
-        // A bridge that restarts finds its port still warm.
+        // A restarted bridge finds its port in TIME_WAIT.
         #[cfg(unix)]
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
@@ -69,7 +70,7 @@ pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), B
     bind().map_err(|error| BridgeError::Listen { address, error })
 }
 
-/// Lets connections in, within limits.
+/// Admission of connections, within limits.
 #[derive(Clone)]
 pub(crate) struct Door {
     context: Arc<Context>,
@@ -78,7 +79,7 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// For strangers.
+    /// Admission of browsers.
     pub(crate) fn for_offers(context: Arc<Context>) -> Self {
         Self {
             places: context.admission.connections.clone(),
@@ -87,7 +88,7 @@ impl Door {
         }
     }
 
-    /// For whoever reads the counters.
+    /// Admission of metrics readers.
     pub(crate) fn for_metrics(context: Arc<Context>) -> Self {
         let (most, a_second) = METRICS_CONNECTIONS;
         Self {
@@ -100,7 +101,8 @@ impl Door {
     fn enter(&self, from: IpAddr) -> Result<Place, Limit> {
         let arrivals = &self.arrivals;
         let now = Instant::now();
-        // A proxy stands for many: its requests say for whom, and are counted then.
+        // A trusted proxy connects on behalf of many: each request names its browser, and counts
+        // then.
         let (arrived, place) = if proxy::is_trusted(&self.context.config, from) {
             (arrivals.take_for_many(now), self.places.take_for_many())
         } else {
@@ -111,7 +113,7 @@ impl Door {
     }
 }
 
-/// Serves `routes`, over TLS if there is any.
+/// Serves `routes`, over TLS if configured.
 pub(crate) async fn serve(listener: TcpListener, routes: Router, tls: Option<Tls>, door: Door) {
     loop {
         let Ok((stream, from)) = listener.accept().await else {
@@ -141,7 +143,7 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, tls: Option<Tls
     }
 }
 
-/// One request and its response.
+/// Serves one request and its response.
 async fn converse(stream: TcpStream, tls: Option<TlsAcceptor>, routes: Router) {
     match tls {
         Some(tls) => {
@@ -158,6 +160,6 @@ async fn speak_http(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router)
         .keep_alive(false)
         .max_buf_size(READ_BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
-    // What went wrong on the way is nobody's but the stranger's.
+    // Failures concern the stranger's connection alone.
     let _ = served.await;
 }

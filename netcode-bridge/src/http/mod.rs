@@ -1,10 +1,10 @@
-//! HTTP: offers for WebRTC, and the counters. HTTP/1.1 only, one request for each connection.
+//! HTTP: WebRTC offers, and the metrics. HTTP/1.1 only, one request for each connection.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! | --- | --- |
-//! | `connection` | one TCP connection: who may have one, and for how long |
-//! | `proxy` | where a browser is that comes through a proxy |
-//! | `routes` | what is answered |
+//! | `connection` | TCP connections: admission and timeouts |
+//! | `proxy` | trusted proxies and the browser's address |
+//! | `routes` | requests and responses |
 
 mod connection;
 mod proxy;

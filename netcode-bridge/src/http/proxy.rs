@@ -1,4 +1,4 @@
-//! Proxies: where a browser is that comes through one.
+//! Trusted proxies, and the address of a browser behind them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use crate::config::BridgeConfig;
 
-/// A proxy that is trusted, or a network of them: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`.
+/// Trusted proxy, or a network of them: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProxyNetwork(IpNet);
 
@@ -30,7 +30,7 @@ impl FromStr for ProxyNetwork {
     }
 }
 
-/// Why a text names no [`ProxyNetwork`].
+/// Reason why a text is not a [`ProxyNetwork`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseNetworkError;
 
@@ -42,12 +42,12 @@ impl fmt::Display for ParseNetworkError {
 
 impl std::error::Error for ParseNetworkError {}
 
-/// The header in which a trusted proxy names the address it was reached from.
+/// Header in which a trusted proxy names the address it was reached from.
 ///
-/// Only this one is read: a proxy passes on the other as the browser wrote it.
+/// Only this header is read: a proxy forwards the other one as the browser wrote it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProxyHeader {
-    /// `X-Forwarded-For`: addresses, the last added by the last proxy.
+    /// `X-Forwarded-For`: addresses, the last one added by the last proxy.
     #[default]
     XForwardedFor,
     /// `Forwarded` (RFC 7239), of which `for` is read.
@@ -63,15 +63,15 @@ impl ProxyHeader {
     }
 }
 
-/// Whether a connection from here speaks for others.
+/// `true` if a connection from `from` is a trusted proxy's.
 pub(super) fn is_trusted(config: &BridgeConfig, from: IpAddr) -> bool {
     let from = from.to_canonical();
     let covers = |proxy: &ProxyNetwork| proxy.0.contains(&from);
     config.trusted_proxies.iter().any(covers)
 }
 
-/// Where the browser is: the last address on the way here that is no trusted proxy's. What stands
-/// before it in the header anybody could have written. Port 0 if a proxy told none.
+/// Address of the browser: the last one on the path that is not a trusted proxy's. Anyone could
+/// have written the entries before it. Port 0 if the proxy named none.
 pub(super) fn browser_address(
     config: &BridgeConfig,
     connected_from: SocketAddr,
@@ -84,7 +84,7 @@ pub(super) fn browser_address(
             if !is_trusted(config, at.ip()) {
                 return at;
             }
-            // A proxy that hides whom it speaks for is who is counted.
+            // A proxy that hides its client is counted itself.
             let Some(before) = parse_hop(config.proxy_header, hop) else {
                 return at;
             };
@@ -106,7 +106,7 @@ fn parse_hop(header: ProxyHeader, hop: &[u8]) -> Option<SocketAddr> {
     }
 }
 
-/// An address, with a port or without: `192.0.2.1`, `192.0.2.1:4711`, `[2001:db8::1]`,
+/// Parses an address, with or without a port: `192.0.2.1`, `192.0.2.1:4711`, `[2001:db8::1]`,
 /// `[2001:db8::1]:4711`, `2001:db8::1`.
 fn parse_node(node: &str) -> Option<SocketAddr> {
     let with_port = |ip: IpAddr, port| SocketAddr::new(ip.to_canonical(), port);
@@ -133,7 +133,7 @@ mod tests {
         config
     }
 
-    /// Where a browser is whose request came from `from` with these lines of a header.
+    /// Address of the browser for a request from `from` with these header lines.
     fn found(config: &BridgeConfig, from: &str, lines: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for line in lines {
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(from_proxy(&["[2001:db8::7]:9"]), "[2001:db8::7]:9");
         assert_eq!(from_proxy(&["2001:db8::7"]), "[2001:db8::7]:0");
         assert_eq!(from_proxy(&["::ffff:198.51.100.1"]), "198.51.100.1:0");
-        // A stranger's own header is nothing to us.
+        // A header from an untrusted address is ignored.
         assert_eq!(found(&config, "192.0.2.9:1", &["1.1.1.1"]), "192.0.2.9:1");
     }
 

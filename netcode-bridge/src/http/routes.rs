@@ -1,4 +1,4 @@
-//! What a bridge answers over HTTP: offers for WebRTC, and its counters.
+//! HTTP routes of a bridge: WebRTC offers, and metrics.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,11 +18,10 @@ use crate::context::{Context, Visitor};
 use crate::event::Transport;
 use crate::webrtc::{Offers, Unanswered};
 
-/// A browser's offer of one data channel takes about a kilobyte.
+/// Maximum length of an offer. A browser's offer of one data channel takes about a kilobyte.
 const MAX_OFFER_BYTES: usize = 16 * 1024;
 
-/// Takes offers. Any page may ask; whether its origin is served is ours to say, in words that it
-/// can read.
+/// Route of offers. CORS permits any page, so that a page of a refused origin can read the reason.
 pub(crate) fn offers(offers: Arc<Offers>) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(Any)
@@ -43,7 +42,7 @@ async fn answer(
     headers: HeaderMap,
     offer: String,
 ) -> Response {
-    // In a task of its own: what a stranger's offer may break is that task.
+    // A task of its own: a panic that a stranger's offer causes ends that task alone.
     let answered = tokio::spawn(async move {
         let origin = headers.get(header::ORIGIN);
         let visitor = Visitor {
@@ -80,7 +79,7 @@ fn refusal(code: CloseCode) -> Response {
     (status, axum::Json(body)).into_response()
 }
 
-/// Shows the counters to Prometheus.
+/// Route of the metrics for Prometheus.
 pub(crate) fn metrics(context: Arc<Context>) -> Router {
     let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let text = move |State(context): State<Arc<Context>>| async move {

@@ -186,7 +186,7 @@ fn silence_ends_a_session_and_what_is_dropped_breaks_no_silence() {
     relay.uplink(now, UNIX, &good_request()).unwrap();
     let later = now + Duration::from_millis(10);
     relay.uplink(later, UNIX, &[0x15; 20]).unwrap();
-    // Above its rate, and from the server: neither is the browser being there.
+    // Neither a message above the rate nor one from the server counts as activity of the browser.
     let ignored = now + Duration::from_millis(20);
     relay.uplink(ignored, UNIX, &[0x15; 20]).unwrap_err();
     relay.downlink(ignored, &[0x15; 20], 1225).unwrap();

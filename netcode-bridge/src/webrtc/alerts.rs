@@ -1,16 +1,16 @@
-//! Alerts that anybody could have sent.
+//! Unencrypted DTLS alerts.
 //!
-//! Until keys are agreed on, DTLS speaks in the clear, and one alert ends its handshake: for an
-//! attacker who knows the two addresses, one forged datagram. A handshake that fails for a good
-//! reason runs into its timeout instead.
+//! Until keys are agreed on, DTLS alerts are neither encrypted nor authenticated, and one alert
+//! ends the handshake: an attacker who knows both addresses needs one forged datagram. So they are
+//! ignored; a handshake that fails for a real reason runs into its timeout.
 
-/// DTLS's content type of an alert.
+/// DTLS content type of an alert.
 const ALERT: u8 = 21;
 
-/// What a record begins with: content type, version, epoch, sequence number, length.
+/// Length of a record header: content type, version, epoch, sequence number, length.
 const HEAD_BYTES: usize = 13;
 
-/// Whether there is an alert without encryption among the DTLS records in `datagram`.
+/// `true` if one of the DTLS records in `datagram` is an unencrypted alert.
 pub(super) fn has_plaintext_alert(datagram: &[u8]) -> bool {
     let mut rest = datagram;
     while let Some((head, after)) = rest.split_first_chunk::<HEAD_BYTES>() {
@@ -53,7 +53,7 @@ mod tests {
     fn what_is_cut_short_is_no_alert() {
         let whole = [record(22, 0, &[1; 40]), record(ALERT, 0, &[2, 40])].concat();
         for len in 0..whole.len() - 2 {
-            // The head alone is enough to see it.
+            // The header alone suffices.
             assert_eq!(
                 has_plaintext_alert(&whole[..len]),
                 len >= 53 + HEAD_BYTES,

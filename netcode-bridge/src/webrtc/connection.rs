@@ -1,4 +1,4 @@
-//! One peer connection: its datagrams, the paths they take, and its one data channel.
+//! Peer connection: its datagrams, their paths, and its one data channel.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -19,23 +19,23 @@ use crate::context::Context;
 use crate::event::EndCause;
 use crate::limit::Limit;
 
-/// Messages that came before their session is open: the rest are lost, as they may be.
+/// Messages kept until their session is open; further ones are lost, as datagrams may be.
 const EARLY_MESSAGES: usize = 8;
 
-/// A peer connection.
+/// Peer connection.
 pub(super) struct Connection {
     rtc: Rtc,
     context: Arc<Context>,
     routes: Vec<Route>,
     packets: mpsc::Receiver<Packet>,
     paths: Paths,
-    /// The client's one channel, once it is open.
+    /// The session's data channel, once it is open.
     channel: Option<ChannelId>,
-    /// Channels that are open, with those that are nothing to us.
+    /// Open channels, including those the session does not use.
     channels: usize,
-    /// Whether DTLS is up: what is secret is agreed on.
+    /// `true` once the DTLS handshake is complete.
     secure: bool,
-    /// Messages from the channel that were not taken yet.
+    /// Messages from the channel that are not taken yet.
     received: VecDeque<Vec<u8>>,
 }
 
@@ -60,27 +60,27 @@ impl Connection {
         }
     }
 
-    /// Where the browser has answered, once its channel is open.
+    /// Address at which the browser has answered a check, once its channel is open.
     pub(super) fn opened(&self) -> Option<SocketAddr> {
         self.channel.and(self.paths.current())
     }
 
-    /// Waits for a datagram. None once no more can come.
+    /// Waits for a datagram. `None` once no more can come.
     pub(super) async fn packet(&mut self) -> Option<Packet> {
         self.packets.recv().await
     }
 
-    /// One that came already.
+    /// Next datagram that has arrived already.
     pub(super) fn next_packet(&mut self) -> Option<Packet> {
         self.packets.try_recv().ok()
     }
 
-    /// A message from the browser.
+    /// Next message from the browser.
     pub(super) fn next_message(&mut self) -> Option<Vec<u8>> {
         self.received.pop_front()
     }
 
-    /// Takes in a datagram. Drain before the next: that is the library's contract.
+    /// Processes a datagram. The library requires a drain before the next one.
     pub(super) fn take_in(&mut self, packet: &Packet) -> Result<(), EndCause> {
         match self.paths.take_in(packet.from, &packet.bytes) {
             Incoming::ForPeer => {}
@@ -98,7 +98,7 @@ impl Connection {
         if !self.secure && has_plaintext_alert(&packet.bytes) {
             return Ok(());
         }
-        // What is nothing of WebRTC's is no reason to end.
+        // A datagram that is not part of WebRTC does not end the connection.
         let Ok(receive) = Receive::new(Protocol::Udp, packet.from, packet.to, &packet.bytes) else {
             return Ok(());
         };
@@ -111,7 +111,7 @@ impl Connection {
         self.rtc.handle_input(input).map_err(|_| EndCause::Lost)
     }
 
-    /// Takes out what the connection has for us; says when it wants to be called again.
+    /// Drains the connection's output; returns the time at which it is due again.
     pub(super) fn drain(&mut self) -> Result<Instant, EndCause> {
         loop {
             match self.rtc.poll_output().map_err(|_| EndCause::Lost)? {
@@ -129,7 +129,7 @@ impl Connection {
 
     fn send(&mut self, to: SocketAddr, datagram: Vec<u8>) {
         if is_stun(&datagram) {
-            // It answers a check with the right password: what else comes from there is ours.
+            // The reply to a check with the right password: its sender belongs to this peer.
             for route in &self.routes {
                 route.learn(to);
             }
@@ -176,12 +176,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Forgets messages above the number that may wait for a session to open.
+    /// Drops messages above [`EARLY_MESSAGES`].
     pub(super) fn keep_early_messages(&mut self) {
         self.received.truncate(EARLY_MESSAGES);
     }
 
-    /// Puts a message into the channel. False if there is no room now.
+    /// Writes a message to the channel. `false` if there is no room now.
     pub(super) fn write(&mut self, message: &[u8]) -> Result<bool, EndCause> {
         let Some(mut channel) = self.channel.and_then(|id| self.rtc.channel(id)) else {
             return Ok(false);
@@ -189,10 +189,10 @@ impl Connection {
         channel.write(true, message).map_err(|_| EndCause::Lost)
     }
 
-    /// Tells the browser that the connection is over, if it can still be told.
+    /// Closes the connection and notifies the browser if it can still be reached.
     pub(super) fn close(&mut self) {
         if self.rtc.close().is_ok() {
-            // What comes of it is sent; there is nobody left to tell of an error.
+            // The output is sent; there is nobody left to report an error to.
             let _ = self.drain();
         }
     }

@@ -1,9 +1,9 @@
-//! Names and passwords in ICE, and other numbers that nobody may guess.
+//! ICE credentials and other unpredictable numbers.
 
 use aws_lc_rs::rand::fill;
 use str0m::ice::IceCreds;
 
-/// Bytes of a cryptographic generator. None if the system has no randomness to give.
+/// Bytes from a cryptographic generator. `None` if the system provides no randomness.
 pub(super) fn random<const N: usize>() -> Option<[u8; N]> {
     let mut bytes = [0; N];
     fill(&mut bytes).ok()?;
@@ -11,7 +11,7 @@ pub(super) fn random<const N: usize>() -> Option<[u8; N]> {
 }
 
 /// Credentials for a new peer. The library's own come from a generator that is not made for
-/// secrets: who had seen some of them could work out those of others.
+/// secrets: some of its output reveals the rest.
 pub(super) fn credentials() -> Option<IceCreds> {
     Some(IceCreds {
         ufrag: hexadecimal(random::<8>()?),
@@ -19,7 +19,7 @@ pub(super) fn credentials() -> Option<IceCreds> {
     })
 }
 
-/// The credentials in an offer.
+/// Credentials in an offer.
 pub(super) fn offered(offer: &str) -> Option<IceCreds> {
     let value = |name| {
         let mut lines = offer.lines();

@@ -1,4 +1,4 @@
-//! The socket of all peer connections of one family, and whose a datagram is.
+//! Socket of all peer connections of one family, and the assignment of datagrams to peers.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,29 +15,30 @@ use crate::config::MAX_PEER_ADDRESSES;
 use crate::error::BridgeError;
 use netcode_std::SocketOptions;
 
-/// The longest datagram that WebRTC sends over UDP fits; longer ones are cut and fail to parse.
+/// Maximum length of a datagram, enough for any that WebRTC sends over UDP; longer ones are
+/// truncated and fail to parse.
 const MAX_PACKET_BYTES: usize = 2048;
 
-/// A datagram from a browser.
+/// Datagram from a browser.
 pub(super) struct Packet {
     pub(super) from: SocketAddr,
-    /// The candidate it came to.
+    /// Candidate it was sent to.
     pub(super) to: SocketAddr,
     pub(super) bytes: Vec<u8>,
 }
 
-/// A socket, and who is behind it.
+/// Socket and the peers behind it.
 pub(crate) struct Demux {
     socket: UdpSocket,
     bound: SocketAddr,
-    /// Where browsers find the socket.
+    /// Address that browsers send to.
     candidate: SocketAddr,
     routes: Mutex<Routes>,
 }
 
 #[derive(Default)]
 struct Routes {
-    /// By the name a peer has in ICE (the user fragment), which only its browser was told.
+    /// Peers by ICE user fragment, which only the peer's browser knows.
     by_name: HashMap<String, Peer>,
     by_address: HashMap<SocketAddr, mpsc::Sender<Packet>>,
 }
@@ -47,15 +48,15 @@ struct Peer {
     addresses: Vec<SocketAddr>,
 }
 
-/// A peer's place in the table; dropped, nothing reaches it any more.
+/// Entry of a peer in the table; dropping it removes the peer.
 pub(super) struct Route {
     demux: Arc<Demux>,
     name: String,
 }
 
 impl Demux {
-    /// Binds `address`. Browsers are told the first of `public` that is of its family, else the
-    /// bound address itself. Needs a runtime around it.
+    /// Binds `address`. The candidate is the first of `public` that is of its family, or else the
+    /// bound address. Needs an entered runtime.
     pub(crate) fn bind(address: SocketAddr, public: &[IpAddr]) -> Result<Self, BridgeError> {
         let bind = || {
             let socket = UdpSocket::from_std(SocketOptions::default().bind(address)?)?;
@@ -81,12 +82,12 @@ impl Demux {
         self.candidate
     }
 
-    /// Sends a datagram; one for which there is no room is lost.
+    /// Sends a datagram; it is dropped if there is no room.
     pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) {
         let _ = self.socket.try_send_to(datagram, to);
     }
 
-    /// Gives each datagram to its peer, until the bridge is dropped.
+    /// Passes each datagram to its peer, until the bridge is dropped.
     pub(crate) async fn run(self: Arc<Self>) {
         let mut buffer = vec![0; MAX_PACKET_BYTES];
         loop {
@@ -94,7 +95,7 @@ impl Demux {
                 Ok((len, from)) => {
                     let bytes = buffer.get(..len).unwrap_or_default();
                     if let Some(peer) = self.find(from, bytes) {
-                        // A peer that is behind loses what is newest, as at a full socket.
+                        // A peer that is behind loses the newest datagrams, as at a full socket.
                         let _ = peer.try_send(Packet {
                             from,
                             to: self.candidate,
@@ -102,7 +103,7 @@ impl Demux {
                         });
                     }
                 }
-                // Told of a datagram sent before (ICMP). Others may run meanwhile.
+                // Reported for an earlier datagram (ICMP). Others may run meanwhile.
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                     tokio::task::yield_now().await;
                 }
@@ -111,7 +112,7 @@ impl Demux {
         }
     }
 
-    /// Whose a datagram is. Connectivity checks name their peer; everything else comes from an
+    /// Peer of a datagram. Connectivity checks name their peer; everything else is assigned by an
     /// address that the peer has [learned](Route::learn).
     fn find(&self, from: SocketAddr, bytes: &[u8]) -> Option<mpsc::Sender<Packet>> {
         if is_stun(bytes)
@@ -125,7 +126,7 @@ impl Demux {
         self.routes().by_address.get(&from).cloned()
     }
 
-    /// A route to the peer of this name, which takes its datagrams from `packets`.
+    /// Registers the peer of this user fragment, which receives its datagrams from `packets`.
     pub(super) fn route(self: &Arc<Self>, name: &str, packets: mpsc::Sender<Packet>) -> Route {
         let peer = Peer {
             packets,
@@ -148,7 +149,7 @@ impl Route {
         &self.demux
     }
 
-    /// A check with the peer's password came from here: everything from here is the peer's.
+    /// Assigns an address to the peer, after a check with the peer's password came from there.
     pub(super) fn learn(&self, from: SocketAddr) {
         let mut routes = self.demux.routes();
         let Routes {
@@ -158,7 +159,7 @@ impl Route {
         let Some(peer) = by_name.get_mut(&self.name) else {
             return;
         };
-        // An address keeps its peer: another peer cannot take it by forging its own checks.
+        // An address keeps its peer: another peer cannot take it by forging checks of its own.
         if let Entry::Vacant(place) = by_address.entry(from)
             && peer.addresses.len() < MAX_PEER_ADDRESSES
         {
@@ -178,7 +179,7 @@ impl Drop for Route {
     }
 }
 
-/// A browser on this machine finds a socket that is bound to all interfaces.
+/// Loopback address for a socket bound to all interfaces, for a browser on this machine.
 fn on_loopback(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),

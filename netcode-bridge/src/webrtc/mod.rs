@@ -1,18 +1,18 @@
-//! WebRTC: data channels, whose messages become UDP's datagrams.
+//! WebRTC: data channels, whose messages are forwarded as UDP datagrams.
 //!
-//! One socket of a family serves all sessions. Each session is a task that drives one peer
-//! connection; the socket's task only looks whose a datagram is.
+//! One socket of each family serves all sessions. Each session is a task that drives one peer
+//! connection; the socket's task only assigns datagrams to peers.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! | --- | --- |
-//! | `demux` | the socket, and whose a datagram is |
-//! | `offer` | from an offer to an answer and a peer |
-//! | `credentials` | names and passwords in ICE |
-//! | `peer` | one browser, from the answer to its session's end |
-//! | `connection` | its peer connection: datagrams, and the data channel |
-//! | `paths` | which addresses get a stream: those that have answered |
-//! | `alerts` | alerts that anybody could have sent |
-//! | `outbox` | what waits for a browser |
+//! | `demux` | the socket, and the assignment of datagrams to peers |
+//! | `offer` | answers to offers |
+//! | `credentials` | ICE credentials |
+//! | `peer` | one browser, from the answer to the session's end |
+//! | `connection` | the peer connection: datagrams, and the data channel |
+//! | `paths` | validation of a browser's addresses |
+//! | `alerts` | unencrypted DTLS alerts |
+//! | `outbox` | messages queued for a browser |
 
 mod alerts;
 mod connection;

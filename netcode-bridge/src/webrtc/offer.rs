@@ -1,4 +1,4 @@
-//! From a browser's offer to an answer, and a task that drives the peer connection.
+//! Offers: answers to them, and the tasks that drive their peer connections.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,31 +19,31 @@ use crate::config::BridgeConfig;
 use crate::context::{Context, Visitor};
 use crate::error::BridgeError;
 
-/// A message of this many bytes and less leaves in one UDP datagram: any of netcode's, with the
-/// overhead of SCTP, DTLS and UDP, below what the internet carries.
+/// Maximum message length that leaves in one UDP datagram: any netcode datagram, with the overhead
+/// of SCTP, DTLS and UDP, below the usual path MTU.
 const MTU: usize = 1400;
 
-/// What a browser may send in one message, bytes: more than any netcode datagram.
+/// Maximum length of a browser's message, bytes: above that of any netcode datagram.
 const MAX_MESSAGE_BYTES: u32 = 2048;
 
-/// Datagrams that wait for one peer's task; more are dropped.
+/// Datagrams queued for one peer's task; further ones are dropped.
 const WAITING_PACKETS: usize = 256;
 
-/// Why an offer has no answer.
+/// Reason why an offer has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unanswered {
     /// The session is refused.
     Refused(CloseCode),
-    /// The body is no offer of a data channel.
+    /// The body is not an offer of a data channel.
     BadOffer,
 }
 
-/// Answers offers.
+/// Answers to offers.
 pub(crate) struct Offers {
     context: Arc<Context>,
     demuxes: Vec<Arc<Demux>>,
     crypto: Arc<CryptoProvider>,
-    /// One for all sessions: making one takes longer than all the rest of an answer.
+    /// One for all sessions: making a certificate takes longer than the rest of an answer.
     certificate: DtlsCert,
 }
 
@@ -68,8 +68,8 @@ impl Offers {
         &self.context.config
     }
 
-    /// Answers an offer, and starts the task that makes a session of it once its data channel is
-    /// open. Until then the offer holds an offer's place and no session's.
+    /// Answers an offer, and starts the task that opens a session once the data channel is open.
+    /// Until then the offer holds an offer's place and no session's.
     pub(crate) fn answer(&self, visitor: &Visitor<'_>, text: &str) -> Result<String, Unanswered> {
         let offer = SdpOffer::from_sdp_string(text).map_err(|_| Unanswered::BadOffer)?;
         let remote = offered(text).ok_or(Unanswered::BadOffer)?;

@@ -1,16 +1,16 @@
-//! What waits for a browser that takes in less than its server sends.
+//! Outbox: messages queued for a browser that receives slower than its server sends.
 
 use std::collections::VecDeque;
 
 use crate::config::Backpressure;
 
-/// SCTP's share of what may wait for a browser: what is on its way. It keeps what it has been given,
-/// so the other half waits in the [`Outbox`], where the oldest can still make room for the newest.
+/// SCTP's share of the buffer, for messages in transit. SCTP cannot drop a message it has accepted,
+/// so the other half is queued in the [`Outbox`], where the oldest can still be replaced.
 pub(super) fn on_its_way(buffer_bytes: usize) -> usize {
     buffer_bytes / 2
 }
 
-/// Messages that found no room in the data channel, oldest first; bounded.
+/// Bounded queue of messages that found no room in the data channel, oldest first.
 pub(super) struct Outbox {
     waiting: VecDeque<Vec<u8>>,
     bytes: usize,
@@ -28,7 +28,7 @@ impl Outbox {
         }
     }
 
-    /// Takes a message in. False if one had to go: this one, or those that waited longest.
+    /// Queues a message. `false` if one was dropped: this one, or the oldest.
     pub(super) fn push(&mut self, message: &[u8]) -> bool {
         if message.len() > self.most_bytes {
             return false;
@@ -45,12 +45,12 @@ impl Outbox {
         kept
     }
 
-    /// The message that has waited longest.
+    /// Oldest message.
     pub(super) fn front(&self) -> Option<&[u8]> {
         self.waiting.front().map(Vec::as_slice)
     }
 
-    /// Takes that message out.
+    /// Removes the oldest message.
     pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
         let message = self.waiting.pop_front()?;
         self.bytes -= message.len();

@@ -1,9 +1,9 @@
-//! Paths to a browser: an address gets a stream only once it has answered.
+//! Paths to a browser: an address gets a stream only after it has answered a check.
 //!
-//! ICE's lite agent sends no checks of its own: it believes whoever knows the password and names an
-//! address. So that nobody can have a stream sent to somebody else, each address is asked, with a
-//! connectivity check whose transaction number is random (RFC 7675 calls that consent). Until it has
-//! answered, all it gets is such checks: none longer than what came from it.
+//! ICE's lite agent sends no checks of its own: it trusts any peer that knows the password and
+//! names an address. So that nobody can direct a stream at a victim, each address is sent a
+//! connectivity check with a random transaction id (consent, RFC 7675). Until the address has
+//! answered, it gets only such checks: none longer than what came from it.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,57 +15,57 @@ use str0m::ice::{IceCreds, StunMessage, TransId};
 use super::credentials::random;
 use crate::config::MAX_PEER_ADDRESSES;
 
-/// Datagrams that wait until an address has answered; the oldest make room for more.
+/// Datagrams queued until an address has answered; the oldest is dropped for a new one.
 const WAITING: usize = 8;
 
-/// A check is shorter.
+/// Maximum length of a check.
 const MAX_CHECK_BYTES: usize = 512;
 
-/// Any: of two addresses that answer, the browser chooses.
+/// Any value: of two addresses that answer, the browser chooses.
 const PRIORITY: u32 = 1;
 
-/// A datagram, and where it goes.
+/// Destination and datagram.
 pub(super) type Outgoing = (SocketAddr, Vec<u8>);
 
-/// The addresses a browser may be reached at.
+/// Addresses of a browser.
 pub(super) struct Paths {
     crypto: Arc<CryptoProvider>,
-    /// Whom checks are for, and from whom: names of both.
+    /// ICE user fragments of receiver and sender of checks.
     username: String,
-    /// The browser's password.
+    /// Password of the browser.
     password: String,
     tie_breaker: u64,
     paths: Vec<Path>,
-    /// Where the latest datagram came from that came from no path, and its length.
+    /// Source and length of the latest datagram from an address that is no path.
     stranger: Option<(SocketAddr, usize)>,
-    /// Where the stream goes: the last of the chosen addresses that has answered.
+    /// Destination of the stream: the last of the chosen addresses that has answered.
     current: Option<SocketAddr>,
-    /// What was to go where nobody has answered yet.
+    /// Datagrams queued until an address has answered.
     waiting: VecDeque<Outgoing>,
 }
 
-/// An address from which a check came with the right password.
+/// Address from which a check with the right password came.
 struct Path {
     address: SocketAddr,
-    /// Bytes that came from it and were not spent on checks.
+    /// Bytes received from it and not spent on checks.
     credit: usize,
-    /// The number of the check it has to answer. None once it has.
+    /// Transaction id of the check it has to answer. `None` once it has.
     question: Option<TransId>,
 }
 
-/// What a datagram from a browser's address is.
+/// Kind of a datagram from a browser's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Incoming {
     /// For the peer connection.
     ForPeer,
-    /// An answer to a check of ours, and nothing to anybody else.
+    /// Answer to a check of the bridge; not for the peer connection.
     Answer,
-    /// From one address too many.
+    /// From an address above the limit.
     TooMany,
 }
 
 impl Paths {
-    /// Checks go from `local` to `remote`, by their names in ICE.
+    /// Paths for checks from `local` to `remote`.
     pub(super) fn new(crypto: Arc<CryptoProvider>, local: &IceCreds, remote: &IceCreds) -> Self {
         Self {
             crypto,
@@ -79,12 +79,12 @@ impl Paths {
         }
     }
 
-    /// The address that the stream goes to.
+    /// Destination of the stream.
     pub(super) fn current(&self) -> Option<SocketAddr> {
         self.current
     }
 
-    /// Takes in a datagram. Those that wait may go out after it.
+    /// Processes a datagram. Queued datagrams may be ready to send afterwards.
     pub(super) fn take_in(&mut self, from: SocketAddr, datagram: &[u8]) -> Incoming {
         self.stranger = None;
         let Some(path) = self.paths.iter_mut().find(|path| path.address == from) else {
@@ -114,7 +114,7 @@ impl Paths {
         Incoming::Answer
     }
 
-    /// What goes out when `datagram` is meant for `to`.
+    /// Datagram to send when `datagram` is meant for `to`.
     pub(super) fn send(&mut self, to: SocketAddr, datagram: Vec<u8>) -> Option<Outgoing> {
         let is_stun = is_stun(&datagram);
         if self.has_answered(to) {
@@ -124,11 +124,11 @@ impl Paths {
             return Some((to, datagram));
         }
         if is_stun {
-            // It answers a check with the right password: now the address is asked itself.
+            // The reply to a check with the right password: the address is now checked itself.
             self.wait(to, datagram);
             return self.check(to);
         }
-        // The stream stays where it is until the browser has answered at the other address.
+        // The stream stays at its address until the browser has answered at the other one.
         if let Some(current) = self.current {
             return Some((current, datagram));
         }
@@ -136,7 +136,7 @@ impl Paths {
         None
     }
 
-    /// A datagram that waited for an address that has answered since.
+    /// Next queued datagram for an address that has answered since.
     pub(super) fn next(&mut self) -> Option<Outgoing> {
         let at = (0..self.waiting.len()).find(|at| {
             let waiting = self.waiting.get(*at);
@@ -157,7 +157,7 @@ impl Paths {
         self.waiting.push_back((to, datagram));
     }
 
-    /// A check of `to`, if no more goes there than came from there.
+    /// Check of `to`, if it has credit for it.
     fn check(&mut self, to: SocketAddr) -> Option<Outgoing> {
         if let Some((address, credit)) = self.stranger.take_if(|(from, _)| *from == to) {
             self.paths.push(Path {
@@ -189,14 +189,14 @@ impl Paths {
     }
 }
 
-/// Whether it is STUN's: the first two bits are zero, those of DTLS are not (RFC 7983).
+/// `true` for STUN: the first two bits are zero, unlike those of DTLS (RFC 7983).
 pub(super) fn is_stun(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|first| *first < 4)
 }
 
-/// A number that nobody can guess. The library's own are not made for that.
+/// Unpredictable transaction id. The library's own generator is not made for secrets.
 fn question() -> Option<TransId> {
-    // The head of a message of no attributes, which the library takes the number out of.
+    // Header of a message without attributes, from which the library parses the id.
     const HEAD: [u8; 8] = [0x01, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42];
     let mut message = [0; 20];
     let (head, number) = message.split_at_mut(HEAD.len());

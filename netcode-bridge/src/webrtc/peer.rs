@@ -1,4 +1,4 @@
-//! One browser, from the answer to its offer to the session's end.
+//! WebRTC peer: one browser, from the answer to its offer to the session's end.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -14,18 +14,18 @@ use crate::context::Offer;
 use crate::event::EndCause;
 use crate::session::Session;
 
-/// Nothing is sent again over these channels, so a farewell is said more than once.
+/// Copies of the close message: these channels do not retransmit.
 const FAREWELLS: u32 = 3;
 const BETWEEN_FAREWELLS: Duration = Duration::from_millis(50);
 
-/// Datagrams taken from the browser before the server's are looked at again.
+/// Datagrams read from the browser before the server's turn.
 const PACKETS_PER_TURN: usize = 64;
 
-/// Carries an offer to its session, and that to its end.
+/// Runs an offer to its session, and the session to its end.
 pub(super) async fn run(mut connection: Connection, offer: Offer) {
     match open(&mut connection, offer).await {
         Ok(session) => Peer::new(connection, session).run().await,
-        // A data channel that has no session says why.
+        // A data channel without a session gets the close code.
         Err(Some(code)) => {
             let _ = say_farewell(&mut connection, code).await;
             connection.close();
@@ -34,7 +34,7 @@ pub(super) async fn run(mut connection: Connection, offer: Offer) {
     }
 }
 
-/// Waits for the data channel, and opens its session; or says what to tell the browser.
+/// Waits for the data channel, and opens its session. The error is the close code to send, if any.
 async fn open(connection: &mut Connection, offer: Offer) -> Result<Session, Option<CloseCode>> {
     let end = offer.context().ends();
     tokio::pin!(end);
@@ -61,7 +61,7 @@ async fn open(connection: &mut Connection, offer: Offer) -> Result<Session, Opti
     }
 }
 
-/// A peer connection and the session it carries.
+/// Peer connection and its session.
 struct Peer {
     connection: Connection,
     session: Session,
@@ -79,7 +79,7 @@ impl Peer {
         }
     }
 
-    /// Carries messages both ways until the session ends.
+    /// Forwards messages in both directions until the session ends.
     async fn run(mut self) {
         let end = self.session.bridge_ends();
         tokio::pin!(end);
@@ -90,14 +90,14 @@ impl Peer {
             }
         };
         if let EndCause::Bridge(code) = cause {
-            // If the browser is gone meanwhile, so be it.
+            // The browser may be gone meanwhile.
             let _ = say_farewell(&mut self.connection, code).await;
         }
         self.connection.close();
         self.session.finish(cause);
     }
 
-    /// Mutate, then drain: one thing happens, and all that comes of it.
+    /// Mutate, then drain: processes one event and all its consequences.
     async fn turn(
         &mut self,
         bridge_ends: Pin<&mut impl Future<Output = ()>>,
@@ -123,7 +123,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Takes in datagrams of the browser's. Each is drained before the next: that is the contract.
+    /// Processes datagrams of the browser. The library requires a drain before the next one.
     fn receive(&mut self, first: &Packet) -> Result<(), EndCause> {
         self.connection.take_in(first)?;
         for _ in 1..PACKETS_PER_TURN {
@@ -136,7 +136,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Takes out what the connection has for us, and hands on what it has for the server.
+    /// Drains the connection, and forwards its messages to the server.
     fn drain(&mut self) -> Result<Instant, EndCause> {
         let drained = self.connection.drain();
         while let Some(message) = self.connection.next_message() {
@@ -145,8 +145,8 @@ impl Peer {
         drained
     }
 
-    /// Takes out what the connection has for us, and puts in what waits for the browser, one
-    /// message at a time, until there is no more room; says when to be called again.
+    /// Drains the connection's output and writes queued messages, one at a time, until there is no
+    /// more room; returns the time at which it is due again.
     fn settle(&mut self) -> Result<Instant, EndCause> {
         loop {
             let due = self.drain()?;
@@ -161,7 +161,7 @@ impl Peer {
     }
 }
 
-/// A data channel closes without a code: the code is a message.
+/// Sends the close code as a message: a data channel closes without one.
 async fn say_farewell(connection: &mut Connection, code: CloseCode) -> Result<(), EndCause> {
     for _ in 0..FAREWELLS {
         connection.write(&code.to_message())?;

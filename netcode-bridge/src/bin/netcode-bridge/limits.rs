@@ -1,4 +1,4 @@
-//! The bridge's limits, as options.
+//! Options for the bridge's limits.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use netcode_bridge::Limits;
 
 use super::options::seconds;
 
-/// How much strangers may use. "One address" is one IPv4 address or one IPv6 network of 64 bits.
+/// Limits on strangers. "One address" is one IPv4 address or one IPv6 /64 network.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Limits on browsers (IPv6: one address is one network of 64 bits)")]
 pub(crate) struct LimitArgs {
@@ -22,43 +22,43 @@ pub(crate) struct LimitArgs {
     /// Bytes a second, in each direction of a session
     #[arg(long, value_name = "N", default_value_t = Limits::default().bytes_per_second)]
     bytes_per_second: u32,
-    /// End a session after so long without a word from the browser
+    /// Seconds without a message from the browser after which a session ends
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     idle_timeout: Duration,
-    /// End a session that has not sent its connection request by then
+    /// Seconds until a session's connection request has to arrive
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     handshake_timeout: Duration,
-    /// Offers for WebRTC at a time whose data channel is not open yet
+    /// WebRTC offers at a time without an open data channel
     #[arg(long, value_name = "N", default_value_t = Limits::default().offers)]
     max_offers: usize,
-    /// Those from one address
+    /// Such offers at a time from one address
     #[arg(long, value_name = "N", default_value_t = Limits::default().offers_per_address)]
     max_offers_per_address: usize,
-    /// Forget an offer whose data channel is not open by then
+    /// Seconds until the data channel of an offer has to be open
     #[arg(long, value_name = "SECONDS", default_value = "8", value_parser = seconds)]
     offer_timeout: Duration,
-    /// Handshakes of WebTransport (QUIC and HTTP/3) at a time
+    /// WebTransport handshakes (QUIC and HTTP/3) at a time
     #[arg(long, value_name = "N", default_value_t = Limits::default().quic_handshakes)]
     max_quic_handshakes: usize,
-    /// Those from one address
+    /// WebTransport handshakes at a time from one address
     #[arg(long, value_name = "N", default_value_t = Limits::default().quic_handshakes_per_address)]
     max_quic_handshakes_per_address: usize,
-    /// Close a QUIC connection that has not asked for a session by then
+    /// Seconds until a QUIC connection has to request a session
     #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = seconds)]
     quic_handshake_timeout: Duration,
-    /// TCP connections at a time, of one HTTP request each; each takes a descriptor
+    /// TCP connections at a time, with one HTTP request each; each takes a descriptor
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     max_connections: usize,
-    /// Those from one address
+    /// TCP connections at a time from one address
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections_per_address)]
     max_connections_per_address: usize,
-    /// Close a TCP connection by then, whatever it is at
+    /// Seconds after which a TCP connection is closed, whatever its state
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     request_timeout: Duration,
-    /// New TCP connections a second, and as many of QUIC
+    /// New TCP connections a second, and as many QUIC connections
     #[arg(long, value_name = "N", default_value_t = Limits::default().arrivals_per_second)]
     arrivals_per_second: u32,
-    /// Those from one address
+    /// New connections a second from one address
     #[arg(
         long,
         value_name = "N",

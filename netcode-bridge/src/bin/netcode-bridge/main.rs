@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `options`, `limits` | the command line |
 //! | `report` | events, as lines for people or as JSON |
-//! | `signal` | requests of a service manager |
+//! | `signal` | requests of a terminal or a service manager |
 
 mod limits;
 mod options;
@@ -23,33 +23,33 @@ use netcode_bridge::{AllowList, AllowRule, Bridge, Certificate};
 use self::options::{BrowserArgs, seconds};
 use self::report::Report;
 
-/// How often certificate files are looked at.
+/// Interval of checks for changed certificate files.
 const LOOK_AT_FILES: Duration = Duration::from_secs(5);
 
 /// Let browsers reach UDP servers over WebTransport and WebRTC
 ///
 /// Datagrams pass unopened: the bridge needs no key, and any netcode 1.02 server works behind it.
 ///
-/// At Ctrl-C or SIGTERM it lets nobody in and waits for its sessions to end; asked a second time,
-/// it ends at once. SIGHUP, or a change of the files, makes it read its certificate again.
+/// At Ctrl-C or SIGTERM it admits nobody and waits for its sessions to end; a second signal ends it
+/// at once. SIGHUP, or a change of the files, makes it read its certificate again.
 #[derive(Parser)]
 #[command(name = "netcode-bridge", version)]
 struct Args {
-    /// A server that may be reached: HOST:PORT, NETWORK:PORT or HOST:PORT-PORT, such as
-    /// 192.0.2.1:40000, 10.1.0.0/16:40000-40099 or game.example:40000; with =ADDRESS:PORT behind
-    /// it, where the bridge reaches what tokens call by the first address
+    /// Server that may be reached: HOST:PORT, NETWORK:PORT or HOST:PORT-PORT, such as
+    /// 192.0.2.1:40000, 10.1.0.0/16:40000-40099 or game.example:40000; followed by =ADDRESS:PORT if
+    /// the bridge reaches it at another address than the one in tokens
     #[arg(long, value_name = "SERVER", required = true, num_args = 1..)]
     allow: Vec<AllowRule>,
-    /// Where browsers arrive: WebTransport over UDP, offers for WebRTC over TCP; one address, or
-    /// one of each family
+    /// Address for browsers, WebTransport over UDP and WebRTC offers over TCP: one, or one of each
+    /// family
     #[arg(long, value_name = "ADDRESS", default_values = ["0.0.0.0:4433", "[::]:4433"])]
     listen: Vec<SocketAddr>,
     #[command(flatten)]
     browsers: BrowserArgs,
-    /// How long sessions may go on once the bridge is asked to end
+    /// Time for sessions to end once the bridge is asked to stop
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     drain: Duration,
-    /// Events as JSON, one object on each line
+    /// Print events as JSON, one object on each line
     #[arg(long)]
     json: bool,
 }
@@ -57,7 +57,7 @@ struct Args {
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has seen enough: `netcode-bridge … | head`.
+        // A closed pipe is a normal end: `netcode-bridge … | head`.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr().lock(), "netcode-bridge: {error:#}");
@@ -94,7 +94,7 @@ fn run(args: &Args) -> Result<()> {
     while bridge.stats().sessions > 0 && Instant::now() < end {
         serve(&bridge, &report)?;
     }
-    // Each browser is told, and has a moment to hear it.
+    // Each browser gets a close code, and a moment to receive it.
     bridge.end_sessions();
     let end = Instant::now() + Duration::from_secs(1);
     while bridge.stats().sessions > 0 && Instant::now() < end {
@@ -111,7 +111,7 @@ fn serve(bridge: &Bridge, report: &Report) -> Result<()> {
     report.events(bridge)
 }
 
-/// Watches the certificate's files.
+/// Watcher of the certificate files.
 struct Files {
     certificate: Certificate,
     modified: Option<SystemTime>,

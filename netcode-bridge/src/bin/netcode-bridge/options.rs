@@ -1,4 +1,4 @@
-//! How browsers are served, as options.
+//! Options of the bridge's service to browsers.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -11,51 +11,50 @@ use netcode_bridge::{
 
 use crate::limits::LimitArgs;
 
-/// How browsers are served.
+/// Service to browsers.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Browsers")]
 pub(crate) struct BrowserArgs {
-    /// Where WebRTC's datagrams arrive (UDP); without it, the port after the one listened at
+    /// Address for WebRTC datagrams (UDP) [default: the port after that of the listening address]
     #[arg(long, value_name = "ADDRESS")]
     rtc_listen: Vec<SocketAddr>,
-    /// The addresses browsers find that at: behind NAT, or when bound to all interfaces; one of
-    /// each family
+    /// Public IP of that address, behind NAT or when bound to all interfaces; one of each family
     #[arg(long, value_name = "IP")]
     rtc_public: Vec<IpAddr>,
-    /// WebTransport only
+    /// Disable WebRTC
     #[arg(long, conflicts_with_all = ["rtc_listen", "rtc_public"])]
     no_webrtc: bool,
-    /// The certificate chain, PEM; without it, one for development, which a page must know by its
-    /// hash
+    /// Certificate chain, PEM [default: a certificate for development, which a page must name by
+    /// its hash]
     #[arg(long, value_name = "FILE", requires = "certificate_key")]
     certificate: Option<PathBuf>,
-    /// The certificate's key, PEM
+    /// Key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "certificate")]
     certificate_key: Option<PathBuf>,
-    /// Take offers for WebRTC over HTTP, not HTTPS: behind a proxy that does TLS
+    /// Accept WebRTC offers over HTTP, not HTTPS: behind a proxy that terminates TLS
     #[arg(long)]
     plain_http: bool,
-    /// A proxy in front of the offers' port, ADDRESS or NETWORK: it says where browsers are;
-    /// without any, nobody is believed, and all that come through a proxy count as one address
+    /// Proxy in front of the offers' port, ADDRESS or NETWORK, trusted to name the browser's
+    /// address; without any, all browsers behind a proxy count as one address
     #[arg(long = "trusted-proxy", value_name = "NET")]
     trusted_proxies: Vec<ProxyNetwork>,
-    /// The header in which it says so
+    /// Header in which trusted proxies name the browser's address
     #[arg(long, value_name = "HEADER", value_enum, default_value_t = Header::XForwardedFor)]
     proxy_header: Header,
-    /// A page's origin that is served, such as `https://game.example`; without any, all are
+    /// Permitted page origin, such as `https://game.example` [default: all]
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<String>,
-    /// Where Prometheus finds the counters, at /metrics: an address on loopback
+    /// Address of the Prometheus metrics, at /metrics: use one on loopback
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
-    /// Drop what has waited longest, not what is newest, when a browser is slow
+    /// Drop the oldest messages, not the newest, for a slow browser
     #[arg(long)]
     drop_oldest: bool,
     #[command(flatten)]
     limits: LimitArgs,
 }
 
-/// See [`ProxyHeader`].
+/// Option form of [`ProxyHeader`].
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Header {
     XForwardedFor,
@@ -72,7 +71,7 @@ impl From<Header> for ProxyHeader {
 }
 
 impl BrowserArgs {
-    /// A bridge to the servers in `allow`, listening at `listen`.
+    /// Configuration of a bridge to the servers in `allow`, listening at `listen`.
     pub(crate) fn config(&self, allow: AllowList, listen: Vec<SocketAddr>) -> Result<BridgeConfig> {
         let certificate = match (&self.certificate, &self.certificate_key) {
             (Some(chain), Some(key)) => Certificate::from_files(chain, key),
@@ -102,7 +101,7 @@ impl BrowserArgs {
     }
 }
 
-/// Seconds, with a fraction if need be. More than 30 years could not be added to the time.
+/// Parses seconds, with an optional fraction. More than 30 years could overflow the time.
 pub(crate) fn seconds(text: &str) -> Result<Duration> {
     match text.parse::<f64>() {
         Ok(value) if (0.0..=1e9).contains(&value) => Ok(Duration::from_secs_f64(value)),
@@ -110,7 +109,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration> {
     }
 }
 
-/// Port 0 stays 0: the system chooses both.
+/// Next port; port 0 stays 0: the system chooses both.
 fn next_port(mut address: SocketAddr) -> SocketAddr {
     match address.port() {
         0 => {}
@@ -119,7 +118,7 @@ fn next_port(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// `scheme://host`, perhaps with a port, and no path: browsers send it like that.
+/// `true` for `scheme://host` with an optional port and no path, the form browsers send.
 fn is_origin(text: &str) -> bool {
     text.split_once("://")
         .is_some_and(|(scheme, host)| !scheme.is_empty() && !host.is_empty() && !host.contains('/'))

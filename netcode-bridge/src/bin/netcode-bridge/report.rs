@@ -1,5 +1,5 @@
-//! Events on standard output: lines for people, or JSON, one object on each line.
-//! Numbers over time come from the metrics.
+//! Events on standard output: lines for people, or JSON, one object on each line. Figures over time
+//! come from the metrics.
 
 use std::fmt;
 use std::io::Write as _;
@@ -17,7 +17,7 @@ pub(crate) struct Report {
     pub(crate) json: bool,
 }
 
-/// Prints a line. A reader that has gone is an error, not a panic.
+/// Prints a line. A closed reader is an error, not a panic.
 fn print(line: fmt::Arguments<'_>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_fmt(line)?;
@@ -61,7 +61,7 @@ impl Report {
         print(format_args!("certificate hash (SHA-256, base64): {hash}"))
     }
 
-    /// Takes and shows every event that waits.
+    /// Takes and prints all pending events.
     pub(crate) fn events(&self, bridge: &Bridge) -> Result<()> {
         while let Some(event) = bridge.poll_event() {
             self.event(&event)?;
@@ -118,7 +118,7 @@ impl Report {
                 print(format_args!("certificate read again; its hash is {hash}"))
             }
             Err(error) => {
-                // It is the same one as before, until somebody mends the files.
+                // The error repeats unchanged until the files are corrected.
                 if self.json {
                     return print_json(&json!({
                         "event": "certificate_kept", "reason": error.to_string(),

@@ -11,7 +11,7 @@ pub(crate) struct Stop(Arc<AtomicBool>);
 /// A request to read the certificate's files again (SIGHUP).
 pub(crate) struct Reload(Arc<AtomicBool>);
 
-/// Listens from now on: the program no longer ends by itself.
+/// Handles the signals from now on: they no longer end the program.
 #[cfg(unix)]
 pub(crate) fn listen() -> Result<(Stop, Reload)> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -29,7 +29,7 @@ pub(crate) fn listen() -> Result<(Stop, Reload)> {
     Ok((Stop(stop), Reload(reload)))
 }
 
-/// Listens for Ctrl-C. No reload can be requested here.
+/// Handles Ctrl-C. No reload can be requested here.
 #[cfg(not(unix))]
 pub(crate) fn listen() -> Result<(Stop, Reload)> {
     use signal_hook::consts::SIGINT;
@@ -49,7 +49,7 @@ impl Stop {
 }
 
 impl Reload {
-    /// True once for each request.
+    /// `true` once for each request.
     pub(crate) fn wanted(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }

@@ -34,7 +34,7 @@ fn bytes_of(paths: &Paths, message: StunMessage<'_>, password: &str) -> Vec<u8> 
     bytes
 }
 
-/// A check as browsers send it, and what the library answers to it.
+/// A check as browsers send it, and the library's reply.
 fn check_and_reply(paths: &Paths, from: SocketAddr) -> (Vec<u8>, Vec<u8>) {
     let number = TransId::new();
     let check = StunMessage::binding_request("bridge:browser", number, true, 1, 2, true);
@@ -45,21 +45,21 @@ fn check_and_reply(paths: &Paths, from: SocketAddr) -> (Vec<u8>, Vec<u8>) {
     )
 }
 
-/// A check came from here: what goes back.
+/// Datagram sent after a check from `from`.
 fn checked(paths: &mut Paths, from: SocketAddr) -> Option<Outgoing> {
     let (check, reply) = check_and_reply(paths, from);
     assert_eq!(paths.take_in(from, &check), Incoming::ForPeer);
     paths.send(from, reply)
 }
 
-/// The answer to a check of ours, by whoever knows the password.
+/// Answer to the bridge's check, under `password`.
 fn answer(paths: &Paths, check: &[u8], password: &str) -> Vec<u8> {
     let number = StunMessage::parse(check).unwrap().trans_id();
     let reply = StunMessage::binding_reply(number, address(9));
     bytes_of(paths, reply, password)
 }
 
-/// This address answers its check.
+/// The address answers its check.
 fn answered(paths: &mut Paths, from: SocketAddr) {
     let (to, check) = checked(paths, from).unwrap();
     assert_eq!(to, from);
@@ -120,7 +120,7 @@ fn what_waited_goes_out_once_the_address_has_answered() {
 fn the_stream_moves_only_to_an_address_that_has_answered() {
     let mut paths = paths();
     answered(&mut paths, address(1));
-    // Somebody names another address.
+    // A peer names another address.
     checked(&mut paths, address(2)).unwrap();
     assert_eq!(
         paths.send(address(2), vec![22; 9]),
@@ -167,7 +167,7 @@ fn an_address_too_many_is_not_heard() {
 fn who_does_not_know_the_password_takes_no_path() {
     let mut paths = paths();
     for port in 1..100 {
-        // The library answers nothing to what it cannot verify.
+        // The library does not reply to what it cannot verify.
         let (check, _) = check_and_reply(&paths, address(port));
         assert_eq!(paths.take_in(address(port), &check), Incoming::ForPeer);
     }
