@@ -1,4 +1,4 @@
-//! `netcode client`: connects with a token, sends, and shows what arrives.
+//! `netcode client`: connects with a token, sends payloads, and prints events.
 
 use std::io::BufRead as _;
 use std::net::SocketAddr;
@@ -19,17 +19,17 @@ use crate::signal::Stop;
 use crate::text::{print, print_json, say, seconds, show_payload};
 use crate::token::read_file;
 
-/// Connect with a token, send payloads, and show what arrives
+/// Connect with a token, send payloads, and print what arrives
 ///
 /// Without --send and --stdin it stays connected and listens until Ctrl-C.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The token, as bytes or as base64 text; `-` is standard input
+    /// File with the token, as bytes or as base64 text; `-` is standard input
     token: PathBuf,
-    /// A payload to send, 1 to 1200 bytes
+    /// Payload to send, 1 to 1200 bytes
     #[arg(long, value_name = "TEXT", conflicts_with = "stdin", value_parser = payload)]
     send: Option<String>,
-    /// How often to send it
+    /// Number of times to send it
     #[arg(long, value_name = "N", default_value_t = 1, requires = "send")]
     count: u64,
     /// Payloads each second
@@ -38,13 +38,13 @@ pub(crate) struct Args {
     /// Send each line of standard input, up to 1200 bytes; empty lines are left out
     #[arg(long)]
     stdin: bool,
-    /// How long to listen after the last payload was sent
+    /// Time to listen after the last payload was sent
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     linger: Duration,
-    /// The address to send from: one, or one of each family
+    /// Local address: one, or one of each family
     #[arg(long, value_name = "ADDRESS", default_values = ["0.0.0.0:0", "[::]:0"])]
     bind: Vec<SocketAddr>,
-    /// Everything as JSON, one object on each line
+    /// Print events as JSON, one object on each line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -89,14 +89,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             session.turn()
         };
     }
-    // The server is told, whatever it was that ended the loop.
+    // The server is notified, whatever ended the loop.
     let goodbye = session.say_goodbye();
     ended?;
     goodbye?;
     session.summarize()
 }
 
-/// A machine without IPv6 still has a client, unless the addresses were chosen by hand.
+/// Binds sockets. A machine without IPv6 gets IPv4 alone, unless the addresses were named.
 fn bind(args: &Args) -> Result<Network> {
     let every = args.network.bind(&args.bind, None);
     let v4: Vec<SocketAddr> = args
@@ -123,7 +123,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// One turn; false when the session is over.
+    /// Runs one turn; `false` when the session is over.
     fn turn(&mut self) -> Result<bool> {
         let now = Instant::now();
         self.client.update(now)?;
@@ -151,7 +151,7 @@ impl Session<'_> {
         Ok(true)
     }
 
-    /// Takes and shows every event of the turn.
+    /// Takes and prints every event of the turn.
     fn drain(&mut self) -> Result<()> {
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
         while let Some(event) = self.client.next_event(&mut buffer)? {
@@ -184,7 +184,7 @@ impl Session<'_> {
         }
     }
 
-    /// Disconnects, and waits until a bad network has carried that.
+    /// Disconnects, and waits until the simulator has delivered the datagrams.
     fn say_goodbye(&mut self) -> Result<()> {
         self.client.disconnect()?;
         let end = Instant::now() + self.client.link().patience();
@@ -227,13 +227,13 @@ fn explain(state: ClientState) -> &'static str {
     }
 }
 
-/// What is to be sent, and when.
+/// Source of payloads, with their schedule.
 struct Source {
     what: What,
     interval: Duration,
     due: Option<Instant>,
     sent: u64,
-    /// When the last payload was sent, once there will be no more.
+    /// Time of the last payload, once there will be no more.
     ended: Option<Instant>,
 }
 
@@ -263,7 +263,7 @@ impl Source {
         }
     }
 
-    /// The next payload, if one is due.
+    /// Next payload, if one is due.
     fn next(&mut self, now: Instant) -> Option<Vec<u8>> {
         if self.ended.is_some() || self.due.is_some_and(|due| now < due) {
             return None;
@@ -291,7 +291,7 @@ impl Source {
         payload
     }
 
-    /// The server ended the session: a failure while there was more to send.
+    /// Result of a session that the server ended: a failure while there was more to send.
     fn ended_by_the_server(&self) -> Result<()> {
         match (&self.what, self.ended) {
             (What::Nothing, _) | (_, Some(_)) => Ok(()),
@@ -303,7 +303,7 @@ impl Source {
         }
     }
 
-    /// How long the next turn can wait for it.
+    /// Time until the next payload may be due.
     fn pause(&self, now: Instant) -> Duration {
         let ahead = self.due.map(|due| due.saturating_duration_since(now));
         let idle = Duration::from_millis(20);
@@ -314,7 +314,7 @@ impl Source {
     }
 }
 
-/// Reads lines in a thread: standard input cannot be waited for together with a socket.
+/// Reads lines in a thread: a portable program cannot poll standard input together with a socket.
 fn read_lines() -> Receiver<Vec<u8>> {
     let (lines, receiver) = sync_channel(64);
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! How the command ends when it does not end well.
+//! Failures and exit codes of the command.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -14,12 +14,12 @@ Exit codes:
   3  no connection: denied, timed out, or the token is no good
   4  connected, but payloads were lost or damaged";
 
-/// A failure with an exit code of its own; anything else ends with 1.
+/// Failure with an exit code of its own; any other ends with 1.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// A client that never connected, or lost its connection.
+    /// The client never connected, or lost its connection.
     NoConnection(String),
-    /// Payloads that did not arrive as they were sent.
+    /// Payloads did not arrive as they were sent.
     Lost(String),
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Says on standard error what went wrong, and gives the exit code for it.
+/// Prints a failure on standard error, and returns its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
@@ -46,7 +46,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-/// Whoever read our output has seen enough: `netcode … | head`.
+/// `true` for a closed pipe, which is a normal end: `netcode … | head`.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<std::io::Error>()

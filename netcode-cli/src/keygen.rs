@@ -1,4 +1,4 @@
-//! `netcode keygen`: keys.
+//! `netcode keygen`: generates keys.
 
 use std::path::PathBuf;
 
@@ -10,18 +10,18 @@ use netcode_std::generator;
 use crate::secret;
 use crate::text::print;
 
-/// Draw a private key, for a web backend and its servers
+/// Generate a private key for a web backend and its servers
 ///
-/// Both hold the same key: whoever has it can let clients in. Clients never get it.
+/// Both hold the same key: anyone who has it can let clients in. Clients never get it.
 ///
-/// With --x25519 it draws a key pair instead, for a device that gets its tokens sealed, or for the
-/// backend that seals them: the secret goes to the file, the public key to standard output.
+/// With --x25519 it generates a key pair instead, for a device that receives sealed tokens, or for
+/// the backend that seals them: the secret key goes to the file, the public key to standard output.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Draw an X25519 key pair, for sealed tokens
+    /// Generate an X25519 key pair, for sealed tokens
     #[arg(long, requires = "out")]
     x25519: bool,
-    /// Write it to a new file that only you can read, instead of to standard output
+    /// Write the key to a new file that only its owner can read, not to standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

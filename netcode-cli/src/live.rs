@@ -1,4 +1,4 @@
-//! A table that is drawn again and again below the lines of a terminal.
+//! Live tables: redrawn in place below the lines of a terminal.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::text::print;
 
-/// Rows of a live table; a terminal has no room for thousands.
+/// Maximum number of rows; a terminal has no room for thousands.
 const MOST_ROWS: u32 = 20;
 
 const BETWEEN_DRAWINGS: Duration = Duration::from_millis(200);
 
-/// A live table on standard error, and lines on standard output above it.
+/// Live table on standard error, and lines on standard output above it.
 pub(crate) struct Live {
     /// Hidden where standard error is no terminal.
     bar: ProgressBar,
@@ -25,7 +25,7 @@ impl Live {
         Self::on(ProgressDrawTarget::stderr_with_hz(5))
     }
 
-    /// Lines alone: for programs that read them.
+    /// Lines without a table: for programs that read them.
     pub(crate) fn hidden() -> Self {
         Self::on(ProgressDrawTarget::hidden())
     }
@@ -43,13 +43,13 @@ impl Live {
         self.bar.suspend(|| print(format_args!("{text}")))
     }
 
-    /// Whether it is time to draw the table again. Never, where nobody sees it.
+    /// `true` if it is time to redraw the table; always `false` for a hidden one.
     pub(crate) fn is_due(&self) -> bool {
         let soon = |drawn: Instant| drawn.elapsed() < BETWEEN_DRAWINGS;
         !self.bar.is_hidden() && !self.drawn.is_some_and(soon)
     }
 
-    /// Draws the table: of `count` rows, as many as there is room for.
+    /// Draws the first of `count` rows, as many as there is room for.
     pub(crate) fn draw<const COLUMNS: usize>(
         &mut self,
         header: [&str; COLUMNS],
@@ -69,7 +69,7 @@ impl Live {
         });
     }
 
-    /// Takes the table away.
+    /// Removes the table.
     pub(crate) fn end(&self) {
         self.bar.finish_and_clear();
     }

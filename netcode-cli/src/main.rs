@@ -1,11 +1,11 @@
-//! The `netcode` command: keys, tokens, a server, a client, and a demonstration of it all.
+//! The `netcode` command: keys, tokens, a server, a client, and a demonstration.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! | --- | --- |
-//! | `failure` | exit codes, and refusals that say what to do |
+//! | `failure` | failures and exit codes |
 //! | `secret` | keys from files and the environment |
-//! | `keygen`, `token` | what a backend does |
-//! | `network`, `signal` | a bad network on request; Ctrl-C |
+//! | `keygen`, `token` | tasks of a backend |
+//! | `network`, `signal` | sockets with an optional simulator; Ctrl-C |
 //! | `text`, `live` | lines and numbers; live tables |
 //! | `server`, `client` | the two roles |
 //! | `demo` | both in one process, checked |

@@ -1,4 +1,4 @@
-//! A good network, or a bad one on request.
+//! Sockets of the command, with an optional network simulator.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use netcode_std::{Conditions, Link, Simulator, SimulatorStats, SocketOptions, Ud
 
 use crate::text::{milliseconds, percent};
 
-/// What to do to datagrams before they leave and after they arrive.
+/// Network simulator: conditions for datagrams in each direction.
 #[derive(clap::Args, Clone, Copy)]
 #[command(next_help_heading = "A bad network")]
 pub(crate) struct NetworkArgs {
@@ -19,13 +19,13 @@ pub(crate) struct NetworkArgs {
     /// Percent of datagrams to deliver twice
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
     duplicates: f64,
-    /// Milliseconds each datagram takes at least
+    /// Minimum delay of each datagram, milliseconds
     #[arg(long, value_name = "MS", default_value = "0", value_parser = milliseconds)]
     latency: Duration,
-    /// Milliseconds it may take longer; reorders datagrams
+    /// Maximum additional delay, milliseconds; reorders datagrams
     #[arg(long, value_name = "MS", default_value = "0", value_parser = milliseconds)]
     jitter: Duration,
-    /// What decides which datagram meets with what
+    /// Seed of the simulator's random decisions
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 }
@@ -41,12 +41,12 @@ impl NetworkArgs {
         }
     }
 
-    /// How long a datagram and its answer may take, with the simulator on one end.
+    /// Maximum round trip, with the simulator on one end.
     pub(crate) fn longest_round_trip(&self) -> Duration {
         (self.latency + self.jitter) * 2
     }
 
-    /// Binds sockets and puts the bad network in front of them, if one was asked for.
+    /// Binds sockets, behind the simulator if its options are set.
     pub(crate) fn bind(&self, addresses: &[SocketAddr], dscp: Option<u8>) -> Result<Network> {
         let options = SocketOptions {
             dscp,
@@ -66,7 +66,7 @@ impl NetworkArgs {
     }
 }
 
-/// What to do about an address that cannot be bound, where that is not plain.
+/// Remedy for an address that cannot be bound, where the error does not name it.
 fn remedy(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::AddrInUse => {
@@ -80,7 +80,7 @@ fn remedy(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// Sockets, perhaps behind the simulator.
+/// Sockets, with or without the simulator.
 pub(crate) enum Network {
     Good(UdpLink),
     Bad(Box<Simulator<UdpLink>>),
@@ -94,7 +94,7 @@ impl Network {
         }
     }
 
-    /// What the bad network did.
+    /// Counters of the simulator.
     pub(crate) fn stats(&self) -> SimulatorStats {
         match self {
             Self::Good(_) => SimulatorStats::default(),
@@ -102,7 +102,7 @@ impl Network {
         }
     }
 
-    /// How long a datagram may be under way.
+    /// Maximum time of a datagram in flight.
     pub(crate) fn patience(&self) -> Duration {
         match self {
             Self::Good(_) => Duration::ZERO,
@@ -113,7 +113,7 @@ impl Network {
         }
     }
 
-    /// Datagrams the bad network still holds.
+    /// Datagrams held by the simulator.
     pub(crate) fn under_way(&self) -> usize {
         match self {
             Self::Good(_) => 0,

@@ -1,5 +1,5 @@
-//! Keys come from files or the environment. A command line can be read by every user of the
-//! machine, so no key is ever taken from it.
+//! Keys from files or the environment. Every user of a machine can read its command lines, so no
+//! key is taken from an option.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use crate::text::say;
 
-/// The variable that holds the key itself, as 64 hexadecimal digits.
+/// Environment variable with the key itself, as 64 hexadecimal digits.
 pub(crate) const KEY_VARIABLE: &str = "NETCODE_KEY";
 
-/// Where the private key is: the one a backend and its servers share.
+/// Source of the private key that a backend and its servers share.
 #[derive(clap::Args)]
 pub(crate) struct KeyArgs {
     /// File with the private key, as `netcode keygen` writes it [or the key itself in the
@@ -38,7 +38,7 @@ impl KeyArgs {
         }
     }
 
-    /// The key, which this command cannot do without.
+    /// The key; an error if none was named.
     pub(crate) fn require(&self) -> Result<Key> {
         self.read()?.ok_or_else(|| {
             anyhow!(
@@ -68,7 +68,7 @@ pub(crate) fn read_key_file(path: &Path) -> Result<Key> {
 fn parse_key(text: &str) -> Result<Key> {
     let text = text.trim();
     let mut bytes = Zeroizing::new([0; 32]);
-    // The message must not repeat what may be most of a key.
+    // The message must not repeat text that may be most of a key.
     if hex::decode_to_slice(text, &mut *bytes).is_err() {
         bail!(
             "is not a key: it must be 64 hexadecimal digits, and it is {} characters{}",
@@ -83,7 +83,7 @@ fn parse_key(text: &str) -> Result<Key> {
     Ok(Key::from_bytes(*bytes))
 }
 
-/// Writes a secret to a file that is new and that only its owner can read.
+/// Writes a secret to a new file that only its owner can read.
 pub(crate) fn write_new(path: &Path, key: &Key) -> Result<()> {
     let text = Zeroizing::new(format!(
         "{}\n",
@@ -109,8 +109,8 @@ fn create_private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// Says it where a key file can be read by others than its owner. No refusal: what mounts secrets
-/// into a container often leaves them readable there.
+/// Warns about a key file that others than its owner can read. Not an error: secrets mounted into a
+/// container are often readable there.
 fn warn_of_readers(path: &Path) {
     #[cfg(unix)]
     if let Ok(found) = fs::metadata(path) {

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
-/// Set once somebody wants the program to end.
+/// Set once the program is asked to end.
 pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Listens from now on: the program no longer ends by itself.
+    /// Handles Ctrl-C from now on: it no longer ends the program.
     pub(crate) fn listen() -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let set = Arc::clone(&stop);

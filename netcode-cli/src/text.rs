@@ -1,4 +1,4 @@
-//! Lines on standard output, and numbers as people write them.
+//! Lines on standard output; parsing and formatting of numbers.
 
 use std::fmt;
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use netcode_std::core::ProtocolId;
 
-/// Prints a line. A reader that has gone is an error, not a panic.
+/// Prints a line. A closed reader is an error, not a panic.
 pub(crate) fn print(line: fmt::Arguments<'_>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_fmt(line)?;
@@ -15,7 +15,7 @@ pub(crate) fn print(line: fmt::Arguments<'_>) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Says something on standard error. A reader that has gone does not matter.
+/// Prints a line on standard error. A closed reader is ignored.
 pub(crate) fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr().lock(), "netcode: {line}");
 }
@@ -25,7 +25,7 @@ pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
     print(format_args!("{value}"))
 }
 
-/// A protocol id: decimal, or hexadecimal after `0x`.
+/// Parses a protocol id: decimal, or hexadecimal after `0x`.
 pub(crate) fn protocol_id(text: &str) -> Result<ProtocolId> {
     let digits = text.replace('_', "");
     let parsed = match digits.strip_prefix("0x") {
@@ -37,7 +37,7 @@ pub(crate) fn protocol_id(text: &str) -> Result<ProtocolId> {
         .map_err(|_| anyhow!("not a number from 0 to 2^64 - 1, such as 42 or 0x6d79_6761_6d65"))
 }
 
-/// Seconds, with a fraction if need be. More than 30 years could not be added to the time.
+/// Parses seconds, with an optional fraction. More than 30 years could overflow the time.
 pub(crate) fn seconds(text: &str) -> Result<Duration> {
     match number(text)? {
         value if (0.0..=1e9).contains(&value) => Ok(Duration::from_secs_f64(value)),
@@ -45,7 +45,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration> {
     }
 }
 
-/// Milliseconds, with a fraction if need be.
+/// Parses milliseconds, with an optional fraction.
 pub(crate) fn milliseconds(text: &str) -> Result<Duration> {
     match number(text)? {
         value if (0.0..=60_000.0).contains(&value) => Ok(Duration::from_secs_f64(value / 1000.0)),
@@ -53,7 +53,7 @@ pub(crate) fn milliseconds(text: &str) -> Result<Duration> {
     }
 }
 
-/// Percent, as a share of one.
+/// Parses percent, as a share of one.
 pub(crate) fn percent(text: &str) -> Result<f64> {
     match number(text.strip_suffix('%').unwrap_or(text))? {
         value if (0.0..=100.0).contains(&value) => Ok(value / 100.0),
@@ -65,12 +65,12 @@ fn number(text: &str) -> Result<f64> {
     text.parse().map_err(|_| anyhow!("not a number"))
 }
 
-/// A duration in milliseconds, for people.
+/// Duration in milliseconds, for people.
 pub(crate) fn show_millis(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
 }
 
-/// Bytes as people read them: text if it is text, else hexadecimal.
+/// Payload for people: as text if it is text, else hexadecimal.
 pub(crate) fn show_payload(payload: &[u8]) -> String {
     match std::str::from_utf8(payload) {
         Ok(text) if !text.chars().any(char::is_control) => text.to_owned(),

@@ -159,7 +159,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
     }
 
     /// Sends a payload of 1 to 1200 bytes to the server. `false`: the client is not connected, and
-    /// nothing was sent. That the network loses it is no error.
+    /// nothing was sent. Loss on the network is not an error.
     ///
     /// Payloads may be collected; they leave at the end of the turn ([`wait`](Self::wait) or the
     /// next [`update`](Self::update)), or with [`flush`](Self::flush).
@@ -225,7 +225,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
         self.state() == ClientState::Connected
     }
 
-    /// The core: the server it talks to, its slot there, counters.
+    /// Core of the client: its server, its slot, its counters.
     pub fn core(&self) -> &netcode_core::client::Client<C> {
         &self.core
     }

@@ -1,10 +1,10 @@
-//! The operating system's clocks, in the core's units.
+//! Clocks of the operating system, in the core's units.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use netcode_core::UnixTime;
 
-/// Counts the core's microseconds from when it was made.
+/// Clock that counts the core's microseconds from its creation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     origin: Instant,
@@ -15,20 +15,20 @@ impl Clock {
         Self { origin: now }
     }
 
-    /// `now` for the core. Instants before the origin count as the origin.
+    /// Converts to the core's instant. Instants before the origin count as the origin.
     pub(crate) fn to_core(self, now: Instant) -> netcode_core::Instant {
         let micros = now.saturating_duration_since(self.origin).as_micros();
         netcode_core::Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
-    /// The core's instant as the system's, if the system can express it.
+    /// Converts to the system's instant, if the system can express it.
     pub(crate) fn to_system(self, at: netcode_core::Instant) -> Option<Instant> {
         self.origin
             .checked_add(std::time::Duration::from_micros(at.as_micros()))
     }
 }
 
-/// The calendar. A clock set before 1970 counts as 1970.
+/// Current date. A clock set before 1970 counts as 1970.
 pub fn unix_time() -> UnixTime {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)

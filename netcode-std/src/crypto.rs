@@ -3,7 +3,7 @@
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use netcode_core::crypto::{Crypto, Key, Unauthentic};
 
-/// The crypto of this crate's clients and servers with feature `native-crypto`.
+/// Crypto of this crate's clients and servers with feature `native-crypto`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NativeCrypto;
 
@@ -25,7 +25,7 @@ impl Crypto for NativeCrypto {
         });
         match sealed {
             Some(sealed) => tag.copy_from_slice(sealed.as_ref()),
-            // Out of memory is all that can fail here. Nothing must leave in the clear then.
+            // Only lack of memory can fail here. Nothing may leave unencrypted then.
             None => body_and_tag.fill(0),
         }
     }

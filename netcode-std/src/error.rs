@@ -9,16 +9,16 @@ use netcode_core::server::{ConfigError, StartError};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The sockets cannot be made or bound; the error says which, and why.
+    /// The sockets cannot be created or bound; the error names the address and the reason.
     Link(io::Error),
-    /// A server is bound to all interfaces at this address, which no token can name: put the
-    /// addresses that tokens are minted with into `config.addresses`.
+    /// A server is bound to all interfaces at this address, which no token can name: set
+    /// `config.addresses` to the addresses that tokens are minted with.
     Unspecified(SocketAddr),
-    /// The operating system has no randomness: nothing secret can be made.
+    /// The operating system provides no randomness.
     Randomness(io::Error),
-    /// The configuration cannot work.
+    /// The configuration is invalid.
     Config(ConfigError),
-    /// The server runs, or its last run is not drained.
+    /// The server is running, or the events of its last run were not drained.
     Start(StartError),
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for BindError {
 
 impl std::error::Error for BindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // The text of what is wrapped is in ours: its own source is the next one.
+        // The message includes the wrapped error's, so the source is the wrapped error's source.
         match self {
             Self::Link(error) | Self::Randomness(error) => error.source(),
             Self::Unspecified(_) => None,
@@ -62,11 +62,11 @@ impl From<StartError> for BindError {
     }
 }
 
-/// Reason why a payload cannot be sent. That nobody is connected is none: `send` returns `false`.
+/// Reason why a payload cannot be sent. An absent client is not an error: `send` returns `false`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The payload or its session does not allow it.
+    /// The payload or its session does not permit it.
     Payload(netcode_core::SendError),
     /// The link is broken: it will not work again.
     Link(io::Error),

@@ -1,5 +1,5 @@
-//! Loopback clients: clients in the server's process, such as the player who hosts. Payloads pass
-//! through memory.
+//! Loopback clients: clients in the server's process, such as that of a hosting player. Payloads
+//! pass through memory.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use netcode_core::{ClientIndex, ConnectionStats, SendError, Sequence};
 use crate::RECEIVE_BUFFER_BYTES;
 use crate::socket::DATAGRAMS_PER_TURN;
 
-/// Payloads that wait in one direction at most; the oldest makes room, as on a network.
+/// Maximum number of payloads queued in one direction; the oldest is dropped, as on a network.
 const MAX_WAITING: usize = 16_384;
 
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ struct Channel {
 type Shared = Arc<Mutex<Channel>>;
 
 fn lock(channel: &Shared) -> MutexGuard<'_, Channel> {
-    // The queues are whole whatever the thread that panicked was doing.
+    // The queues are consistent even if another thread panicked.
     channel.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -38,7 +38,7 @@ fn put(queue: &mut VecDeque<Vec<u8>>, payload: &[u8]) {
     queue.push_back(payload.to_vec());
 }
 
-/// Copies a payload to the front of a buffer; gives its length there.
+/// Copies a payload to the front of a buffer; returns its range there.
 fn copy_out(payload: &[u8], buffer: &mut [u8]) -> usize {
     let len = payload.len().min(buffer.len());
     for (to, from) in buffer.iter_mut().zip(payload) {
@@ -51,7 +51,7 @@ fn copy_out(payload: &[u8], buffer: &mut [u8]) -> usize {
 #[derive(Default)]
 pub(crate) struct LoopbackClients {
     clients: Vec<(ClientIndex, Shared)>,
-    /// Payloads that this turn may still take.
+    /// Payloads that may still be taken in this turn.
     left_this_turn: u32,
 }
 
@@ -79,8 +79,8 @@ impl LoopbackClients {
         self.channel(client).is_some()
     }
 
-    /// Begins a turn of bounded work: ends the sessions of clients that have left, and makes room
-    /// for as many payloads as a socket gives.
+    /// Begins a turn of bounded work: ends the sessions of clients that have left, and permits as
+    /// many payloads as a socket.
     pub(crate) fn turn<C: Crypto>(
         &mut self,
         core: &mut Server<'static, C>,
@@ -149,7 +149,7 @@ pub struct LocalClient {
     channel: Shared,
     client: ClientIndex,
     max_clients: u32,
-    /// Last state that an event told of.
+    /// State in the last event.
     announced: Option<ClientState>,
     stats: ConnectionStats,
 }
@@ -182,8 +182,8 @@ impl LocalClient {
         self.is_connected().then_some(self.max_clients)
     }
 
-    /// Next event: the first is `StateChanged(Connected)`, the last `StateChanged(Disconnected)`.
-    /// A payload lies in `buffer`. `None` when there is no more for now.
+    /// Next event: the first is `StateChanged(Connected)`, the last `StateChanged(Disconnected)`. A
+    /// payload lies in `buffer`. `None` when there is no more for now.
     pub fn next_event<'b>(
         &mut self,
         buffer: &'b mut [u8; RECEIVE_BUFFER_BYTES],
@@ -213,7 +213,7 @@ impl LocalClient {
         channel.to_client.pop_front()
     }
 
-    /// Sends a payload of 1 to 1200 bytes to the server. `false`: the client is not connected, and
+    /// Sends a payload of 1 to 1200 bytes to the server. `false` if the client is not connected:
     /// nothing was sent.
     ///
     /// # Errors
@@ -237,7 +237,7 @@ impl LocalClient {
         self.stats
     }
 
-    /// Ends the session. What was sent before still arrives.
+    /// Ends the session. Payloads sent before still arrive.
     pub fn disconnect(&mut self) {
         lock(&self.channel).client_left = true;
     }

@@ -200,7 +200,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
     }
 
     /// Sends a payload of 1 to 1200 bytes to a client. `false`: nobody is connected there, and
-    /// nothing was sent. That the network loses it is no error.
+    /// nothing was sent. Loss on the network is not an error.
     ///
     /// Payloads may be collected; they leave at the end of the turn ([`wait`](Self::wait) or the
     /// next [`update`](Self::update)), or with [`flush`](Self::flush).
@@ -293,7 +293,8 @@ impl<L: Link, C: Crypto> Server<L, C> {
             .and_then(|due| self.clock.to_system(due))
     }
 
-    /// Connects a client in this process, without network or encryption: the player who hosts.
+    /// Connects a client in this process, without network or encryption, such as a hosting
+    /// player's.
     ///
     /// # Errors
     /// See [`LoopbackError`].
@@ -326,7 +327,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         self.transmit()
     }
 
-    /// The core: clients, counters, configuration.
+    /// Core of the server: clients, counters, configuration.
     pub fn core(&self) -> &netcode_core::server::Server<'static, C> {
         &self.core
     }

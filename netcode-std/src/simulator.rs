@@ -1,8 +1,7 @@
-//! A bad network around a good link: latency, jitter, loss, duplicates, reordering.
+//! Network simulator around a link: latency, jitter, loss, duplicates, reordering.
 //!
-//! For trying an application under conditions its author does not have at home, and for tests:
-//! what happens to the first, second, hundredth datagram of a direction depends on the seed alone,
-//! whatever the other direction does meanwhile.
+//! It serves to try an application under bad network conditions, and tests: the treatment of the
+//! n-th datagram of a direction depends on the seed alone, independently of the other direction.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -14,30 +13,31 @@ use rand::{RngExt, SeedableRng};
 
 use crate::link::Link;
 
-/// Datagrams under way at most; more are lost, as in a router whose queue is full.
+/// Maximum number of datagrams in flight; further ones are lost, as in a router with a full queue.
 const MAX_UNDER_WAY: usize = 65_536;
 
-/// No datagram takes longer.
+/// Maximum delay of a datagram.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// What the network does to datagrams, in each direction alike.
+/// Network conditions, the same in both directions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Conditions {
-    /// How long each takes at least.
+    /// Minimum delay of each datagram.
     pub latency: Duration,
-    /// How much longer it may take: evenly spread from zero to this. Reorders datagrams that are
+    /// Maximum additional delay, uniformly distributed from zero. Reorders datagrams that are
     /// closer to each other than that.
     pub jitter: Duration,
-    /// The share that is lost, 0 to 1.
+    /// Share of datagrams that are lost, 0 to 1.
     pub loss: f64,
-    /// The share that arrives twice, 0 to 1.
+    /// Share of datagrams that arrive twice, 0 to 1.
     pub duplicates: f64,
-    /// What decides. The same seed does the same to the same datagrams of a direction.
+    /// Seed of the random decisions. The same seed has the same effect on the same datagrams of a
+    /// direction.
     pub seed: u64,
 }
 
 impl Default for Conditions {
-    /// A perfect network.
+    /// Perfect network.
     fn default() -> Self {
         Self {
             latency: Duration::ZERO,
@@ -49,14 +49,14 @@ impl Default for Conditions {
     }
 }
 
-/// What a simulator has done, both directions together.
+/// Counters of a simulator, both directions together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SimulatorStats {
-    /// Datagrams that entered it.
+    /// Datagrams received for simulation.
     pub entered: u64,
-    /// Datagrams it lost.
+    /// Datagrams dropped.
     pub lost: u64,
-    /// Datagrams it delivered twice.
+    /// Datagrams delivered twice.
     pub duplicated: u64,
 }
 
@@ -67,7 +67,7 @@ struct Flight {
 
 /// One direction.
 struct Way {
-    /// Its own, so that what decides here does not depend on when something happens there.
+    /// Separate generator for each direction, so that their timing does not affect each other.
     rng: StdRng,
     /// Ordered by arrival, then by entry.
     flights: BTreeMap<(Instant, u64), Flight>,
@@ -83,7 +83,7 @@ impl Way {
         }
     }
 
-    /// Takes a datagram in at `now`, with room for so many copies, and decides on its fate.
+    /// Accepts a datagram at `now`, with room for so many copies, and decides its treatment.
     fn enter(
         &mut self,
         conditions: &Conditions,
@@ -92,7 +92,7 @@ impl Way {
         peer: SocketAddr,
         bytes: &[u8],
     ) -> SimulatorStats {
-        // Everything is drawn for every datagram, so that the next ones meet with the same.
+        // Every number is drawn for every datagram, so that later ones are treated the same.
         let lost = self.rng.random_bool(conditions.loss);
         let twice = self.rng.random_bool(conditions.duplicates);
         let delays = [self.delay(conditions), self.delay(conditions)];
@@ -118,7 +118,7 @@ impl Way {
         conditions.latency + conditions.jitter.mul_f64(self.rng.random::<f64>())
     }
 
-    /// The next that has travelled long enough.
+    /// Next datagram whose delay has passed.
     fn due(&mut self, now: Instant) -> Option<Flight> {
         let entry = self.flights.first_entry()?;
         (entry.key().0 <= now).then(|| entry.remove())
@@ -129,9 +129,9 @@ impl Way {
     }
 }
 
-/// A link with a bad network in front of it, in both directions.
+/// Link with a simulated network in front of it, in both directions.
 ///
-/// What is under way when it is dropped is lost: to let a goodbye arrive, take turns until
+/// Dropping it loses datagrams in flight: to let disconnect packets arrive, take turns until
 /// [`under_way`](Self::under_way) is zero.
 pub struct Simulator<L> {
     link: L,
@@ -144,8 +144,8 @@ pub struct Simulator<L> {
 }
 
 impl<L: Link> Simulator<L> {
-    /// Puts `conditions` in front of `link`. Shares outside 0 to 1 count as the nearer end, delays
-    /// above an hour as an hour.
+    /// Puts `conditions` in front of `link`. Shares outside 0 to 1 are clamped, delays are limited
+    /// to an hour.
     pub fn new(link: L, conditions: Conditions) -> Self {
         Self {
             link,
@@ -164,22 +164,22 @@ impl<L: Link> Simulator<L> {
         }
     }
 
-    /// The link behind it.
+    /// Link behind the simulator.
     pub fn link(&self) -> &L {
         &self.link
     }
 
-    /// What it does to datagrams.
+    /// Network conditions.
     pub fn conditions(&self) -> &Conditions {
         &self.conditions
     }
 
-    /// What it has done.
+    /// Counters of the simulator.
     pub fn stats(&self) -> SimulatorStats {
         self.stats
     }
 
-    /// Datagrams that are under way, in both directions.
+    /// Number of datagrams in flight, in both directions.
     pub fn under_way(&self) -> usize {
         self.outbound.flights.len() + self.inbound.flights.len() + self.arrived.len()
     }
@@ -194,7 +194,7 @@ impl<L: Link> Simulator<L> {
         self.stats.duplicated += happened.duplicated;
     }
 
-    /// Takes in what has reached the link behind, to delay it.
+    /// Reads datagrams from the link, to delay them.
     fn take_in(&mut self) -> io::Result<()> {
         let mut buffer = [0; 2048];
         while let Some((len, peer)) = self.link.receive(&mut buffer)? {
@@ -207,7 +207,7 @@ impl<L: Link> Simulator<L> {
         Ok(())
     }
 
-    /// Sends what has travelled long enough.
+    /// Sends datagrams whose delay has passed.
     fn send_due(&mut self) -> io::Result<()> {
         while let Some(flight) = self.outbound.due(self.now) {
             self.link.send(flight.peer, &flight.bytes)?;
@@ -228,7 +228,7 @@ impl<L: Link> Link for Simulator<L> {
     fn turn(&mut self, now: Instant) {
         self.now = now;
         self.link.turn(now);
-        // A link that is gone says so again when it is next asked to receive.
+        // A broken link reports its error again on the next read.
         let _ = self.take_in();
         let _ = self.send_due();
         while let Some(flight) = self.inbound.due(now) {

@@ -1,4 +1,4 @@
-//! All clients of the demonstration, and what they counted together.
+//! Clients of the demonstration, and their common counters.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -14,14 +14,14 @@ use super::player::Player;
 use crate::failure::Failure;
 use crate::network::Network;
 
-/// Payloads under way at a time, all clients together: what fits the socket buffers a system
-/// grants without being asked, so that none is lost by our own haste.
+/// Payloads in flight at a time, all clients together: as many as fit default socket buffers, so
+/// that the demonstration itself causes no loss.
 const MOST_IN_FLIGHT: usize = 96;
 
-/// How long the slowest client may take to connect.
+/// Time limit for the slowest client to connect.
 const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(60);
 
-/// Payloads, by what became of them.
+/// Payloads, by result.
 #[derive(Default)]
 pub(super) struct Totals {
     pub(super) sent: u64,
@@ -29,7 +29,7 @@ pub(super) struct Totals {
     pub(super) lost: u64,
     pub(super) late: u64,
     pub(super) damaged: u64,
-    /// Microseconds of each of the last round trips.
+    /// Microseconds of each of the latest round trips.
     pub(super) round_trips: Vec<u32>,
 }
 
@@ -48,18 +48,18 @@ impl Totals {
 
 pub(super) struct Crowd {
     players: Vec<Player>,
-    /// Whose turn it is to send.
+    /// Next client to send.
     next: usize,
-    /// Whether the last turn brought nothing.
+    /// `true` if the last turn received nothing.
     idle: bool,
-    /// How long a payload may be under way before it counts as lost.
+    /// Time after which a payload counts as lost.
     pub(super) patience: Duration,
     pub(super) totals: Totals,
 }
 
 impl Crowd {
-    /// Mints a token for each and lets it begin. Every other one prefers IPv6, if the server has
-    /// it.
+    /// Mints a token for each client and starts to connect. Every second client prefers IPv6, if
+    /// the server has it.
     pub(super) fn invite(
         clients: u32,
         payload: usize,
@@ -107,7 +107,7 @@ impl Crowd {
         self.players.iter().map(Player::in_flight).sum()
     }
 
-    /// Whether there is nothing to do until something arrives.
+    /// `true` if there is nothing to do until something arrives.
     pub(super) fn is_idle(&self) -> bool {
         self.idle
     }
@@ -124,7 +124,7 @@ impl Crowd {
         Err(Failure::NoConnection(format!("{missing} clients never connected")).into())
     }
 
-    /// Fills the window, everybody in turn.
+    /// Fills the window, the clients in turn.
     pub(super) fn send(&mut self, now: Instant) -> Result<()> {
         let mut room = MOST_IN_FLIGHT.saturating_sub(self.in_flight());
         let mut refused = 0;
@@ -143,7 +143,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Every client's turn.
+    /// Runs every client's turn.
     pub(super) fn update(&mut self, now: Instant) -> Result<()> {
         for player in &mut self.players {
             player.update(now)?;
@@ -156,7 +156,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Takes in what came back, and sends nothing.
+    /// Receives replies, and sends nothing.
     pub(super) fn receive(&mut self, now: Instant) -> Result<usize> {
         let mut received = 0;
         for player in &mut self.players {
@@ -165,7 +165,7 @@ impl Crowd {
         Ok(received)
     }
 
-    /// The server's side of an exchange: every payload goes back.
+    /// Server's side of an exchange: sends every payload back.
     pub(super) fn echo(&self, server: &mut Server<Network>) -> Result<()> {
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
         while let Some(event) = server.next_event(&mut buffer)? {
@@ -202,7 +202,7 @@ impl Crowd {
         each.sum()
     }
 
-    /// The handshakes' round trips, sorted.
+    /// Round trips of the handshakes, sorted.
     pub(super) fn handshakes(&self) -> Vec<Duration> {
         let stats = self
             .players

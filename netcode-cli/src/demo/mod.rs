@@ -23,22 +23,22 @@ use crate::network::{Network, NetworkArgs};
 use crate::signal::Stop;
 use crate::text::seconds;
 
-/// The demonstration's protocol id: "netcode!" in ASCII.
+/// Protocol id of the demonstration: "netcode!" in ASCII.
 const PROTOCOL_ID: ProtocolId = ProtocolId(0x6e65_7463_6f64_6521);
 
 /// Clients connect to a server over real UDP and exchange payloads, every byte checked
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How many clients connect
+    /// Number of clients
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
     clients: u32,
-    /// How long they exchange payloads
+    /// Duration of the exchange
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = some_seconds)]
     seconds: Duration,
     /// Bytes of each payload, 1 to 1200
     #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=1200))]
     payload: u16,
-    /// One JSON object, and no progress
+    /// Print one JSON object, and no progress
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         crowd.check_progress(began.elapsed())?;
     }
     let connecting = began.elapsed();
-    // Requests are not in a client's counters, so the books are opened behind the handshake.
+    // Requests are not in a client's counters, so counting begins after the handshakes.
     let before = settle(&mut server, &mut crowd)?;
 
     let began = Instant::now();
@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     summary.verdict()
 }
 
-/// IPv4 and IPv6, or the one the system has.
+/// Starts a server on IPv4 and IPv6, or on the one that the system has.
 fn start_server(args: &Args, key: &Key) -> Result<Server<Network>> {
     let families: [SocketAddr; 2] = [
         (Ipv4Addr::LOCALHOST, 0).into(),
@@ -132,7 +132,7 @@ fn progress(json: bool) -> ProgressBar {
     progress
 }
 
-/// One turn of the server and of every client.
+/// Runs one turn of the server and of every client.
 fn step(server: &mut Server<Network>, crowd: &mut Crowd, stop: &Stop) -> Result<()> {
     if stop.wanted() {
         return Err(anyhow!("stopped before the end"));
@@ -147,8 +147,8 @@ fn step(server: &mut Server<Network>, crowd: &mut Crowd, stop: &Stop) -> Result<
     Ok(())
 }
 
-/// Empties every socket, sending nothing, and counts the datagrams that neither arrived nor fell
-/// to the simulator.
+/// Reads every socket until it is empty, without sending, and counts the datagrams that neither
+/// arrived nor were dropped by the simulator.
 fn settle(server: &mut Server<Network>, crowd: &mut Crowd) -> Result<i128> {
     server.update(Instant::now())?;
     crowd.echo(server)?;
@@ -160,7 +160,7 @@ fn settle(server: &mut Server<Network>, crowd: &mut Crowd) -> Result<i128> {
     Ok(i128::from(sent) - i128::from(held) - i128::from(arrived))
 }
 
-/// Half of the clients leave, and the server sends the other half home; both sides see it.
+/// Ends half of the sessions from the client and half from the server; both sides observe it.
 fn say_goodbye(server: &mut Server<Network>, crowd: &mut Crowd, args: &Args) -> Result<()> {
     crowd.first_half_leaves(Instant::now())?;
     server.disconnect_all()?;

@@ -1,9 +1,9 @@
-//! Payloads that can be told from every other: a number, then bytes that follow from it.
+//! Distinguishable payloads: a number, and bytes derived from it.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// A client's payloads under way.
+/// Payloads of a client in flight.
 pub(super) struct Outstanding {
     client: u64,
     len: usize,
@@ -18,13 +18,13 @@ struct Sent {
     at: Instant,
 }
 
-/// What came back.
+/// Result of checking a reply.
 pub(super) enum Echo {
-    /// A payload under way, after this time.
+    /// Reply to a payload in flight, with the round trip.
     Good(Duration),
-    /// A payload that came back before, or that was given up.
+    /// Reply to a payload that was answered before or has expired.
     Late,
-    /// Nothing that was sent.
+    /// Reply that matches no payload.
     Damaged,
 }
 
@@ -42,12 +42,13 @@ impl Outstanding {
         self.sent.len()
     }
 
-    /// Whether another can be told from those under way: in one byte there is room for few.
+    /// `true` if another payload would be distinguishable: payloads of one byte permit few in
+    /// flight.
     pub(super) fn has_room(&self) -> bool {
         !self.sent.contains_key(&self.label(self.next)) && self.len() < 64
     }
 
-    /// The next payload, noted as sent.
+    /// Next payload, recorded as sent.
     pub(super) fn next(&mut self, at: Instant) -> Vec<u8> {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
@@ -55,7 +56,7 @@ impl Outstanding {
         self.bytes(number)
     }
 
-    /// Checks every byte of what came back.
+    /// Checks every byte of a reply.
     pub(super) fn check(&mut self, payload: &[u8], now: Instant) -> Echo {
         let mut label = [0; 8];
         for (to, from) in label.iter_mut().zip(payload) {
@@ -73,7 +74,7 @@ impl Outstanding {
         }
     }
 
-    /// Gives up on what was sent before `patience` ran out; says how many that were.
+    /// Expires payloads sent more than `patience` ago; returns their number.
     pub(super) fn give_up(&mut self, now: Instant, patience: Duration) -> u64 {
         let before = self.sent.len();
         self.sent
@@ -81,7 +82,7 @@ impl Outstanding {
         before.saturating_sub(self.sent.len()) as u64
     }
 
-    /// As much of a number as a payload holds.
+    /// Part of a number that fits a payload.
     fn label(&self, number: u64) -> u64 {
         match self.len {
             len @ 0..8 => number & ((1 << (8 * len)) - 1),
@@ -92,7 +93,7 @@ impl Outstanding {
     fn bytes(&self, number: u64) -> Vec<u8> {
         let mut state = self.client.rotate_left(32) ^ number;
         let filling = std::iter::repeat_with(move || {
-            // A linear congruential step: cheap, and no two payloads agree.
+            // A linear congruential step: cheap, and no two payloads are equal.
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);

@@ -17,7 +17,7 @@ pub(super) struct Player {
 }
 
 impl Player {
-    /// Begins to connect. `local` is where it sends from.
+    /// Starts to connect from the address `local`.
     pub(super) fn new(id: u64, local: SocketAddr, payload: usize, token: &[u8]) -> Result<Self> {
         let mut client = Client::bind(&[local]).with_context(|| {
             format!("client {id} has no socket; try fewer, or raise the limit (`ulimit -n`)")
@@ -33,7 +33,7 @@ impl Player {
         self.outstanding.len()
     }
 
-    /// Sends a payload; false if too many are under way.
+    /// Sends a payload; `false` if too many are in flight.
     pub(super) fn send(&mut self, now: Instant, totals: &mut Totals) -> Result<bool> {
         if !self.client.is_connected() || !self.outstanding.has_room() {
             return Ok(false);
@@ -54,7 +54,7 @@ impl Player {
         }
     }
 
-    /// Takes in and checks what came back; says how many payloads that were.
+    /// Receives and checks replies; returns the number of payloads.
     pub(super) fn receive(&mut self, now: Instant, totals: &mut Totals) -> Result<usize> {
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
         let mut received = 0;

@@ -1,4 +1,4 @@
-//! What the demonstration found.
+//! Results of the demonstration.
 
 use std::time::Duration;
 
@@ -140,7 +140,7 @@ impl Summary {
         print(format_args!("{table}"))
     }
 
-    /// A failure if anything was lost that the simulator did not lose.
+    /// Fails if anything was lost that the simulator did not drop.
     pub(super) fn verdict(&self) -> Result<()> {
         if self.damaged > 0 {
             return lost(format!("{} payloads came back damaged", self.damaged));
@@ -165,7 +165,7 @@ fn lost(text: String) -> Result<()> {
     Err(Failure::Lost(text).into())
 }
 
-/// Durations, as their median, their 99th percentile and their longest.
+/// Median, 99th percentile and maximum of durations.
 struct Spread(Option<[Duration; 3]>);
 
 impl Spread {

@@ -1,4 +1,4 @@
-//! `netcode server`: a dedicated server that echoes, or relays.
+//! `netcode server`: a dedicated server that echoes or relays payloads.
 
 mod report;
 
@@ -21,35 +21,35 @@ use crate::token::resolve;
 
 /// Run a dedicated server that sends every payload back
 ///
-/// It ends, and says goodbye to its clients, at Ctrl-C.
+/// At Ctrl-C it disconnects its clients and ends.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     key: KeyArgs,
-    /// The application, the same for client, server and token
+    /// Protocol id of the application, the same for client, server and token
     #[arg(long, value_parser = protocol_id)]
     protocol_id: ProtocolId,
-    /// Where to listen: one address, or one of each family
+    /// Address to listen at: one, or one of each family
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:40000")]
     bind: Vec<SocketAddr>,
-    /// The addresses tokens name this server by, if those are not the bound ones: behind NAT, or
+    /// Addresses by which tokens name this server, if those are not the bound ones: behind NAT, or
     /// when bound to all interfaces
     #[arg(long = "public", value_name = "HOST:PORT")]
     public: Vec<String>,
-    /// Clients at a time
+    /// Maximum number of clients
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     max_clients: u32,
-    /// The longest lifetime the backend gives a token, and what its clock may differ by: tokens
-    /// that live longer, or may be from before a restart, are refused, so that none is used twice.
-    /// `off` lets tokens be used again after a restart
+    /// Maximum lifetime of the backend's tokens, including the difference of its clock: tokens that
+    /// live longer, or may be from before a restart, are refused, so that none is used twice. `off`
+    /// lets tokens be used again after a restart
     #[arg(long, value_name = "SECONDS|off", value_parser = restart_rule)]
     max_token_lifetime: RestartRule,
-    /// Let one address hold all the room for handshakes and tokens, not a quarter: for players
-    /// behind one NAT, or a bridge on another machine
+    /// Lift the limit of half-open connections and tokens per address, a quarter of all: for
+    /// players behind one NAT, or a bridge on another machine
     #[arg(long)]
     shared_address: bool,
-    /// Tokens and responses of strangers to decrypt in a second, fairly by address, so that a
-    /// flood of forged ones leaves the server to its clients
+    /// Maximum number of tokens and responses of strangers to decrypt in a second, shared fairly by
+    /// address, so that a flood of forged ones does not disturb clients
     #[arg(long, value_name = "N")]
     opens_per_second: Option<NonZeroU32>,
     /// Send each payload to all other clients, instead of back
@@ -58,10 +58,10 @@ pub(crate) struct Args {
     /// Mark datagrams for routers (0 to 63; 46 is expedited forwarding)
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..64))]
     dscp: Option<u8>,
-    /// Stop after so many seconds
+    /// Stop after this time
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     duration: Option<Duration>,
-    /// Events as JSON, one object on each line
+    /// Print events as JSON, one object on each line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -106,14 +106,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         ended = turn(&mut server, args.relay, &mut report);
         server.wait(Duration::from_millis(50))?;
     }
-    // The clients are told, whatever it was that ended the loop.
+    // The clients are notified, whatever ended the loop.
     let goodbye = say_goodbye(&mut server, &mut report);
     ended?;
     goodbye?;
     report.stopped(&server)
 }
 
-/// Disconnects everybody, and waits until a bad network has carried that.
+/// Disconnects all clients, and waits until the simulator has delivered the datagrams.
 fn say_goodbye(server: &mut Server<Network>, report: &mut Report) -> Result<()> {
     server.stop()?;
     let end = Instant::now() + server.link().patience();
@@ -124,8 +124,8 @@ fn say_goodbye(server: &mut Server<Network>, report: &mut Report) -> Result<()> 
     drain(server, false, report)
 }
 
-/// The addresses tokens name; without any, the bound ones. An address that means "all interfaces"
-/// can be in no token.
+/// Addresses that tokens name; without any, the bound ones. No token can contain an address for
+/// "all interfaces".
 fn public(named: &[SocketAddr], bound: &[SocketAddr]) -> Result<AddressList> {
     if !named.is_empty() {
         return Ok(AddressList::new(named)?);
@@ -158,7 +158,7 @@ fn turn(server: &mut Server<Network>, relay: bool, report: &mut Report) -> Resul
     Ok(())
 }
 
-/// Takes every event of the turn: payloads go back, or to all others.
+/// Takes every event of the turn: sends payloads back, or to all other clients.
 fn drain(server: &mut Server<Network>, relay: bool, report: &mut Report) -> Result<()> {
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
     while let Some(event) = server.next_event(&mut buffer)? {

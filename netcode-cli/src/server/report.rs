@@ -1,4 +1,4 @@
-//! What a server shows: lines as things happen, and a live table on a terminal.
+//! Output of a server: event lines, and a live table on a terminal.
 
 use anyhow::Result;
 use netcode_std::Server;
@@ -33,7 +33,7 @@ impl Report {
             .line(&format!("listening on {}", addresses.join(" and ")))
     }
 
-    /// Shows who came and who left; payloads are not shown.
+    /// Prints connected and disconnected clients; payloads are not printed.
     pub(super) fn event(&mut self, server: &Server<Network>, event: &Event<&[u8]>) -> Result<()> {
         match event {
             Event::Connected { client, client_id } => {

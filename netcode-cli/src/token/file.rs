@@ -1,4 +1,4 @@
-//! Tokens in files: their bytes as they are, or the same as base64 text, as web backends send it.
+//! Tokens in files: raw bytes, or base64 text as web backends send it.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// A token's bytes.
+/// Length of a token.
 pub(crate) const TOKEN_BYTES: usize = 2048;
 
-/// No file with a token in any form is longer.
+/// Maximum length of a file with a token in any form.
 const LONGEST_FILE: usize = 16 * 1024;
 
 /// Reads a connect token in either form; `-` is standard input.
@@ -19,7 +19,7 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     read_bytes(path, TOKEN_BYTES, "connect token")
 }
 
-/// Reads what has exactly `len` bytes, in either form; `-` is standard input.
+/// Reads exactly `len` bytes, in either form; `-` is standard input.
 pub(super) fn read_bytes(path: &Path, len: usize, what: &str) -> Result<Zeroizing<Vec<u8>>> {
     let bytes = read_raw(path)?;
     if bytes.len() == len {
@@ -36,9 +36,9 @@ pub(super) fn read_bytes(path: &Path, len: usize, what: &str) -> Result<Zeroizin
     }
 }
 
-/// Reads a file of bytes as they are, or its first 16 KiB; `-` is standard input.
+/// Reads a file unchanged, up to its first 16 KiB; `-` is standard input.
 pub(super) fn read_raw(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    // Room for all of it at once: a vector that grows leaves copies behind.
+    // Allocated at once: a vector that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST_FILE + 1));
     let result = if path.as_os_str() == "-" {
         let mut input = std::io::stdin().lock().take(LONGEST_FILE as u64);
@@ -61,9 +61,9 @@ fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     STANDARD.decode(&*dense).ok().map(Zeroizing::new)
 }
 
-/// Writes a token as base64 text to standard output, or as it is to a file. A token holds the
-/// keys of its session, so the file is readable by its owner only: it is written anew and takes
-/// the place of one that had the name before, whatever its mode, or of a link.
+/// Writes a token as base64 text to standard output, or as bytes to a file. A token holds the keys
+/// of its session, so only the owner can read the file: a new file replaces any file or link of
+/// that name, whatever its mode.
 pub(super) fn write(path: Option<&Path>, token: &[u8]) -> Result<()> {
     let Some(path) = path else {
         let text = Zeroizing::new(STANDARD.encode(token));

@@ -14,17 +14,17 @@ use super::file;
 use crate::secret::KeyArgs;
 use crate::text::{print, print_json, show_payload};
 
-/// Show what is in a token; with the private key, also what only its servers can read
+/// Show the contents of a token; with the private key, also the part that only its servers can read
 ///
 /// Session keys are never shown.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The token, as bytes or as base64 text; `-` is standard input
+    /// File with the token, as bytes or as base64 text; `-` is standard input
     #[arg(value_name = "FILE")]
     token: PathBuf,
     #[command(flatten)]
     key: KeyArgs,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }

@@ -13,28 +13,28 @@ use super::file;
 use crate::secret::KeyArgs;
 use crate::text::protocol_id;
 
-/// Mint a token that lets one client into one of the servers it names
+/// Mint a token that lets one client connect to one of the servers it names
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     key: KeyArgs,
-    /// The application, the same for client, server and token
+    /// Protocol id of the application, the same for client, server and token
     #[arg(long, value_parser = protocol_id)]
     protocol_id: ProtocolId,
-    /// Who the client is
+    /// Number that identifies the client
     #[arg(long)]
     client_id: u64,
-    /// A server the client may try, 1 to 32 of them, in order: `203.0.113.7:40000`,
+    /// Server that the client may try, 1 to 32 of them, in order: `203.0.113.7:40000`,
     /// `[2001:db8::7]:40000`, or a name and a port
     #[arg(long = "server", value_name = "HOST:PORT", required = true)]
     servers: Vec<String>,
-    /// The same servers by the addresses they know themselves by, if those are others
+    /// The same servers by the addresses they use themselves, if those differ
     #[arg(long = "internal", value_name = "HOST:PORT")]
     internal: Vec<String>,
-    /// Seconds until the token is worth nothing
+    /// Lifetime of the token in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 45)]
     expires_in: u64,
-    /// Seconds of silence that end the session; 0 or less: none do
+    /// Seconds of silence that end the session; 0 or less disables the timeout
     #[arg(
         long,
         value_name = "SECONDS",
@@ -42,8 +42,8 @@ pub(crate) struct Args {
         allow_hyphen_values = true
     )]
     timeout: i32,
-    /// A file of bytes for the server that the client cannot read, 256 at most; `-` is standard
-    /// input. Every user of this machine can read a command line, so they do not stand there
+    /// File of up to 256 bytes for the server that the client cannot read; `-` is standard input. A
+    /// file, because every user of a machine can read its command lines
     #[arg(long, value_name = "FILE")]
     user_data_file: Option<PathBuf>,
     /// File for the token's 2048 bytes; without it, base64 text goes to standard output

@@ -1,4 +1,4 @@
-//! `netcode token`: what a web backend does for its clients.
+//! `netcode token`: connect tokens of a web backend.
 
 mod file;
 mod inspect;
@@ -11,7 +11,7 @@ use clap::Subcommand;
 pub(crate) use self::file::read as read_file;
 pub(crate) use self::mint::resolve;
 
-/// Make, look at and seal connect tokens
+/// Mint, inspect and seal connect tokens
 #[derive(Subcommand)]
 pub(crate) enum Task {
     Mint(mint::Args),

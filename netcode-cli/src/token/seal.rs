@@ -15,17 +15,17 @@ use super::file;
 use crate::secret::read_key_file;
 use crate::text::protocol_id;
 
-/// What a message is sealed for: the same on both sides.
+/// Context of a sealed token: the same on both sides.
 #[derive(clap::Args)]
 struct ContextArgs {
-    /// The application, as in the token
+    /// Protocol id of the application, as in the token
     #[arg(long, value_parser = protocol_id)]
     protocol_id: ProtocolId,
-    /// The device, as the backend counts them
+    /// Number of the device, assigned by the backend
     #[arg(long)]
     device_id: u64,
-    /// The nonce that the device drew for this request, 32 hexadecimal digits. Only without one
-    /// does the token open on a device that did not ask for it
+    /// Nonce that the device drew for this request, 32 hexadecimal digits. Without one, the sealed
+    /// token opens only on a device that sent no nonce
     #[arg(long, value_name = "HEX", value_parser = nonce)]
     nonce: Option<DeviceNonce>,
 }
@@ -43,7 +43,7 @@ impl ContextArgs {
 /// Seal a token to a device's X25519 key, so that it can travel over anything
 #[derive(clap::Args)]
 pub(crate) struct SealArgs {
-    /// The token, as bytes or as base64 text; `-` is standard input
+    /// File with the token, as bytes or as base64 text; `-` is standard input
     token: PathBuf,
     /// File with the sealer's secret key, from `netcode keygen --x25519 --out FILE`
     #[arg(long, value_name = "FILE", env = "NETCODE_SEALER_KEY_FILE")]
@@ -61,7 +61,7 @@ pub(crate) struct SealArgs {
 /// Open a sealed token, as its device does
 #[derive(clap::Args)]
 pub(crate) struct OpenArgs {
-    /// The sealed token; `-` is standard input
+    /// File with the sealed token; `-` is standard input
     sealed: PathBuf,
     /// File with the device's secret key, from `netcode keygen --x25519 --out FILE`
     #[arg(long, value_name = "FILE", env = "NETCODE_DEVICE_KEY_FILE")]
@@ -76,7 +76,7 @@ pub(crate) struct OpenArgs {
     out: Option<PathBuf>,
 }
 
-/// A public key is no secret, so it may stand on a command line.
+/// Parses a public key, which is not secret and so may be an option.
 fn public_key(text: &str) -> Result<[u8; 32]> {
     let mut key = [0; 32];
     hex::decode_to_slice(text.trim(), &mut key)

@@ -12,18 +12,19 @@ use mio::{Events, Interest, Poll, Token};
 pub use self::options::SocketOptions;
 use crate::link::Link;
 
-/// Datagrams one turn takes from each socket. A flood on one family then starves neither the
-/// other nor the timers; what is left waits in the socket's buffer for the next turn.
+/// Maximum number of datagrams that one turn takes from each socket. A flood on one family then
+/// starves neither the other nor the timers; further datagrams stay in the socket's buffer for the
+/// next turn.
 pub const DATAGRAMS_PER_TURN: u32 = 1024;
 
-/// What a link of sockets has met with.
+/// Counters of a UDP link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketStats {
-    /// Datagrams that were not sent because the socket's buffer was full.
+    /// Datagrams not sent because the socket's buffer was full.
     pub send_blocked: u64,
     /// Datagrams the system refused to send: no route, too long, no socket of that family.
     pub send_failed: u64,
-    /// Errors reported for datagrams sent before (ICMP). They end nothing.
+    /// Errors reported for earlier datagrams (ICMP). They end no session.
     pub unreachable: u64,
 }
 
@@ -31,14 +32,14 @@ struct Bound {
     socket: UdpSocket,
     address: SocketAddr,
     left_this_turn: u32,
-    /// Whether the last read found nothing: only then will the poller tell of the next datagram.
+    /// `true` if the last read found nothing: only then does the poller report the next datagram.
     drained: bool,
 }
 
-/// UDP sockets that do not block.
+/// Link over non-blocking UDP sockets.
 pub struct UdpLink {
     bound: Vec<Bound>,
-    /// Whose turn it is to be asked first.
+    /// Socket to read first next time.
     next: usize,
     poll: Poll,
     events: Events,
@@ -46,11 +47,11 @@ pub struct UdpLink {
 }
 
 impl UdpLink {
-    /// Binds to each address: one of IPv4, one of IPv6, or one of each. Port 0 takes any that is
-    /// free; with both families at port 0, each gets a port of its own.
+    /// Binds to each address: one of IPv4, one of IPv6, or one of each. Port 0 takes any free one;
+    /// with both families at port 0, each gets a port of its own.
     ///
     /// # Errors
-    /// No address, two of one family, or an address that cannot be bound, which is then named.
+    /// No address, two of one family, or an address that cannot be bound; the error names it.
     pub fn bind(addresses: &[SocketAddr], options: &SocketOptions) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut bound: Vec<Bound> = Vec::with_capacity(addresses.len());
@@ -87,12 +88,12 @@ impl UdpLink {
         })
     }
 
-    /// What it has met with.
+    /// Counters of the link.
     pub fn stats(&self) -> SocketStats {
         self.stats
     }
 
-    /// The sockets, to register with an event loop of the caller's. They do not block.
+    /// The non-blocking sockets, to register with the caller's own event loop.
     pub fn sockets(&self) -> impl Iterator<Item = &UdpSocket> {
         self.bound.iter().map(|bound| &bound.socket)
     }
@@ -151,7 +152,7 @@ impl Link for UdpLink {
         }
     }
 
-    /// Every datagram was handed to the system by [`send`](Link::send).
+    /// Nothing to do: [`send`](Link::send) passes every datagram to the system at once.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -195,7 +196,7 @@ impl Bound {
                     return Ok(None);
                 }
                 Err(error) if is_the_networks_fault(&error) => {
-                    // Each costs a share of the turn, or a flood of them would hold the loop.
+                    // Each costs a share of the turn, or a flood of them would block the loop.
                     self.left_this_turn -= 1;
                     stats.unreachable += 1;
                 }
@@ -209,8 +210,8 @@ impl Bound {
     }
 }
 
-/// Errors that speak of a datagram sent before, by ICMP. On Windows a port that is closed comes
-/// back as a connection reset from every later call.
+/// Errors that concern an earlier datagram (ICMP). On Windows every later call on a socket returns
+/// a connection reset after a datagram to a closed port.
 fn is_the_networks_fault(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
@@ -225,7 +226,7 @@ fn is_the_networks_fault(error: &io::Error) -> bool {
     )
 }
 
-/// Errors that mean the socket is gone, rather than that one datagram was.
+/// Errors that mean the socket is gone, as opposed to one datagram.
 fn is_the_sockets_fault(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,15 +1,15 @@
-//! How a socket is made.
+//! Socket options.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// What to ask of the operating system for a socket. Whatever it does not grant is left out.
+/// Options requested from the operating system for a socket. Any that it refuses is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
-    /// Bytes of each of the socket's two buffers. The system may have a lower limit: half is
-    /// asked for, then half of that, until it agrees.
+    /// Bytes of each of the socket's two buffers. If the system refuses, half is requested, then
+    /// half of that, until it accepts.
     pub buffer_bytes: usize,
     /// Marks outgoing datagrams for routers that give some precedence (DSCP, 0 to 63). 46,
     /// *expedited forwarding*, is the usual mark of games and voice.
@@ -39,7 +39,7 @@ impl SocketOptions {
             Some(Protocol::UDP),
         )?;
         if address.is_ipv6() {
-            // IPv4 has a socket of its own: no address comes in two forms.
+            // IPv4 has a socket of its own: no address has two forms.
             socket.set_only_v6(true)?;
         }
         socket.set_nonblocking(true)?;
@@ -50,7 +50,7 @@ impl SocketOptions {
     }
 
     fn size_buffers(&self, socket: &Socket) {
-        // Systems take the size as a C int; what does not fit one would become something else.
+        // Systems take the size as a C int; a larger value would be truncated.
         let most = self.buffer_bytes.min(1 << 30);
         let halves = || std::iter::successors(Some(most), |size| Some(size / 2));
         let worth_it = |size: &usize| *size >= 64 * 1024;
@@ -64,7 +64,7 @@ impl SocketOptions {
 
     fn mark(&self, socket: &Socket, address: SocketAddr) {
         let Some(dscp) = self.dscp else { return };
-        // The two low bits of the field are ECN's.
+        // The two low bits of the field are for ECN.
         let field = u32::from(dscp & 63) << 2;
         let _ = match address {
             SocketAddr::V4(_) => socket.set_tos_v4(field),
