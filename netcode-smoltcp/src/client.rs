@@ -1,4 +1,4 @@
-//! A netcode client on a smoltcp socket.
+//! Client shell over a smoltcp socket.
 
 use netcode_core::client::{self, ClientState, ConnectError, Event, Received};
 use netcode_core::crypto::{Crypto, RustCrypto};
@@ -12,21 +12,21 @@ use crate::lanes::Traffic;
 use crate::link::Link;
 use crate::stats::SocketStats;
 
-/// A client. About 2.5 KiB: keep it in a `static` where the stack is small.
+/// Client. About 2.5 KiB: keep it in a `static` where the stack is small.
 pub struct Client<C = RustCrypto> {
     core: client::Client<C>,
     link: Link<1>,
 }
 
 impl Client {
-    /// A client on a UDP socket of the application's set, bound to any port.
+    /// Client on a UDP socket of the application's set, bound to any port.
     pub const fn new(socket: SocketHandle) -> Self {
         Self::with_crypto(socket, RustCrypto)
     }
 }
 
 impl<C: Crypto> Client<C> {
-    /// A client that seals and opens with `crypto`.
+    /// Client that seals and opens with `crypto`.
     pub const fn with_crypto(socket: SocketHandle, crypto: C) -> Self {
         Self {
             core: client::Client::with_crypto(crypto),
@@ -34,7 +34,7 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    /// Begins to connect with a token of 2048 bytes. The first request leaves at the turn.
+    /// Begins to connect with a token of 2048 bytes. The first request leaves in the next turn.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -42,14 +42,14 @@ impl<C: Crypto> Client<C> {
         self.core.connect(to_core(now), token)
     }
 
-    /// Next event of this turn; `None` when there is no more. Call it after the interface was
-    /// polled, again and again until `None`; then let the interface send. Come back after the
+    /// Next event of this turn; `None` when there is no more. Call it after polling the interface
+    /// until it returns `None`, then let the interface send. The next turn is due after the
     /// interface has received something, and no later than [`next_deadline`](Self::next_deadline).
     ///
     /// Events come in the order in which they became true. A payload lies in `buffer`. Timeouts are
-    /// judged, and what is due is sent, after the last datagram that has arrived was read. Work is
-    /// bounded by what waits in the socket. Datagrams that the socket has no room for are lost and
-    /// counted; what matters is repeated.
+    /// evaluated, and due packets are sent, after the last datagram that has arrived was read. Work
+    /// is bounded by the datagrams queued in the socket. Datagrams that do not fit the socket are
+    /// lost and counted; the protocol repeats those that matter.
     pub fn next_event<'b>(
         &mut self,
         now: Instant,
@@ -63,10 +63,10 @@ impl<C: Crypto> Client<C> {
         in_buffer(event, buffer)
     }
 
-    /// Next event of what has arrived, without judging timeouts; `None` when there is no more. A
-    /// loop that takes several frames from the card, one by one, calls it after each until `None`,
-    /// and [`next_event`](Self::next_event) after the last: so all of them are read before a
-    /// timeout is judged.
+    /// Next event among the datagrams that have arrived, without evaluating timeouts; `None` when
+    /// there is no more. A loop that takes several frames from the network card calls it after each
+    /// frame until `None`, and [`next_event`](Self::next_event) after the last, so that all frames
+    /// are read before a timeout is evaluated.
     pub fn next_arrived<'b>(
         &mut self,
         now: Instant,
@@ -77,14 +77,15 @@ impl<C: Crypto> Client<C> {
         in_buffer(event, buffer)
     }
 
-    /// Time at which the next turn is due if nothing arrives. `None`: there is nothing to wait for.
+    /// Time at which the next turn is due if nothing arrives. `None` if there is nothing to wait
+    /// for.
     pub fn next_deadline(&self) -> Option<Instant> {
         let waiting = self.link.deadline();
         let due = self.core.next_deadline().into_iter().chain(waiting).min();
         due.map(from_core)
     }
 
-    /// Takes datagrams up to the next event; the place of a payload is one in `buffer`.
+    /// Reads datagrams up to the next event; a payload's range is one in `buffer`.
     fn take(
         &mut self,
         now: Instant,
@@ -92,7 +93,7 @@ impl<C: Crypto> Client<C> {
         buffer: &mut [u8],
     ) -> Option<Event> {
         loop {
-            // What a command or time caused came before what the next datagram causes.
+            // Events of a command or of time precede those of the next datagram.
             if let Some(event) = self.core.poll_event() {
                 return Some(event);
             }
@@ -109,10 +110,10 @@ impl<C: Crypto> Client<C> {
         let now = to_core(now);
         self.link.pass_time(now, sockets);
         while let Some(transmit) = self.core.poll_transmit(now, buffer) {
-            // What waits for another server is of no use any more.
+            // Datagrams queued for another server are obsolete.
             self.link.turn_to(sockets, transmit.to);
-            // What finds no room is lost, as on the way, and counted: to wait for room would
-            // stop the core's time, and make its deadlines pass while nothing can be done.
+            // Without room the datagram is lost, as on the network, and counted: waiting for room
+            // would stop the core's time while its deadlines pass.
             let _ = self.link.send(
                 now,
                 sockets,
@@ -123,8 +124,8 @@ impl<C: Crypto> Client<C> {
         }
     }
 
-    /// Sends a payload of 1 to 1200 bytes: it waits in the socket until the interface is polled.
-    /// `false`: the client is not connected, and nothing was sent.
+    /// Sends a payload of 1 to 1200 bytes: it is queued in the socket until the interface is
+    /// polled. `false` if the client is not connected: nothing was sent.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -139,11 +140,11 @@ impl<C: Crypto> Client<C> {
             return Ok(false);
         };
         let place = self.link.place(now, sockets, Traffic::Session, to, len)?;
-        // Sealed where it waits for the interface: a buffer in between would be 1225 bytes more.
+        // Sealed in the socket's buffer: a buffer in between would take 1225 bytes more.
         Ok(self.core.send(now, payload, place)?.is_some())
     }
 
-    /// Ends the connection. The server is told in the next turn.
+    /// Ends the connection. The disconnect packets leave in the next turn.
     pub fn disconnect(&mut self, now: Instant) {
         self.core.disconnect(to_core(now));
     }
@@ -158,12 +159,12 @@ impl<C: Crypto> Client<C> {
         self.state() == ClientState::Connected
     }
 
-    /// The core: the server it talks to, its slot there, counters.
+    /// Core of the client: its server, its slot, its counters.
     pub const fn core(&self) -> &client::Client<C> {
         &self.core
     }
 
-    /// Datagrams that the socket could not carry.
+    /// Counters of datagrams that the socket could not send or receive.
     pub const fn socket_stats(&self) -> SocketStats {
         self.link.stats()
     }

@@ -1,4 +1,4 @@
-//! smoltcp's times and addresses, and the core's.
+//! Conversion of times and addresses between smoltcp and the core.
 
 use core::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use netcode_core::Instant;
 use smoltcp::time;
 use smoltcp::wire::IpEndpoint;
 
-/// Both count microseconds from any origin; smoltcp's may lie before it.
+/// Converts an instant. Both count microseconds from any origin; smoltcp's may lie before it.
 pub(crate) fn to_core(now: time::Instant) -> Instant {
     Instant::from_micros(u64::try_from(now.total_micros()).unwrap_or(0))
 }

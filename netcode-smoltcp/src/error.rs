@@ -1,17 +1,17 @@
-//! Errors: a server that cannot be made, a payload that does not leave.
+//! Errors of creating a server and of sending a payload.
 
 use core::fmt;
 
-/// Why a server cannot be made.
+/// Reason why a server cannot be created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Its configuration cannot work: see the reason.
+    /// The configuration is invalid.
     Core(netcode_core::server::ConfigError),
     /// There are fewer sockets than one for each of `max_clients` and one more.
     TooFewSockets {
-        /// How many it takes.
+        /// Number of sockets needed.
         needed: usize,
     },
 }
@@ -36,18 +36,18 @@ impl From<netcode_core::server::ConfigError> for ConfigError {
     }
 }
 
-/// Why a payload was not sent.
+/// Reason why a payload was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SendError {
-    /// It cannot be: see the reason.
+    /// The payload or its session does not permit it.
     Core(netcode_core::SendError),
-    /// The socket's transmit buffer is full. Let the interface send, and try again, or drop the
-    /// payload: a newer one may be worth more.
+    /// The socket's transmit buffer is full. Let the interface send and try again, or drop the
+    /// payload in favour of a newer one.
     BufferFull,
-    /// The peer's host, or the router on the way, does not answer for its address, or there is no
-    /// route to it. It will be tried again.
+    /// The peer's host, or the router to it, does not resolve, or there is no route. Later sends
+    /// try again.
     Unreachable,
     /// The socket is closed or not in the set, or the peer's address is of a family this build
     /// does not have.
@@ -73,7 +73,7 @@ impl From<netcode_core::SendError> for SendError {
     }
 }
 
-/// Why a socket does not take a datagram.
+/// Reason why a socket did not accept a datagram.
 #[derive(Clone, Copy)]
 pub(crate) enum Refused {
     Full,

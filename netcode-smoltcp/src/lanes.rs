@@ -1,13 +1,13 @@
-//! Lanes: which of several sockets carries datagrams to which peer.
+//! Lanes: the assignment of several sockets to peers.
 //!
-//! A UDP socket of smoltcp sends in order. A datagram whose neighbour is unknown, or to which there
-//! is no route, stays at the head of the queue, and the socket pauses for a second before it tries
-//! again. Everything behind waits with it: so a socket holds datagrams to one peer at a time here,
-//! and a peer that cannot be reached stops its own datagrams alone.
+//! A smoltcp UDP socket sends in order. A datagram whose neighbour is unknown, or to which there is
+//! no route, stays at the head of the queue, and the socket pauses for a second before it tries
+//! again. Everything behind it is delayed too, so here a socket holds datagrams for one peer at a
+//! time, and a peer that cannot be reached delays its own datagrams alone.
 //!
-//! What waits too long is thrown away, just before smoltcp would try again, and the host is left
-//! alone for a while. smoltcp asks for one neighbour a second, whoever it is: without that pause
-//! hosts that are gone would keep it from ever asking for one that is not.
+//! Datagrams queued for too long are dropped, just before smoltcp would try again, and nothing is
+//! sent to the host for a while. smoltcp requests one neighbour a second in total: without that
+//! pause, absent hosts would keep it from requesting present ones.
 
 use core::ops::Range;
 
@@ -15,40 +15,40 @@ use netcode_core::Instant;
 
 use crate::error::Refused;
 
-/// How long a datagram may wait for its neighbour, microseconds: a little less than the second
-/// after which smoltcp tries again.
+/// Time that a datagram may be queued for its neighbour, microseconds: a little less than the
+/// second after which smoltcp tries again.
 const PATIENCE: u32 = 900_000;
 
-/// How long a lane that was cleared is left alone if others are free: until smoltcp's own pause is
-/// over, which clearing does not end.
+/// Time for which a cleared lane is not used if others are free: until smoltcp's own pause is over,
+/// which clearing does not end.
 const REST: u32 = 200_000;
 
-/// For how long a host is left alone after a first failure; twice as long after each further one.
+/// Pause for a host after a first failure, microseconds; doubled after each further one.
 const PAUSE: u32 = 200_000;
 const MAX_PAUSE: u32 = 4 * PAUSE;
 
-/// The longest time between two looks that counts as waiting: who looks later than that has not let
-/// the interface send in between.
+/// Longest interval between two calls that counts as waiting: a later call means that the interface
+/// was not polled in between.
 const MAX_LOOK: u32 = 300_000;
 
-/// A peer's address and port. Both versions of smoltcp have a type of their own for it, which is
-/// much smaller than `SocketAddr` where there is no IPv6.
+/// Peer's address and port. Both versions of smoltcp have their own type for it, which is much
+/// smaller than `SocketAddr` where there is no IPv6.
 pub(crate) trait Endpoint: Copy + PartialEq {
     type Host: Copy + PartialEq;
 
     fn host(&self) -> Self::Host;
 }
 
-/// What the lanes ask of the sockets they stand for, by number.
+/// Operations of the sockets behind the lanes, by number.
 pub(crate) trait Sockets {
-    /// Whether nothing waits to be sent.
+    /// `true` if nothing is queued to be sent.
     fn is_drained(&mut self, lane: usize) -> bool;
 
-    /// Throws away what waits in it, in both directions.
+    /// Drops everything queued, in both directions.
     fn clear(&mut self, lane: usize);
 }
 
-/// Datagrams, and the bytes of all of them.
+/// Number of datagrams, and their bytes together.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) datagrams: usize,
@@ -71,18 +71,18 @@ impl Load {
     }
 }
 
-/// Which of a server's datagrams one is. A client has no replies, and one lane.
+/// Kind of a server's datagram. A client has no replies, and one lane.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Traffic {
-    /// An answer to somebody who asks to be let in. They have the first lane to themselves: where
-    /// they say that they are may be a lie.
+    /// Reply to a handshake. Replies have the first lane to themselves: their addresses may be
+    /// forged.
     Reply,
-    /// To a client. There is a lane for each.
+    /// Datagram to a client. There is a lane for each client.
     Session,
 }
 
 impl Traffic {
-    /// The lanes for it, of `count`.
+    /// Lanes for this kind, of `count`.
     const fn lanes(self, count: usize) -> Range<usize> {
         match self {
             Self::Session if count > 1 => 1..count,
@@ -90,9 +90,8 @@ impl Traffic {
         }
     }
 
-    /// For how long a host that could not be reached is left alone unless it is heard of,
-    /// microseconds. Nobody is heard of before a session, who lives in one speaks ten times a
-    /// second, and a client speaks first.
+    /// Pause for an unreachable host that is not heard from, microseconds. Nobody is heard from
+    /// before a session, the peer of a session sends ten times a second, and a client sends first.
     const fn silence(self, count: usize) -> u32 {
         match self {
             Self::Session if count > 1 => 16_000_000,
@@ -105,13 +104,13 @@ impl Traffic {
 #[derive(Clone, Copy)]
 enum Lane<E> {
     Free,
-    /// It was cleared so recently that its socket may still pause, for this many microseconds.
+    /// Cleared so recently that its socket may still pause, for this many microseconds.
     Resting(u32),
     Busy(Busy<E>),
 }
 
 impl<E: Endpoint> Lane<E> {
-    /// Whose datagrams wait.
+    /// Peer of the queued datagrams.
     fn peer(&self) -> Option<E> {
         match self {
             Self::Busy(busy) => Some(busy.peer),
@@ -120,26 +119,26 @@ impl<E: Endpoint> Lane<E> {
     }
 }
 
-/// Datagrams wait in a socket.
+/// Datagrams are queued in a socket.
 #[derive(Clone, Copy)]
 struct Busy<E> {
     peer: E,
-    /// How much longer it may take until one leaves, counted from the last look, microseconds.
+    /// Time left until one has to leave, counted from the last call, microseconds.
     left: u32,
-    /// What was handed over since then.
+    /// Datagrams queued since then.
     load: Load,
     traffic: Traffic,
 }
 
-/// A host that could not be reached. It is forgotten when a datagram to it leaves.
+/// Host that could not be reached. It is forgotten when a datagram to it leaves.
 #[derive(Clone, Copy)]
 struct Unreachable<H> {
     host: H,
-    /// What is left of the time for which it is left alone, microseconds.
+    /// Rest of its pause, microseconds.
     pause: u32,
-    /// The same time after the next failure.
+    /// Pause after the next failure.
     next_pause: u32,
-    /// The same for a host that is not heard of.
+    /// Rest of the pause while the host is not heard from.
     silence: u32,
 }
 
@@ -152,7 +151,7 @@ impl<H> Unreachable<H> {
 pub(crate) struct Lanes<E: Endpoint, const N: usize> {
     lanes: [Lane<E>; N],
     unreachable: [Option<Unreachable<E::Host>>; N],
-    /// When time passed last, microseconds.
+    /// Time of the last call, microseconds.
     looked: u64,
 }
 
@@ -165,7 +164,7 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
         }
     }
 
-    /// The lane for a datagram to `peer`.
+    /// Lane for a datagram to `peer`.
     pub(crate) fn choose(
         &mut self,
         peer: E,
@@ -195,7 +194,7 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
         lanes.find(|&at| self.lanes.get(at).is_some_and(&wanted))
     }
 
-    /// Frees a lane from which everything has left.
+    /// Frees a lane whose datagrams have all left.
     fn settle(&mut self, at: usize, sockets: &mut impl Sockets) {
         if let Some(lane) = self.lanes.get_mut(at)
             && let Some(peer) = lane.peer()
@@ -206,8 +205,8 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
         }
     }
 
-    /// A datagram of `len` bytes to `peer` was handed to the socket of the lane that was chosen;
-    /// `capacity` is what fits its transmit buffer.
+    /// Records that a datagram of `len` bytes to `peer` was queued in the socket of the chosen
+    /// lane; `capacity` is that of its transmit buffer.
     pub(crate) fn fill(
         &mut self,
         now: Instant,
@@ -229,7 +228,7 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
             },
         };
         busy.load.add(len);
-        // More than there is room for: some have left, and the link is merely slow.
+        // More than there is room for: some have left, and the link is only slow.
         if busy.load.exceeds(&capacity) {
             busy.left = left;
             busy.load = Load::NONE;
@@ -238,14 +237,14 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
         *lane = Lane::Busy(busy);
     }
 
-    /// How much of the time since the last look counts.
+    /// Time since the last call, as far as it counts.
     fn step(&self, now: Instant) -> u32 {
         let step = now.as_micros().saturating_sub(self.looked);
         u32::try_from(step).unwrap_or(MAX_LOOK).min(MAX_LOOK)
     }
 
-    /// Lets time pass: clears lanes whose datagrams have waited too long; gives how many. To be
-    /// called when nothing waits to be received.
+    /// Advances time: clears lanes whose datagrams are queued for too long; returns their number.
+    /// Call it when no received datagram is pending.
     pub(crate) fn pass_time(&mut self, now: Instant, sockets: &mut impl Sockets) -> u32 {
         let step = self.step(now);
         self.looked = now.as_micros();
@@ -280,7 +279,8 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
         cleared
     }
 
-    /// When to let time pass again: when the first datagram will have waited too long.
+    /// Time of the next [`pass_time`](Self::pass_time): when the first datagram is queued for too
+    /// long.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let waits = self.lanes.iter().filter_map(|lane| match lane {
             Lane::Busy(busy) => Some(busy.left),
@@ -292,7 +292,7 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
         ))
     }
 
-    /// Throws away what waits for anybody but `peer`.
+    /// Drops queued datagrams for any peer but `peer`.
     pub(crate) fn turn_to(&mut self, peer: E, sockets: &mut impl Sockets) {
         for (at, lane) in self.lanes.iter_mut().enumerate() {
             if lane.peer().is_some_and(|other| other != peer) {
@@ -302,7 +302,7 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
         }
     }
 
-    /// A host has shown that it is there: nobody else could have sealed what came from it.
+    /// Records that a host is reachable: nobody else could have sealed its packet.
     pub(crate) fn heard(&mut self, host: E::Host) {
         let known = self.unreachable.iter_mut().flatten();
         for known in known.filter(|known| known.host == host) {
@@ -323,8 +323,8 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
         }
     }
 
-    /// Leaves a host alone. Of as many as there are lanes, the one that would soonest be tried
-    /// again is forgotten.
+    /// Pauses a host. There are as many entries as lanes; the one that would be tried again soonest
+    /// is replaced.
     fn leave_alone(&mut self, host: E::Host, silence: u32) {
         let next_pause = self.known(host).map_or(PAUSE, |known| known.next_pause);
         self.forget(host);

@@ -1,11 +1,12 @@
-//! netcode 1.02 on smoltcp: a microcontroller with Ethernet or Wi-Fi becomes a client, or a
-//! server, of encrypted and authenticated datagrams. No `std`, no allocator, no `unsafe`.
+//! netcode 1.02 over smoltcp: encrypted and authenticated datagrams for clients and servers on
+//! microcontrollers with Ethernet or Wi-Fi. No `std`, no allocator, no `unsafe`.
 //!
 //! The application keeps its own interface, socket set and loop; this crate drives UDP sockets of
-//! that set. Each turn of the loop: let the interface take in a few frames and
-//! [`receive`](Client::receive) after each, [`poll`](Client::poll) until it is idle, let the
-//! interface send, and sleep until the earlier of the two deadlines. A turn is bounded: a flood
-//! never leaves the card empty, and who waited for that would answer nobody.
+//! that set. In each turn of the loop, let the interface take in a few frames and drain
+//! [`next_arrived`](Client::next_arrived) after each, drain [`next_event`](Client::next_event), let
+//! the interface send, and, if the interface is idle, sleep until the earlier of the two deadlines.
+//! The number of frames is bounded because a flood never leaves the card empty: a loop that waits
+//! for that answers nobody.
 //!
 //! ```
 //! use netcode_smoltcp::core::client::Event;
@@ -86,45 +87,45 @@
 //! }
 //! ```
 //!
-//! The clock must never start again while the program runs: count in 64 bits.
+//! The clock must not wrap while the program runs: count in 64 bits.
 //!
-//! A server is the same with [`Server::poll`], which says who sent a payload, and three things
-//! more: randomness at its start, the date, and a socket for each client ([`server_sockets`]), so
-//! that one that cannot be reached holds up nobody else.
+//! A server is used likewise with [`Server::next_event`], whose events name the client, and needs
+//! three more things: randomness at its start, the date, and a socket for each client
+//! ([`server_sockets`]), so that an unreachable client delays nobody else.
 //!
-//! # What may go wrong, and what happens then
+//! # Failures
 //!
-//! | what | what happens |
+//! | condition | behaviour |
 //! | --- | --- |
-//! | a socket's transmit buffer is full | [`SendError::BufferFull`] for a payload; anything else is lost and counted in [`SocketStats`], as if on the way: requests, responses and keep-alives are repeated ten times a second, and of the ten disconnect packets one is enough |
-//! | its receive buffer is full | smoltcp drops what does not fit: use [`poll_ingress_single`] and poll in between, or a larger buffer |
-//! | the interface has no address yet | smoltcp drops what is sent; requests are repeated ten times a second until the token expires |
-//! | a neighbour does not answer, or there is no route | smoltcp keeps a datagram at the head of its socket for as long as that lasts. Here it waits for nine tenths of a second, is thrown away and counted ([`SocketStats::unreachable`]), and the host is tried again later: a client goes on to its token's next server after the timeout, a server's other clients notice nothing |
-//! | more neighbours than smoltcp remembers | it forgets the one it has not heard of for longest, and asks for one a second: set `iface-neighbor-cache-count` to more than a server's clients on its own network, and the router |
-//! | the interface's MTU is below [`MIN_IPV4_MTU`] or [`MIN_IPV6_MTU`] | smoltcp drops long datagrams, and only a timeout is seen of it: [`check_mtu`] says so beforehand |
-//! | a device loses its power | its session ends after the timeout; when it comes back it asks for a new token. Never keep a token across a reset: its keys would be used a second time, from the same sequences on, and whoever recorded both runs could read and forge packets |
-//! | a turn comes late | all that has arrived is read before a timeout is judged |
-//! | the link is down | silence: the session ends after its token's timeout, with `ConnectionTimedOut`; a new token starts a new one |
-//! | DHCP changes the address | the server does not know the new one: as when the link is down |
-//! | the socket is closed, or not in the set | [`SendError::Unaddressable`] for a payload; everything else is counted in [`SocketStats`] |
+//! | a socket's transmit buffer is full | [`SendError::BufferFull`] for a payload; any other packet is lost and counted in [`SocketStats`], as if lost on the network: requests, responses and keep-alives are repeated ten times a second, and one of the ten disconnect packets is enough |
+//! | its receive buffer is full | smoltcp drops datagrams that do not fit: use [`poll_ingress_single`] and drain in between, or a larger buffer |
+//! | the interface has no address yet | smoltcp drops outgoing datagrams; requests are repeated ten times a second until the token expires |
+//! | a neighbour does not answer, or there is no route | smoltcp keeps a datagram at the head of its socket for as long as that lasts. Here it is dropped after nine tenths of a second and counted ([`SocketStats::unreachable`]), and the host is tried again later: a client goes on to its token's next server after the timeout, a server's other clients are not affected |
+//! | more neighbours than smoltcp's cache holds | it evicts the one it has not heard from for longest, and requests one a second: set `iface-neighbor-cache-count` to more than a server's clients on its own network, and the router |
+//! | the interface's MTU is below [`MIN_IPV4_MTU`] or [`MIN_IPV6_MTU`] | smoltcp drops long datagrams, and only a timeout shows it: [`check_mtu`] reports it beforehand |
+//! | a device loses its power | its session ends after the timeout; after the restart it needs a new token. Never keep a token across a reset: its keys would be used a second time, with the same sequences, and an attacker who recorded both runs could read and forge packets |
+//! | a turn is late | all that has arrived is read before a timeout is evaluated |
+//! | the link is down | the session ends after its token's timeout, with `ConnectionTimedOut`; a new token starts a new one |
+//! | DHCP changes the address | the server does not know the new address: the same as when the link is down |
+//! | the socket is closed, or not in the set | [`SendError::Unaddressable`] for a payload; any other packet is counted in [`SocketStats`] |
 //!
 //! [`poll_ingress_single`]: smoltcp::iface::Interface::poll_ingress_single
 //!
 //! # Randomness
 //!
-//! A client needs none: its keys come in its token. A server draws the key of its challenges and
-//! the base of its sequences from what [`Server::start`] is given. If those bytes repeat after a
-//! reset, so do nonces under the sessions' keys, and whoever recorded both runs can read and forge
-//! the packets they sealed; if they can be guessed, so can challenges. Time, serial numbers and
-//! floating pins are no randomness. Nor is the RP2040's ring oscillator alone: its bits are biased and
-//! follow one another, and its makers say that it is not for cryptography. Hash many thousands of
-//! them together with a secret that was written to that device alone and a count that is stored
-//! before each start, or take a chip with a generator.
+//! A client needs none: its keys come in its token. A server derives the key of its challenges and
+//! the base of its sequences from the argument of [`Server::start`]. If those bytes repeat after a
+//! reset, nonces repeat under the sessions' keys, and an attacker who recorded both runs can read
+//! and forge the packets they sealed; if they can be guessed, so can challenges. Time, serial
+//! numbers and floating pins are not random. Nor is the RP2040's ring oscillator alone: its bits
+//! are biased and correlated, and its manufacturer says that it is not for cryptography. Hash many
+//! thousands of them together with a secret that was written to that device alone and a count that
+//! is stored before each start, or choose a chip with a generator.
 //!
-//! Use the chip's generator. Most `embassy`, `esp` and `stm32` crates hand it out as a `rand_core`
-//! generator for [`Server::start`]; where its version of `rand_core` is another, let it fill 32
-//! bytes for [`Server::start_with_seed`]. Without such a crate, on an STM32 (reference manual,
-//! chapter *True random number generator*), it is this:
+//! Use the chip's generator. Most `embassy`, `esp` and `stm32` crates provide it as a `rand_core`
+//! generator for [`Server::start`]; if its version of `rand_core` differs, let it fill 32 bytes for
+//! [`Server::start_with_seed`]. Without such a crate, on an STM32 (reference manual, chapter *True
+//! random number generator*):
 //!
 //! ```
 //! /// 32 bytes from the `RNG` of an STM32, its clock on and `RNGEN` set. `status` and `data` read
@@ -158,11 +159,11 @@
 //!
 //! # Features
 //!
-//! | feature | default | what it does |
+//! | feature | default | effect |
 //! | --- | --- | --- |
-//! | `proto-ipv4`, `proto-ipv6` | the first | families that can be dialled; turns on smoltcp's |
+//! | `proto-ipv4`, `proto-ipv6` | the first | address families; turns on smoltcp's |
 //! | `medium-ethernet`, `medium-ip` | the first | turns on smoltcp's |
-//! | `embassy-net` | no | [`embassy`]: the same on embassy-net's sockets |
+//! | `embassy-net` | no | [`embassy`]: the same shell over embassy-net's sockets |
 //! | `defmt` | no | `defmt::Format` for events, payloads, errors and counts |
 #![no_std]
 #![forbid(unsafe_code)]

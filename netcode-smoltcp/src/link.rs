@@ -1,4 +1,4 @@
-//! UDP sockets in the application's own set.
+//! Link over UDP sockets in the application's socket set.
 
 use core::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use crate::error::Refused;
 use crate::lanes::{Endpoint, Lanes, Load, Sockets, Traffic};
 use crate::stats::SocketStats;
 
-/// The sockets of a client or a server: the first of them receives, each is a lane.
+/// Sockets of a client or a server: the first receives, each is a lane.
 pub(crate) struct Link<const N: usize> {
     handles: [SocketHandle; N],
     lanes: Lanes<IpEndpoint, N>,
@@ -32,7 +32,7 @@ impl<const N: usize> Link<N> {
         self.stats
     }
 
-    /// The next datagram: how many bytes of `buffer` it fills, and whose it is.
+    /// Next datagram, if one has arrived: its length in `buffer`, and its source.
     pub(crate) fn receive(
         &mut self,
         sockets: &mut SocketSet<'_>,
@@ -48,8 +48,8 @@ impl<const N: usize> Link<N> {
         }
     }
 
-    /// Hands a datagram to a socket, where it waits for the interface. If it cannot,
-    /// the datagram is lost and counted.
+    /// Queues a datagram in a socket for the interface. If that fails, the datagram is lost and
+    /// counted.
     pub(crate) fn send(
         &mut self,
         now: Instant,
@@ -63,8 +63,8 @@ impl<const N: usize> Link<N> {
         Ok(())
     }
 
-    /// Room in a socket for a datagram of exactly `len` bytes, which will be sent
-    /// whatever is written there. If there is none, the datagram is lost and counted.
+    /// Room in a socket for a datagram of exactly `len` bytes, which is sent whatever is written
+    /// there. If there is none, the datagram is lost and counted.
     pub(crate) fn place<'s>(
         &mut self,
         now: Instant,
@@ -103,7 +103,7 @@ impl<const N: usize> Link<N> {
         Ok(place)
     }
 
-    /// Throws away what waits for anybody but `to`.
+    /// Drops queued datagrams for any peer but `to`.
     pub(crate) fn turn_to(&mut self, sockets: &mut SocketSet<'_>, to: SocketAddr) {
         let handles = &self.handles;
         if let Some(to) = to_endpoint(to) {
@@ -111,22 +111,22 @@ impl<const N: usize> Link<N> {
         }
     }
 
-    /// A host has shown that it is there.
+    /// Records that a host is reachable.
     pub(crate) fn heard(&mut self, from: SocketAddr) {
         if let Some(from) = to_endpoint(from) {
             self.lanes.heard(from.addr);
         }
     }
 
-    /// Lets time pass for what waits in the sockets. To be called when nothing waits to be
-    /// received.
+    /// Advances time for datagrams queued in the sockets. Call it when no received datagram is
+    /// pending.
     pub(crate) fn pass_time(&mut self, now: Instant, sockets: &mut SocketSet<'_>) {
         let handles = &self.handles;
         let cleared = self.lanes.pass_time(now, &mut Set { handles, sockets });
         self.stats.count_cleared(cleared);
     }
 
-    /// When to let time pass again.
+    /// Time of the next [`pass_time`](Self::pass_time).
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.lanes.deadline()
     }
@@ -140,7 +140,7 @@ impl Endpoint for IpEndpoint {
     }
 }
 
-/// The sockets as lanes.
+/// Sockets as lanes.
 struct Set<'l, 's, 'b> {
     handles: &'l [SocketHandle],
     sockets: &'s mut SocketSet<'b>,
@@ -151,11 +151,11 @@ impl<'b> Set<'_, '_, 'b> {
         udp(self.sockets, self.handles.get(at))
     }
 
-    /// Binds a socket that only sends to where the first one is bound: peers know one port.
+    /// Binds a socket that only sends to the first socket's address: peers know one port.
     fn bind(&mut self, at: usize) {
         let bound = self.udp(0).map(|first| first.endpoint());
         if let (Some(endpoint), Some(socket)) = (bound, self.udp(at)) {
-            // Refused for a socket that is bound already, and if the first is closed.
+            // Fails for a socket that is bound already, and if the first is closed.
             let _ = socket.bind(endpoint);
         }
     }
@@ -170,13 +170,13 @@ impl Sockets for Set<'_, '_, '_> {
         if let Some(socket) = self.udp(lane) {
             let endpoint = socket.endpoint();
             socket.close();
-            // Refused if the application had closed it.
+            // Fails if the application had closed it.
             let _ = socket.bind(endpoint);
         }
     }
 }
 
-/// A socket, unless the application has taken it out of its set: smoltcp's own getter panics then.
+/// Socket by handle, unless the application has removed it: smoltcp's own getter would panic.
 #[inline(never)]
 fn udp<'s, 'b>(
     sockets: &'s mut SocketSet<'b>,

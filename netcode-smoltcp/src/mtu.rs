@@ -1,4 +1,4 @@
-//! The least that a network interface must carry in one piece.
+//! Minimum MTU of a network interface.
 
 use core::fmt;
 use core::net::IpAddr;
@@ -7,17 +7,17 @@ use netcode_core::standard::MAX_DATAGRAM_BYTES;
 
 const UDP_HEADER_BYTES: usize = 8;
 
-/// The least MTU of an interface over IPv4, bytes, without Ethernet's header.
+/// Minimum MTU of an interface over IPv4, bytes, without Ethernet's header.
 pub const MIN_IPV4_MTU: usize = MAX_DATAGRAM_BYTES + UDP_HEADER_BYTES + 20;
 
-/// The same over IPv6.
+/// Minimum MTU over IPv6.
 pub const MIN_IPV6_MTU: usize = MAX_DATAGRAM_BYTES + UDP_HEADER_BYTES + 40;
 
-/// An interface's MTU is too small for the longest datagrams of netcode.
+/// Error of an interface whose MTU is too small for the longest netcode datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct MtuTooSmall {
-    /// The MTU it takes, bytes.
+    /// MTU needed, bytes.
     pub needed: usize,
 }
 
@@ -29,14 +29,14 @@ impl fmt::Display for MtuTooSmall {
 
 impl core::error::Error for MtuTooSmall {}
 
-/// Checks that an interface with `ip_mtu` carries every datagram of netcode in one piece, over the
-/// family of `address`. Ask once, before the first connection: what is longer smoltcp drops without
-/// a word, requests of 1078 bytes among it, and all that is seen of it is a timeout.
+/// Checks that an interface with `ip_mtu` carries every netcode datagram unfragmented, over the
+/// family of `address`. Call it once, before the first connection: smoltcp drops longer datagrams
+/// without an error, requests of 1078 bytes among them, and only a timeout shows it.
 ///
-/// `ip_mtu` is `device.capabilities().ip_mtu()`; of a driver of embassy-net's,
+/// `ip_mtu` is `device.capabilities().ip_mtu()`; for a driver of embassy-net,
 /// `driver.capabilities().max_transmission_unit`, less 14 over Ethernet. With smoltcp's feature
-/// `proto-ipv4-fragmentation` and buffers for it a smaller one does over IPv4, if the router and
-/// the other side take fragments.
+/// `proto-ipv4-fragmentation` and buffers for it, a smaller MTU suffices over IPv4, if the router
+/// and the other side accept fragments.
 ///
 /// # Errors
 /// See [`MtuTooSmall`].

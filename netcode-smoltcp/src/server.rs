@@ -1,4 +1,4 @@
-//! A netcode server on a smoltcp socket.
+//! Server shell over smoltcp sockets.
 
 use chacha20::ChaCha20Rng;
 use netcode_core::crypto::{Crypto, RustCrypto};
@@ -18,12 +18,12 @@ use crate::link::Link;
 use crate::sizes::check_sockets;
 use crate::stats::SocketStats;
 
-/// A server on `N` sockets. Its tables are the caller's: a
+/// Server on `N` sockets. The caller lends its tables: a
 /// [`StaticStorage`](netcode_core::server::StaticStorage) in a `static`.
 ///
-/// A socket of smoltcp keeps a datagram whose neighbour does not answer, and all that is behind it.
-/// So a server has one that receives and answers those who ask to be let in, and one for each
-/// client, which only sends: a host that cannot be reached stops its own datagrams alone.
+/// A smoltcp socket keeps a datagram whose neighbour does not answer, and all behind it. So a
+/// server has one socket that receives and answers handshakes, and one for each client, which only
+/// sends: a host that cannot be reached delays its own datagrams alone.
 pub struct Server<'s, const N: usize, C = RustCrypto> {
     core: server::Server<'s, C>,
     link: Link<N>,
@@ -31,11 +31,11 @@ pub struct Server<'s, const N: usize, C = RustCrypto> {
 }
 
 impl<'s, const N: usize> Server<'s, N> {
-    /// A stopped server on UDP sockets of the application's set: as many as
-    /// [`server_sockets`](crate::server_sockets) says.
+    /// Stopped server on UDP sockets of the application's set: as many as
+    /// [`server_sockets`](crate::server_sockets) returns.
     ///
-    /// The first is bound to the port that tokens name, and the lowest of the handles: smoltcp
-    /// hands what arrives to the first socket of a port. The others need no receive buffer, and are
+    /// The first is bound to the port that tokens name, and has the lowest of the handles: smoltcp
+    /// delivers datagrams to the first socket of a port. The others need no receive buffer, and are
     /// bound when they are first used.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl<'s, const N: usize> Server<'s, N> {
 }
 
 impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
-    /// A stopped server that seals and opens with `crypto`.
+    /// Stopped server that seals and opens with `crypto`.
     ///
     /// # Errors
     /// See [`ConfigError`].
@@ -68,7 +68,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         })
     }
 
-    /// Starts to let clients in. `unix` is the date at `now`; tell it again with
+    /// Starts to accept clients. `unix` is the date at `now`; keep it right with
     /// [`set_unix_time`](Self::set_unix_time).
     ///
     /// # Errors
@@ -82,8 +82,8 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.core.start(to_core(now), unix, rng)
     }
 
-    /// The same with 32 random bytes instead of a generator, for chips whose generator is of
-    /// another version of `rand_core`. See the front page for where such bytes come from.
+    /// Starts with 32 random bytes instead of a generator, for chips whose generator is of another
+    /// version of `rand_core`. The crate's front page lists sources of such bytes.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -96,26 +96,25 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.start(now, unix, &mut ChaCha20Rng::from_seed(seed))
     }
 
-    /// Disconnects everybody and lets nobody in. The clients are told in the next
-    /// turn.
+    /// Disconnects all clients and accepts no more. The disconnect packets leave in the next turn.
     pub fn stop(&mut self, now: Instant) {
         self.core.stop(to_core(now));
     }
 
-    /// Tells the date at `now`: every minute or so is enough.
+    /// Sets the date at `now`: every minute or so is enough.
     pub fn set_unix_time(&mut self, now: Instant, unix: UnixTime) {
         self.core.set_unix_time(to_core(now), unix);
     }
 
-    /// Next event of this turn; `None` when there is no more. Call it after the interface was
-    /// polled, again and again until `None`; then let the interface send. Come back after the
+    /// Next event of this turn; `None` when there is no more. Call it after polling the interface
+    /// until it returns `None`, then let the interface send. The next turn is due after the
     /// interface has received something, and no later than [`next_deadline`](Self::next_deadline).
     ///
     /// Events come in the order in which they became true: a client's `Connected`, its payloads,
-    /// its `Disconnected`. A payload lies in `buffer`. Timeouts are judged, and what is due is
-    /// sent, after the last datagram that has arrived was read. Work is bounded by what waits in
-    /// the socket. Datagrams that the socket has no room for are lost and counted; what matters is
-    /// repeated.
+    /// its `Disconnected`. A payload lies in `buffer`. Timeouts are evaluated, and due packets are
+    /// sent, after the last datagram that has arrived was read. Work is bounded by the datagrams
+    /// queued in the socket. Datagrams that do not fit the socket are lost and counted; the
+    /// protocol repeats those that matter.
     pub fn next_event<'b>(
         &mut self,
         now: Instant,
@@ -129,10 +128,10 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         in_buffer(event, buffer)
     }
 
-    /// Next event of what has arrived, without judging timeouts; `None` when there is no more. A
-    /// loop that takes several frames from the card, one by one, calls it after each until `None`,
-    /// and [`next_event`](Self::next_event) after the last: so all of them are read before a
-    /// timeout is judged.
+    /// Next event among the datagrams that have arrived, without evaluating timeouts; `None` when
+    /// there is no more. A loop that takes several frames from the network card calls it after each
+    /// frame until `None`, and [`next_event`](Self::next_event) after the last, so that all frames
+    /// are read before a timeout is evaluated.
     pub fn next_arrived<'b>(
         &mut self,
         now: Instant,
@@ -143,14 +142,15 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         in_buffer(event, buffer)
     }
 
-    /// Time at which the next turn is due if nothing arrives. `None`: there is nothing to wait for.
+    /// Time at which the next turn is due if nothing arrives. `None` if there is nothing to wait
+    /// for.
     pub fn next_deadline(&self) -> Option<Instant> {
         let waiting = self.link.deadline();
         let due = self.core.next_deadline().into_iter().chain(waiting).min();
         due.map(from_core)
     }
 
-    /// Takes datagrams up to the next event; the place of a payload is one in `buffer`.
+    /// Reads datagrams up to the next event; a payload's range is one in `buffer`.
     fn take(
         &mut self,
         now: Instant,
@@ -159,7 +159,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
     ) -> Option<Event> {
         let now = to_core(now);
         loop {
-            // What a command or time caused came before what the next datagram causes.
+            // Events of a command or of time precede those of the next datagram.
             if let Some(event) = self.core.poll_event() {
                 return Some(event);
             }
@@ -184,8 +184,8 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         let now = to_core(now);
         self.link.pass_time(now, sockets);
         while let Some(transmit) = self.core.poll_transmit(now, &mut self.out) {
-            // What finds no room is lost, as on the way, and counted: to wait for room would
-            // stop the core's time, and make its deadlines pass while nothing can be done.
+            // Without room the datagram is lost, as on the network, and counted: waiting for room
+            // would stop the core's time while its deadlines pass.
             let to = transmit.to;
             let _ = self
                 .link
@@ -193,8 +193,8 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         }
     }
 
-    /// Sends a payload of 1 to 1200 bytes: it waits in the socket until the interface is polled.
-    /// `false`: nobody is connected there, and nothing was sent.
+    /// Sends a payload of 1 to 1200 bytes: it is queued in the socket until the interface is
+    /// polled. `false` if nobody is connected there: nothing was sent.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -217,8 +217,8 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         Ok(true)
     }
 
-    /// Sends a payload to every connected client; how many sockets took it. A socket that is full,
-    /// or a host that does not answer, costs its own client alone.
+    /// Sends a payload to every connected client; returns the number of sockets that accepted it. A
+    /// full socket, or a host that does not answer, affects its own client alone.
     ///
     /// # Errors
     /// [`SendError::Core`].
@@ -231,7 +231,8 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.send_to(now, sockets, self.core.slots(), payload)
     }
 
-    /// Sends a payload to every connected client but `except`; how many sockets took it.
+    /// Sends a payload to every connected client but `except`; returns the number of sockets that
+    /// accepted it.
     ///
     /// # Errors
     /// [`SendError::Core`].
@@ -264,7 +265,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         Ok(count)
     }
 
-    /// Ends a client's session; false if nobody is connected there.
+    /// Ends a client's session; `false` if nobody is connected there.
     pub fn disconnect(&mut self, now: Instant, client: ClientIndex) -> bool {
         self.core.disconnect(to_core(now), client)
     }
@@ -274,12 +275,12 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.core.disconnect_all(to_core(now));
     }
 
-    /// The core: clients, slots, counters, configuration.
+    /// Core of the server: clients, slots, counters, configuration.
     pub const fn core(&self) -> &server::Server<'s, C> {
         &self.core
     }
 
-    /// Datagrams that the socket could not carry.
+    /// Counters of datagrams that the sockets could not send or receive.
     pub const fn socket_stats(&self) -> SocketStats {
         self.link.stats()
     }

@@ -1,9 +1,9 @@
-//! What a socket could not carry.
+//! Socket counters.
 
 use crate::error::Refused;
 
-/// What the socket could not carry. Each of these is a datagram lost, as it might have been on
-/// the way; the protocol repeats what matters.
+/// Counters of datagrams that the socket could not send or receive. Each is lost, as it might have
+/// been on the network; the protocol repeats those that matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SocketStats {
@@ -15,7 +15,7 @@ pub struct SocketStats {
     pub unreachable: u32,
     /// The peer's address is of a family this build does not have, or the socket is not bound.
     pub unaddressable: u32,
-    /// A datagram arrived that is longer than any of netcode's.
+    /// A datagram arrived that is longer than any netcode datagram.
     pub too_long: u32,
 }
 

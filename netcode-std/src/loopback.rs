@@ -38,7 +38,7 @@ fn put(queue: &mut VecDeque<Vec<u8>>, payload: &[u8]) {
     queue.push_back(payload.to_vec());
 }
 
-/// Copies a payload to the front of a buffer; returns its range there.
+/// Copies a payload to the front of a buffer; returns its length there.
 fn copy_out(payload: &[u8], buffer: &mut [u8]) -> usize {
     let len = payload.len().min(buffer.len());
     for (to, from) in buffer.iter_mut().zip(payload) {

@@ -1,4 +1,4 @@
-//! A netcode client on an embassy-net socket.
+//! Client shell over an embassy-net socket.
 
 use embassy_net::udp::UdpSocket;
 use netcode_core::client::{self, ClientState, ConnectError, Event, Received};
@@ -9,7 +9,7 @@ use super::socket::{Link, now};
 use crate::lanes::Traffic;
 use crate::{SendError, SocketStats};
 
-/// A client. About 3.6 KiB: keep it in a `static` where the stack is small.
+/// Client. About 3.6 KiB: keep it in a `static` where the stack is small.
 pub struct Client<'s, C = RustCrypto> {
     core: client::Client<C>,
     link: Link<'s, 1>,
@@ -17,14 +17,14 @@ pub struct Client<'s, C = RustCrypto> {
 }
 
 impl<'s> Client<'s> {
-    /// A client on a socket that is bound to any port.
+    /// Client on a socket that is bound to any port.
     pub const fn new(socket: UdpSocket<'s>) -> Self {
         Self::with_crypto(socket, RustCrypto)
     }
 }
 
 impl<'s, C: Crypto> Client<'s, C> {
-    /// A client that seals and opens with `crypto`.
+    /// Client that seals and opens with `crypto`.
     pub const fn with_crypto(socket: UdpSocket<'s>, crypto: C) -> Self {
         Self {
             core: client::Client::with_crypto(crypto),
@@ -42,10 +42,11 @@ impl<'s, C: Crypto> Client<'s, C> {
         self.core.connect(now(), token)
     }
 
-    /// Receives, answers and keeps alive until there is an event. A payload lies in `buffer`.
+    /// Receives, answers and keeps the session alive until there is an event. A payload lies in
+    /// `buffer`.
     ///
-    /// Nothing is kept alive while nobody awaits this. Dropped early, it loses nothing. Without a
-    /// connection and without an attempt it waits for ever.
+    /// The session is kept alive only while this is awaited. Dropping the future loses nothing.
+    /// Without a connection or an attempt to connect it waits forever.
     pub async fn next_event<'b>(
         &mut self,
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
@@ -54,7 +55,8 @@ impl<'s, C: Crypto> Client<'s, C> {
             if let Some(event) = self.take(buffer) {
                 break event;
             }
-            // All that has arrived is read before time is judged, so that a late turn ends nothing.
+            // All that has arrived is read before time is evaluated, so that a late turn ends no
+            // session.
             if self.link.give_turn(self.core.next_deadline()).await {
                 continue;
             }
@@ -70,10 +72,10 @@ impl<'s, C: Crypto> Client<'s, C> {
         event.map_payload(|range| buffer.get(range).unwrap_or_default())
     }
 
-    /// Takes datagrams up to the next event; the place of a payload is one in `buffer`.
+    /// Reads datagrams up to the next event; a payload's range is one in `buffer`.
     fn take(&mut self, buffer: &mut [u8]) -> Option<Event> {
         loop {
-            // What a command or time caused came before what the next datagram causes.
+            // Events of a command or of time precede those of the next datagram.
             if let Some(event) = self.core.poll_event() {
                 return Some(event);
             }
@@ -87,17 +89,17 @@ impl<'s, C: Crypto> Client<'s, C> {
 
     fn transmit(&mut self) {
         while let Some(transmit) = self.core.poll_transmit(now(), &mut self.out) {
-            // What waits for another server is of no use any more.
+            // Datagrams queued for another server are obsolete.
             self.link.turn_to(transmit.to);
-            // What finds no room is lost, as on the way, and counted.
+            // Without room the datagram is lost, as on the network, and counted.
             let _ = self
                 .link
                 .send(Traffic::Session, transmit.to, transmit.datagram);
         }
     }
 
-    /// Sends a payload of 1 to 1200 bytes: it waits in the socket for embassy-net's runner.
-    /// `false`: the client is not connected, and nothing was sent.
+    /// Sends a payload of 1 to 1200 bytes: it is queued in the socket for embassy-net's runner.
+    /// `false` if the client is not connected: nothing was sent.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -110,8 +112,8 @@ impl<'s, C: Crypto> Client<'s, C> {
         Ok(true)
     }
 
-    /// Ends the connection. The ten disconnect packets wait in the socket when this returns: let
-    /// embassy-net's runner have its turn before the socket is dropped.
+    /// Ends the connection. The ten disconnect packets are queued in the socket when this returns:
+    /// let embassy-net's runner run before the socket is dropped.
     pub fn disconnect(&mut self) {
         self.core.disconnect(now());
         self.transmit();
@@ -127,12 +129,12 @@ impl<'s, C: Crypto> Client<'s, C> {
         self.state() == ClientState::Connected
     }
 
-    /// The core: the server it talks to, its slot there, counters.
+    /// Core of the client: its server, its slot, its counters.
     pub const fn core(&self) -> &client::Client<C> {
         &self.core
     }
 
-    /// Datagrams that the socket could not carry.
+    /// Counters of datagrams that the socket could not send or receive.
     pub const fn socket_stats(&self) -> SocketStats {
         self.link.stats()
     }

@@ -1,11 +1,11 @@
-//! Clients and servers on embassy-net's own UDP sockets.
+//! Clients and servers over embassy-net's UDP sockets.
 //!
-//! embassy-net brings a smoltcp of its own, of another version than this crate's, and keeps its
-//! interface to itself. The core does not mind: here it is driven by awaiting a socket and a timer.
+//! embassy-net uses a smoltcp of another version than this crate's, and does not expose its
+//! interface. So this module drives the core by awaiting a socket and a timer.
 //!
-//! A task awaits [`Client::next`], which receives, answers and keeps alive until there is a payload
-//! or an event. Dropping that future loses nothing, so it can be raced against whatever else the
-//! task waits for, to send in between:
+//! A task awaits [`Client::next_event`], which receives, answers and keeps the session alive until
+//! there is an event. Dropping that future loses nothing, so it can be raced against other futures
+//! of the task, to send in between:
 //!
 //! ```
 //! use embassy_futures::select::{Either, select};
@@ -56,12 +56,12 @@
 //! }
 //! ```
 //!
-//! A server is the same with [`Server::next_event`], which says who sent a payload, and three things
-//! more: randomness at its start, the date, and a socket for each client
-//! ([`server_sockets`](crate::server_sockets)). What may go wrong, and what happens then, is what the
-//! crate's front page says of smoltcp; two things differ. embassy-net moves whole bursts between
-//! the card and the socket, so the receive buffer wants room for a burst; and a socket that is
-//! dropped while datagrams wait in it takes them along.
+//! A server is used likewise with [`Server::next_event`], whose events name the client, and needs
+//! three more things: randomness at its start, the date, and a socket for each client
+//! ([`server_sockets`](crate::server_sockets)). Failures are handled as the crate's front page
+//! describes for smoltcp, with two differences. embassy-net moves whole bursts between the card and
+//! the socket, so the receive buffer needs room for a burst; and dropping a socket drops the
+//! datagrams queued in it.
 //!
 //! embassy-net needs a critical section (feature `critical-section-single-core` of `cortex-m`, or
 //! a chip crate's) and a time driver (a chip crate's) at link time, as always.

@@ -1,4 +1,4 @@
-//! A netcode server on an embassy-net socket.
+//! Server shell over embassy-net sockets.
 
 use chacha20::ChaCha20Rng;
 use embassy_net::udp::UdpSocket;
@@ -15,9 +15,8 @@ use crate::lanes::Traffic;
 use crate::sizes::check_sockets;
 use crate::{ConfigError, SendError, SocketStats};
 
-/// A server on `N` sockets, for the reason that is said of the other
-/// [`Server`](crate::Server). Its tables are the caller's: a
-/// [`StaticStorage`](netcode_core::server::StaticStorage) in a `static`.
+/// Server on `N` sockets, for the reason given at the other [`Server`](crate::Server). The caller
+/// lends its tables: a [`StaticStorage`](netcode_core::server::StaticStorage) in a `static`.
 pub struct Server<'s, const N: usize, C = RustCrypto> {
     core: server::Server<'s, C>,
     link: Link<'s, N>,
@@ -25,11 +24,11 @@ pub struct Server<'s, const N: usize, C = RustCrypto> {
 }
 
 impl<'s, const N: usize> Server<'s, N> {
-    /// A stopped server on as many sockets as [`server_sockets`](crate::server_sockets) says.
+    /// Stopped server on as many sockets as [`server_sockets`](crate::server_sockets) returns.
     ///
-    /// The first is bound to the port that tokens name, and was made before the others: embassy-net
-    /// hands what arrives to the first socket of a port. The others need no receive buffer, and are
-    /// bound when they are first used.
+    /// The first is bound to the port that tokens name, and was created before the others:
+    /// embassy-net delivers datagrams to the first socket of a port. The others need no receive
+    /// buffer, and are bound when they are first used.
     ///
     /// # Errors
     /// See [`ConfigError`].
@@ -43,7 +42,7 @@ impl<'s, const N: usize> Server<'s, N> {
 }
 
 impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
-    /// A stopped server that seals and opens with `crypto`.
+    /// Stopped server that seals and opens with `crypto`.
     ///
     /// # Errors
     /// See [`ConfigError`].
@@ -61,8 +60,8 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         })
     }
 
-    /// Starts to let clients in. `unix` is the date now. What makes good randomness is said on
-    /// the crate's front page.
+    /// Starts to accept clients. `unix` is the present date. The crate's front page lists sources
+    /// of randomness.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -70,8 +69,8 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.core.start(now(), unix, rng)
     }
 
-    /// The same with 32 random bytes instead of a generator, for chips whose generator is of
-    /// another version of `rand_core`.
+    /// Starts with 32 random bytes instead of a generator, for chips whose generator is of another
+    /// version of `rand_core`.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -79,23 +78,24 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.start(unix, &mut ChaCha20Rng::from_seed(seed))
     }
 
-    /// Disconnects everybody and lets nobody in. The disconnect packets wait in the sockets when
-    /// this returns: let embassy-net's runner have its turn before they are dropped.
+    /// Disconnects all clients and accepts no more. The disconnect packets are queued in the
+    /// sockets when this returns: let embassy-net's runner run before they are dropped.
     pub fn stop(&mut self) {
         self.core.stop(now());
         self.transmit();
     }
 
-    /// Tells the date: every minute or so is enough.
+    /// Sets the date: every minute or so is enough.
     pub fn set_unix_time(&mut self, unix: UnixTime) {
         self.core.set_unix_time(now(), unix);
     }
 
-    /// Receives, answers and keeps alive until there is an event. A payload lies in `buffer`.
+    /// Receives, answers and keeps sessions alive until there is an event. A payload lies in
+    /// `buffer`.
     ///
-    /// Nobody is kept alive while nobody awaits this. Dropped early, it loses nothing. Its work
-    /// is bounded by what waits in the socket: embassy-net's runner fills that only between two
-    /// turns of the task.
+    /// Sessions are kept alive only while this is awaited. Dropping the future loses nothing. Work
+    /// is bounded by the datagrams queued in the socket: embassy-net's runner fills it only between
+    /// two turns of the task.
     pub async fn next_event<'b>(
         &mut self,
         buffer: &'b mut [u8; MAX_DATAGRAM_BYTES],
@@ -104,7 +104,8 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
             if let Some(event) = self.take(buffer) {
                 break event;
             }
-            // All that has arrived is read before time is judged, so that a late turn ends nothing.
+            // All that has arrived is read before time is evaluated, so that a late turn ends no
+            // session.
             if self.link.give_turn(self.core.next_deadline()).await {
                 continue;
             }
@@ -120,10 +121,10 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         event.map_payload(|range| buffer.get(range).unwrap_or_default())
     }
 
-    /// Takes datagrams up to the next event; the place of a payload is one in `buffer`.
+    /// Reads datagrams up to the next event; a payload's range is one in `buffer`.
     fn take(&mut self, buffer: &mut [u8]) -> Option<Event> {
         loop {
-            // What a command or time caused came before what the next datagram causes.
+            // Events of a command or of time precede those of the next datagram.
             if let Some(event) = self.core.poll_event() {
                 return Some(event);
             }
@@ -145,15 +146,15 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
 
     fn transmit(&mut self) {
         while let Some(transmit) = self.core.poll_transmit(now(), &mut self.out) {
-            // What finds no room is lost, as on the way, and counted.
+            // Without room the datagram is lost, as on the network, and counted.
             let _ = self
                 .link
                 .send(Traffic::Session, transmit.to, transmit.datagram);
         }
     }
 
-    /// Sends a payload of 1 to 1200 bytes: it waits in the socket for embassy-net's runner.
-    /// `false`: nobody is connected there, and nothing was sent.
+    /// Sends a payload of 1 to 1200 bytes: it is queued in the socket for embassy-net's runner.
+    /// `false` if nobody is connected there: nothing was sent.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -168,8 +169,8 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         Ok(true)
     }
 
-    /// Sends a payload to every connected client; how many sockets took it. A socket that is full,
-    /// or a host that does not answer, costs its own client alone.
+    /// Sends a payload to every connected client; returns the number of sockets that accepted it. A
+    /// full socket, or a host that does not answer, affects its own client alone.
     ///
     /// # Errors
     /// [`SendError::Core`].
@@ -177,7 +178,8 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         self.send_to(self.core.slots(), payload)
     }
 
-    /// Sends a payload to every connected client but `except`; how many sockets took it.
+    /// Sends a payload to every connected client but `except`; returns the number of sockets that
+    /// accepted it.
     ///
     /// # Errors
     /// [`SendError::Core`].
@@ -206,24 +208,24 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         Ok(count)
     }
 
-    /// Ends a client's session; false if nobody is connected there. The client is told while
-    /// [`next_event`](Self::next_event) is awaited.
+    /// Ends a client's session; `false` if nobody is connected there. The disconnect packets leave
+    /// while [`next_event`](Self::next_event) is awaited.
     pub fn disconnect(&mut self, client: ClientIndex) -> bool {
         self.core.disconnect(now(), client)
     }
 
-    /// Ends every session. The disconnect packets wait in the sockets when this returns.
+    /// Ends every session. The disconnect packets are queued in the sockets when this returns.
     pub fn disconnect_all(&mut self) {
         self.core.disconnect_all(now());
         self.transmit();
     }
 
-    /// The core: clients, slots, counters, configuration.
+    /// Core of the server: clients, slots, counters, configuration.
     pub const fn core(&self) -> &server::Server<'s, C> {
         &self.core
     }
 
-    /// Datagrams that the socket could not carry.
+    /// Counters of datagrams that the sockets could not send or receive.
     pub const fn socket_stats(&self) -> SocketStats {
         self.link.stats()
     }

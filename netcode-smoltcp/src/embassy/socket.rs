@@ -1,4 +1,4 @@
-//! Sockets of embassy-net's, and the time.
+//! Link over embassy-net sockets and embassy's time.
 
 use core::future::{Future as _, poll_fn};
 use core::net::SocketAddr;
@@ -18,7 +18,7 @@ pub(super) fn now() -> Instant {
     Instant::from_micros(embassy_time::Instant::now().as_micros())
 }
 
-/// Lets other tasks have a turn.
+/// Yields to other tasks once.
 async fn yield_once() {
     let mut yielded = false;
     poll_fn(|context| {
@@ -31,8 +31,8 @@ async fn yield_once() {
     .await;
 }
 
-/// The first tick that is not before `due`: a timer that rang a tick early would find nothing to
-/// do, and ring again.
+/// First tick that is not before `due`: a timer that fires a tick early would find nothing due, and
+/// fire again.
 fn tick_of(due: Instant) -> embassy_time::Instant {
     let due = due.as_micros();
     match embassy_time::Instant::try_from_micros(due) {
@@ -44,16 +44,16 @@ fn tick_of(due: Instant) -> embassy_time::Instant {
     }
 }
 
-/// Turns that embassy-net's runner is given. To look at a socket wakes it, and tasks that are woken
-/// together run in any order: so it has had one when we have our second.
+/// Turns given to embassy-net's runner. Accessing a socket wakes the runner, and tasks woken
+/// together run in any order: it has run once when this task runs for the second time.
 const TURNS: u8 = 2;
 
-/// The sockets of a client or a server: the first of them receives, each is a lane.
+/// Sockets of a client or a server: the first receives, each is a lane.
 pub(super) struct Link<'s, const N: usize> {
     sockets: [UdpSocket<'s>; N],
     lanes: Lanes<IpEndpoint, N>,
     stats: SocketStats,
-    /// Turns that the runner was given since a deadline passed.
+    /// Turns given to the runner since a deadline passed.
     turns: u8,
 }
 
@@ -71,10 +71,9 @@ impl<'s, const N: usize> Link<'s, N> {
         self.stats
     }
 
-    /// The next datagram, if one has arrived: how many bytes of `buffer` it fills, and whose it
-    /// is.
+    /// Next datagram, if one has arrived: its length in `buffer`, and its source.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        // Whoever waits for one does so in `wait`.
+        // Waiting is up to `wait`.
         let mut nobody = Context::from_waker(Waker::noop());
         let socket = self.sockets.first()?;
         loop {
@@ -86,20 +85,21 @@ impl<'s, const N: usize> Link<'s, N> {
         }
     }
 
-    /// Lets embassy-net's runner have its turn if `deadline` has passed; true if it was given one.
-    /// What the card holds has arrived as well, and is to be read before time is judged.
+    /// Lets embassy-net's runner run if `deadline` has passed; `true` if it was. The frames that
+    /// the card holds have then arrived too, and need to be read before time is evaluated.
     pub(super) async fn give_turn(&mut self, deadline: Option<Instant>) -> bool {
         if deadline.is_none_or(|due| due > now()) || self.turns >= TURNS {
             self.turns = 0;
             return false;
         }
-        // Counted first: whoever drops this future every time comes to transmit all the same.
+        // Counted first: a caller that always drops this future reaches the transmit step all the
+        // same.
         self.turns = self.turns.saturating_add(1);
         yield_once().await;
         true
     }
 
-    /// Waits until a datagram has arrived, or for ever or until `deadline`.
+    /// Waits until a datagram has arrived, or until `deadline`, if there is one.
     pub(super) async fn wait(&self, deadline: Option<Instant>) {
         let due = deadline.map_or(embassy_time::Instant::MAX, tick_of);
         let mut timer = pin!(Timer::at(due));
@@ -113,8 +113,8 @@ impl<'s, const N: usize> Link<'s, N> {
         .await;
     }
 
-    /// Hands a datagram to a socket, where it waits for the interface. If it cannot,
-    /// the datagram is lost and counted.
+    /// Queues a datagram in a socket for the interface. If that fails, the datagram is lost and
+    /// counted.
     pub(super) fn send(
         &mut self,
         traffic: Traffic,
@@ -135,7 +135,7 @@ impl<'s, const N: usize> Link<'s, N> {
         let at = self.lanes.choose(endpoint, traffic, &mut self.sockets)?;
         self.bind(at);
         let socket = self.sockets.get(at).ok_or(Refused::Unaddressable)?;
-        // Nobody waits for room: what is not sent now is lost.
+        // No waiting for room: a datagram that cannot be queued now is lost.
         let mut nobody = Context::from_waker(Waker::noop());
         match socket.poll_send_to(datagram, endpoint, &mut nobody) {
             Poll::Ready(Ok(())) => {}
@@ -155,11 +155,11 @@ impl<'s, const N: usize> Link<'s, N> {
         Ok(())
     }
 
-    /// Binds a socket that only sends to where the first one is bound: peers know one port.
+    /// Binds a socket that only sends to the first socket's address: peers know one port.
     fn bind(&mut self, at: usize) {
         let bound = self.sockets.first().map(UdpSocket::endpoint);
         let socket = self.sockets.get_mut(at).filter(|it| !it.is_open());
-        // Port 0 would be any port: then the first is closed.
+        // Port 0 would be any port: it means that the first is closed.
         if let Some(endpoint) = bound.filter(|endpoint| endpoint.port != 0)
             && let Some(socket) = socket
         {
@@ -167,28 +167,28 @@ impl<'s, const N: usize> Link<'s, N> {
         }
     }
 
-    /// Throws away what waits for anybody but `to`.
+    /// Drops queued datagrams for any peer but `to`.
     pub(super) fn turn_to(&mut self, to: SocketAddr) {
         if let Some(to) = to_endpoint(to) {
             self.lanes.turn_to(to, &mut self.sockets);
         }
     }
 
-    /// A host has shown that it is there.
+    /// Records that a host is reachable.
     pub(super) fn heard(&mut self, from: SocketAddr) {
         if let Some(from) = to_endpoint(from) {
             self.lanes.heard(from.addr);
         }
     }
 
-    /// Lets time pass for what waits in the sockets. To be called when nothing waits to be
-    /// received.
+    /// Advances time for datagrams queued in the sockets. Call it when no received datagram is
+    /// pending.
     pub(super) fn pass_time(&mut self) {
         let cleared = self.lanes.pass_time(now(), &mut self.sockets);
         self.stats.count_cleared(cleared);
     }
 
-    /// When to let time pass again.
+    /// Time of the next [`pass_time`](Self::pass_time).
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.lanes.deadline()
     }

@@ -1,4 +1,4 @@
-//! Lanes over queues that empty only when a test says so.
+//! Tests of lanes over queues that empty only on command.
 
 use super::*;
 
@@ -17,7 +17,7 @@ const B: Peer = (2, 1);
 const C: Peer = (3, 1);
 const LEN: usize = 100;
 
-/// Datagrams that wait in each socket: none leaves unless a test says so.
+/// Datagrams queued in each socket; none leaves unless a test says so.
 #[derive(Default)]
 struct Queues([usize; 3]);
 
@@ -59,7 +59,7 @@ impl Bench {
         Some(at)
     }
 
-    /// Time passes in turns of 10 ms; gives how many lanes were cleared.
+    /// Advances time in turns of 10 ms; returns the number of cleared lanes.
     fn pass(&mut self, millis: u64) -> u32 {
         let mut cleared = 0;
         for _ in 0..millis / 10 {
@@ -69,7 +69,7 @@ impl Bench {
         cleared
     }
 
-    /// For how long nothing is sent to `peer`, milliseconds.
+    /// Time during which nothing is sent to `peer`, milliseconds.
     fn pause(&mut self, peer: Peer) -> u64 {
         let began = self.now;
         while self.send(peer, Traffic::Session).is_none() {
@@ -125,7 +125,7 @@ fn a_host_that_is_heard_of_is_tried_soon_and_then_less_often() {
         bench.lanes.heard(A.host());
         assert_eq!(bench.pause(A), expected);
     }
-    // It is reached, and what was is forgotten.
+    // It is reached, and its failures are forgotten.
     bench.queues.0 = [0; 3];
     bench.pass(10);
     bench.send(A, Traffic::Session);
@@ -147,7 +147,7 @@ fn a_slow_link_is_no_dead_neighbour() {
     let mut bench = Bench::new();
     bench.send(A, Traffic::Session);
     for _ in 0..100 {
-        // One leaves and another comes: the socket is never empty.
+        // One leaves and another is queued: the socket is never empty.
         assert!(bench.send(A, Traffic::Session).is_some());
         bench.queues.0[1] -= 1;
         assert_eq!(bench.pass(100), 0);
