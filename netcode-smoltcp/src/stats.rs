@@ -10,8 +10,8 @@ pub struct SocketStats {
     /// The transmit buffer was full: the link is slow or down, or the buffer is too small for the
     /// traffic.
     pub tx_full: u32,
-    /// A host did not answer for its address, or there was no route to it: what waited for it was
-    /// thrown away, which counts once, and what was meant for it soon after, which counts each.
+    /// A host did not resolve, or there was no route to it. Dropping its queued datagrams counts
+    /// once, each datagram for it soon after counts as one.
     pub unreachable: u32,
     /// The peer's address is of a family this build does not have, or the socket is not bound.
     pub unaddressable: u32,

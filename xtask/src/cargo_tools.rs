@@ -1,4 +1,4 @@
-//! Commands that cargo installs: each in one version, found or built.
+//! Commands installed by cargo: one fixed version of each, found or built.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,19 +8,20 @@ use anyhow::{Context, Result};
 use crate::process::{capture, run};
 use crate::workspace::{cargo, target_dir};
 
-/// A command that a crate brings.
+/// Command of a crate.
 pub(crate) struct CargoTool<'a> {
     pub(crate) program: &'a str,
     pub(crate) package: &'a str,
     pub(crate) version: &'a str,
-    /// What makes it print its version.
+    /// Arguments that make it print its version.
     pub(crate) asked: &'a [&'a str],
-    /// More for `cargo install`.
+    /// Additional arguments of `cargo install`.
     pub(crate) flags: &'a [&'a str],
 }
 
 impl CargoTool<'_> {
-    /// The command: as installed, if that is this version, else built into the target folder.
+    /// Path of the command: the installed one if it has this version, else one built into the
+    /// target folder.
     pub(crate) fn find(&self) -> Result<PathBuf> {
         let tools = target_dir().join("tools");
         let built = tools.join("bin").join(self.program);
@@ -30,7 +31,7 @@ impl CargoTool<'_> {
                 return Ok(candidate);
             }
         }
-        // For its user's patience, not for speed: it runs for seconds, and took minutes to optimise.
+        // An optimised build takes minutes, and the command runs for seconds.
         let mut install = cargo("install");
         install.env("CARGO_PROFILE_DEV_DEBUG", "false");
         install.args(["--debug", "--force", "--version", self.version, "--root"]);

@@ -1,4 +1,4 @@
-//! The steps that are one command of cargo.
+//! Steps that consist of one cargo command.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ use crate::size::PROBE;
 use crate::steps::{Outcome, Tests};
 use crate::workspace::{cargo, root};
 
-/// The manifest of the fuzz targets, from the root.
+/// Manifest of the fuzz targets, relative to the root.
 const FUZZ: &str = "fuzz/Cargo.toml";
 
 pub(crate) fn fmt() -> Result<Outcome> {
@@ -47,7 +47,7 @@ pub(crate) fn tests() -> Result<Outcome> {
     test(cargo("test").args(["--workspace", "--all-features", "--no-fail-fast"]))
 }
 
-/// The core as a microcontroller gets it.
+/// Tests of the core with the features of a microcontroller.
 pub(crate) fn core_tests() -> Result<Outcome> {
     test(cargo("test").args([
         "-p",
@@ -57,7 +57,7 @@ pub(crate) fn core_tests() -> Result<Outcome> {
     ]))
 }
 
-/// The core against bytes that an independent implementation wrote, where they are at hand.
+/// Tests of the core against vectors of an independent implementation, where they are present.
 pub(crate) fn vectors() -> Result<Outcome> {
     let file = root().join("../shared/vectors/netcode-1.02.json");
     let Ok(file) = file.canonicalize() else {
@@ -70,8 +70,8 @@ pub(crate) fn vectors() -> Result<Outcome> {
     )
 }
 
-/// Runs `cargo test …` and counts. A run that failed before or beside its tests counts as one
-/// failure, and so does a run without a test: it has proven nothing.
+/// Runs `cargo test …` and counts. A run that failed before or outside of its tests counts as one
+/// failure, and so does a run without a test, which proves nothing.
 pub(crate) fn test(command: &mut Command) -> Result<Outcome> {
     let mut sum = Tests::default();
     let good = process::listen(command, |line| {
@@ -90,7 +90,7 @@ pub(crate) fn test(command: &mut Command) -> Result<Outcome> {
     Ok(Outcome::Tests(sum))
 }
 
-/// Reads `test result: ok. 12 passed; 0 failed; …`.
+/// Parses `test result: ok. 12 passed; 0 failed; …`.
 fn read_result(line: &str) -> Option<Tests> {
     let (_, counts) = line.split_once("test result: ")?;
     let count = |word: &str| {

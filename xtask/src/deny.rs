@@ -1,4 +1,4 @@
-//! Licences, sources and advisories of everything that is linked, by cargo-deny.
+//! Licences, sources and advisories of all linked crates, checked by cargo-deny.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! Combinations of features, checked by cargo-hack.
+//! Feature combinations, checked by cargo-hack.
 
 use std::process::Command;
 
@@ -16,7 +16,7 @@ const RUNS: [&[&str]; 2] = [
         "--workspace",
         "--ignore-private",
         "--exclude=netcode-smoltcp",
-        // It has no features, and no library.
+        // It has neither features nor a library.
         "--exclude=netcode-cli",
         "--skip=default",
     ],
@@ -30,8 +30,8 @@ const RUNS: [&[&str]; 2] = [
     ],
 ];
 
-/// Runs Clippy, since `cargo check` cannot deny warnings of the crate alone. Code that is dead
-/// without a feature is found by no other step.
+/// Runs Clippy, since `cargo check` cannot deny warnings of the crate alone. No other step finds
+/// code that is dead without a feature.
 pub(crate) fn run() -> Result<Outcome> {
     machine::ensure_component("clippy", "clippy")?;
     let mut good = true;

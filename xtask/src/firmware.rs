@@ -10,14 +10,14 @@ use crate::steps::{Outcome, Tests};
 use crate::toolchain::Cross;
 use crate::workspace::{cargo, root, target_dir};
 
-/// The manifest of the firmware, from the root.
+/// Manifest of the firmware, relative to the root.
 pub(crate) const FIRMWARE: &str = "examples/firmware/Cargo.toml";
 
-/// A board the firmware is built for.
+/// Board that the firmware is built for.
 pub(crate) struct Board {
-    /// As the firmware's feature and QEMU's machine are called.
+    /// Name of the firmware's feature and of QEMU's machine.
     pub(crate) name: &'static str,
-    /// What its processor runs.
+    /// Compilation target.
     target: &'static str,
 }
 
@@ -48,13 +48,13 @@ pub(crate) fn run() -> Result<Outcome> {
     Ok(Outcome::Tests(last.context("the bench did not finish")?))
 }
 
-/// Builds every program for every board; gives the folder, `BOARD/PROGRAM` in it.
+/// Builds every program for every board; returns the folder with `BOARD/PROGRAM`.
 pub(crate) fn build() -> Result<PathBuf> {
     let folder = target_dir().join("firmware");
     for Board { name, target } in BOARDS {
         let cross = Cross::find(&[target], "core")?;
         let mut build = cross.cargo("build")?;
-        // In its own folder, where its cargo configuration is.
+        // In its own folder, which has its cargo configuration.
         build.current_dir(root().join(FIRMWARE).with_file_name(""));
         build.args(["--quiet", "--release", "--features", name]);
         process::run(&mut build)?;
@@ -69,7 +69,7 @@ pub(crate) fn build() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Reads `8 passed, 0 failed`.
+/// Parses `8 passed, 0 failed`.
 fn read_summary(line: &str) -> Option<Tests> {
     let (passed, failed) = line.strip_suffix(" failed")?.split_once(" passed, ")?;
     Some(Tests {

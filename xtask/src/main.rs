@@ -1,15 +1,15 @@
-//! `cargo xtask`: everything there is to run, on a laptop and in CI alike.
+//! `cargo xtask`: all checks of the project, on a laptop and in CI alike.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! | --- | --- |
-//! | `steps` | the one ordered table of steps |
-//! | `run` | running steps, and counting what passed |
-//! | `cargo_tools` | commands that cargo installs |
-//! | `checks` | the steps that are one command of cargo |
-//! | `deny` | licences and advisories of what is linked |
-//! | `features` | combinations of features |
+//! | `steps` | the ordered table of steps |
+//! | `run` | running of steps and counting of results |
+//! | `cargo_tools` | commands installed by cargo |
+//! | `checks` | steps that consist of one cargo command |
+//! | `deny` | licences and advisories of linked crates |
+//! | `features` | feature combinations |
 //! | `firmware` | the example firmware, in an emulator |
-//! | `machine` | programs that the steps need, found or installed |
+//! | `machine` | programs that the steps need |
 //! | `msrv` | minimum supported Rust version of each crate |
 //! | `no_std` | builds for bare metal |
 //! | `package` | packages for crates.io |
@@ -18,7 +18,7 @@
 //! | `toolchain` | compilers for other targets |
 //! | `typos` | spelling |
 //! | `web` | the browser's client, its package and its tests |
-//! | `process`, `workspace` | commands, and where things are |
+//! | `process`, `workspace` | commands, and paths and packages of the workspace |
 
 mod cargo_tools;
 mod checks;
@@ -43,7 +43,7 @@ use std::process::ExitCode;
 
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// Runs what the project is checked by.
+/// Run the checks of the project
 #[derive(Parser)]
 #[command(name = "cargo xtask", disable_help_subcommand = true)]
 struct Cli {
@@ -55,16 +55,16 @@ struct Cli {
 enum Task {
     /// Every step, in order; goes on after a failure
     Test,
-    /// Bytes of memory and of code
+    /// Measure bytes of memory and of code
     Size {
-        /// Prints one JSON object and nothing else
+        /// Print one JSON object and nothing else
         #[arg(long)]
         json: bool,
     },
 }
 
 fn main() -> ExitCode {
-    // Each step of the table is a subcommand too; `size` has options, so it has a type above.
+    // Each step of the table is a subcommand; `size` has options, so it is a variant above.
     let steps = steps::STEPS.iter().filter(|step| step.name != "size");
     let cli = Cli::command()
         .subcommands(steps.map(|step| Command::new(step.name).about(step.about)))

@@ -63,7 +63,7 @@ struct DependencyKind {
 }
 
 impl Dependency {
-    /// True unless only tests, examples or benchmarks use it.
+    /// `false` if only tests, examples or benchmarks use it.
     fn is_linked(&self) -> bool {
         self.dep_kinds
             .iter()

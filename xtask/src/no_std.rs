@@ -1,4 +1,4 @@
-//! Builds for targets that have no standard library: the only proof that none is linked.
+//! Builds for targets without a standard library: the only proof that none is linked.
 
 use anyhow::{Result, bail};
 
@@ -15,10 +15,10 @@ pub(crate) const TARGETS: [&str; 5] = [
     "wasm32-unknown-unknown",
 ];
 
-/// A crate that must do without the standard library.
+/// Crate that must build without the standard library.
 struct Shell {
     package: &'static str,
-    /// Builds: the features of each. One whose feature the crate does not have is left out.
+    /// Features of each build. A build with a feature that the crate lacks is skipped.
     builds: &'static [&'static [&'static str]],
 }
 
@@ -33,9 +33,9 @@ const SHELLS: &[Shell] = &[
             &["proto-ipv4", "medium-ethernet"],
             &["proto-ipv6", "medium-ethernet"],
             &["proto-ipv4", "proto-ipv6", "medium-ethernet", "medium-ip"],
-            // embassy-net builds for all of these targets, wasm32 and those without atomic
-            // exchange included: it locks by `critical-section`, which a program brings when it
-            // links. So none is left out.
+            // embassy-net builds for all of these targets, including wasm32 and those without
+            // atomic exchange: it locks by `critical-section`, which a program provides at link
+            // time. So no target is excluded.
             &["embassy-net", "proto-ipv4", "medium-ethernet"],
             &["embassy-net", "proto-ipv6", "medium-ip"],
         ],
@@ -65,7 +65,7 @@ pub(crate) fn run() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Builds for all targets at once; if that fails, each alone, to name those that fail.
+/// Builds for all targets at once; if that fails, for each alone, to name those that fail.
 fn build(cross: &Cross, package: &Package, features: &[&str]) -> Result<Vec<String>> {
     let name = format!("{} [{}]", package.name, features.join(","));
     if let Some(feature) = features.iter().find(|it| !package.has_feature(it)) {

@@ -1,12 +1,12 @@
-//! Packages for crates.io: packed without a warning, and compiled from their own files.
+//! Packages for crates.io: packed without warnings, and compiled from their own files.
 //!
-//! `cargo publish --dry-run` adds one thing to `cargo package`: it asks the registry whether the
-//! version is taken. Both verify each crate in a build of its own, dependencies included, which takes
-//! minutes for six crates. Here the unpacked packages form one workspace with our profiles and
-//! lock file, so the dependencies that `clippy` has compiled serve again. A file that `include`
-//! omits still breaks the build, and so does a crate that relies on unpublished parts of another.
-//! Not covered: files that only a build for browsers reads, so `netcode-wasm` includes its whole
-//! `glue` folder.
+//! `cargo publish --dry-run` adds one thing to `cargo package`: a query whether the registry has
+//! the version already. Both verify each crate in a separate build, dependencies included, which
+//! takes minutes for six crates. Here the unpacked packages form one workspace with the profiles
+//! and lock file of this one, so the dependencies that `clippy` has compiled are reused. A file
+//! that `include` omits still breaks the build, and so does a crate that relies on unpublished
+//! parts of another. Not covered: files that only a browser build reads, so `netcode-wasm` includes
+//! its whole `glue` folder.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::process::{self, run};
 use crate::steps::Outcome;
 use crate::workspace::{Package, cargo, packages, root, target_dir};
 
-/// Files that every package must have, as they are at the root.
+/// Files that every package must contain, identical to those at the root.
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 pub(crate) fn package() -> Result<Outcome> {
@@ -34,11 +34,10 @@ pub(crate) fn package() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Packs all crates in one command, in which cargo treats each as published for those that depend on
-/// it.
+/// Packs all crates in one command, in which cargo treats each as published for its dependents.
 ///
-/// Uncommitted files are allowed: this checks a change before it is committed, and `cargo publish`
-/// refuses them. Offline, since the result must not depend on what the registry holds today.
+/// Uncommitted files are allowed, since this checks a change before its commit, and `cargo publish`
+/// refuses them. Offline, so that the result does not depend on the state of the registry.
 fn pack(packages: &[Package]) -> Result<()> {
     run(cargo("fetch").arg("--locked"))?;
     let mut pack = cargo("package");
@@ -54,15 +53,15 @@ fn pack(packages: &[Package]) -> Result<()> {
     Ok(())
 }
 
-/// True for any warning but that of a test or benchmark that `include` omits. Those that need files
-/// of another crate are omitted on purpose, and cargo has no setting for that.
+/// `true` for any warning except that `include` omits a test or benchmark. Those that need files of
+/// another crate are omitted on purpose, and cargo has no setting for that.
 fn is_warning(line: &str) -> bool {
     let left_out = |kind| line.starts_with(&format!("warning: ignoring {kind} `"));
     line.starts_with("warning") && !left_out("test") && !left_out("benchmark")
 }
 
-/// Unpacks the packages into a workspace that resolves them in place of the registry's. The files get
-/// today's date: in a package all have the same one, and cargo would see no change.
+/// Unpacks the packages into a workspace that uses them in place of the registry's. The files get
+/// the current time: packed files all have the same one, and cargo would detect no change.
 fn unpack(packages: &[Package], into: &Path) -> Result<()> {
     if into.exists() {
         std::fs::remove_dir_all(into)?;
@@ -96,7 +95,8 @@ fn check_licences(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Compiles all targets of the packages, with our profiles: others would recompile the dependencies.
+/// Compiles all targets of the packages, with this workspace's profiles: others would recompile the
+/// dependencies.
 fn build(workspace: &Path) -> Result<()> {
     let mut check = cargo("check");
     check.current_dir(workspace);
@@ -112,7 +112,7 @@ fn build(workspace: &Path) -> Result<()> {
 }
 
 impl Package {
-    /// Name of the packed file, without its ending, and of the only folder in it.
+    /// Name of the packed file without its extension, and of the only folder in it.
     fn folder(&self) -> String {
         format!("{}-{}", self.name, self.version)
     }

@@ -1,4 +1,4 @@
-//! The proof that nothing in the core panics: a program that does not link if anything could.
+//! Proof that nothing in the core panics: a program that does not link if anything could.
 
 use anyhow::{Result, bail};
 

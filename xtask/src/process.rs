@@ -1,16 +1,16 @@
-//! Other programs: shown, run, listened to.
+//! Child processes: printed, run, their output read.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// The cargo that runs us.
+/// The cargo that runs this program.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Runs a command with our output; anything but success is an error.
+/// Runs a command with inherited output; anything but success is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
     println!("$ {shown}");
@@ -23,7 +23,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// A command that runs beside us. Dropped, it is stopped.
+/// Command running in the background; dropping it kills it.
 pub(crate) struct Running {
     shown: String,
     child: Child,
@@ -51,13 +51,12 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // One that has ended needs no stopping.
+        // Fails if it has ended already.
         let _ = self.child.kill();
     }
 }
 
-/// Runs a command and takes its standard output; what it says on standard error is shown if it
-/// fails.
+/// Runs a command and returns its standard output; its standard error is printed if it fails.
 pub(crate) fn capture(command: &mut Command) -> Result<String> {
     let shown = show(command);
     let output = command
@@ -72,7 +71,7 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` did not print text"))
 }
 
-/// Runs a command and takes its standard error, which is where cargo reports.
+/// Runs a command and returns its standard error, which is where cargo reports.
 pub(crate) fn capture_errors(command: &mut Command) -> Result<String> {
     let shown = show(command);
     println!("$ {shown}");
@@ -86,8 +85,8 @@ pub(crate) fn capture_errors(command: &mut Command) -> Result<String> {
     Ok(said)
 }
 
-/// Runs a command, hands each line of its standard output on and to `line`; says whether the
-/// command succeeded.
+/// Runs a command, and passes each line of its standard output on and to `line`; returns `true` on
+/// success.
 pub(crate) fn listen(command: &mut Command, mut line: impl FnMut(&str)) -> Result<bool> {
     let shown = show(command);
     println!("$ {shown}");
@@ -97,7 +96,7 @@ pub(crate) fn listen(command: &mut Command, mut line: impl FnMut(&str)) -> Resul
         .with_context(|| format!("cannot run `{shown}`"))?;
     if let Some(stdout) = child.stdout.take() {
         for said in BufReader::new(stdout).split(b'\n') {
-            // A test may print what is not text: that is no reason to stop listening.
+            // A test may print invalid UTF-8, which must not stop the reading.
             let said = said?;
             let said = String::from_utf8_lossy(&said);
             println!("{said}");
@@ -107,7 +106,7 @@ pub(crate) fn listen(command: &mut Command, mut line: impl FnMut(&str)) -> Resul
     Ok(child.wait()?.success())
 }
 
-/// Whether a command can be started and succeeds; its output is not shown.
+/// `true` if a command can be started and succeeds; its output is discarded.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -117,7 +116,7 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The command as one would type it, without the directories of the program.
+/// Command line for display, without the directory of the program.
 fn show(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
     let mut words: Vec<String> = command

@@ -1,4 +1,4 @@
-//! Running steps, and counting what passed.
+//! Running of steps, and counting of results.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ pub(crate) fn run(steps: &[&Step]) -> ExitCode {
         failed: sum.failed.saturating_add(report.tests.failed),
     });
     println!("\n{} passed, {} failed", total.passed, total.failed);
-    // Steps that were all skipped have proven nothing.
+    // A run in which all steps were skipped proves nothing.
     if total.failed == 0 && total.passed > 0 {
         ExitCode::SUCCESS
     } else {
@@ -36,7 +36,7 @@ pub(crate) fn run(steps: &[&Step]) -> ExitCode {
     }
 }
 
-/// How one step went.
+/// Result of one step.
 struct Report {
     name: &'static str,
     tests: Tests,

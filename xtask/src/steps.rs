@@ -1,4 +1,4 @@
-//! What is run, in order. A new step is a line here and a function.
+//! Table of all steps, in order. A new step is a line here and a function.
 
 use anyhow::Result;
 
@@ -6,23 +6,23 @@ use crate::{
     checks, deny, features, firmware, machine, msrv, no_std, package, panic_free, size, typos, web,
 };
 
-/// Something that is run and passes or fails.
+/// Step that passes or fails.
 pub(crate) struct Step {
-    /// Its subcommand.
+    /// Name of its subcommand.
     pub(crate) name: &'static str,
     /// One line for `--help`.
     pub(crate) about: &'static str,
-    /// What it does. An error is a failure; what it printed until then stays.
+    /// Function of the step. An error is a failure; its output until then stays.
     pub(crate) run: fn() -> Result<Outcome>,
 }
 
-/// How a step ended that did not fail outright.
+/// Result of a step that did not fail outright.
 pub(crate) enum Outcome {
-    /// Good; counts as one.
+    /// Success; counts as one.
     Passed,
-    /// Tests were run; each counts.
+    /// Results of tests; each counts.
     Tests(Tests),
-    /// Not run, and why. Never counts as passed.
+    /// Skipped, with the reason. Never counts as passed.
     Skipped(String),
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Tests {
     pub(crate) failed: u64,
 }
 
-/// Cheap ones first, so that a slip shows soon.
+/// Cheap steps first, so that simple mistakes show soon.
 pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "machine",
@@ -132,7 +132,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
 ];
 
-/// The step of this name.
+/// Step of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Step> {
     STEPS.iter().find(|step| step.name == name)
 }

@@ -1,8 +1,8 @@
 //! Compilers for other targets: rustup's where the targets are installed, else Debian's.
 //!
-//! Debian's `rustc-web` with `rust-web-src` builds the standard library for any target along with
-//! our code. It needs cargo's unstable `-Zbuild-std`, which is kept in here: no committed cargo
-//! configuration asks for it.
+//! Debian's `rustc-web` with `rust-web-src` builds the standard library for any target together
+//! with the project. It needs cargo's unstable `-Zbuild-std`, which stays inside this module: no
+//! committed cargo configuration uses it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::machine::{DEBIAN_RUSTC, Version, ensure_debian_compiler};
 use crate::process;
 use crate::workspace::{root, target_dir};
 
-/// A way to build for one or more targets.
+/// Toolchain for one or more targets.
 #[derive(Debug)]
 pub(crate) struct Cross {
     targets: Vec<String>,
@@ -24,21 +24,21 @@ pub(crate) struct Cross {
 
 #[derive(Debug)]
 enum Way {
-    /// The targets' libraries are installed beside our own compiler.
+    /// The targets' libraries are installed beside the default compiler.
     Installed,
     /// Debian's compiler, which builds these crates of the standard library too.
     Debian { build_std: String },
 }
 
 impl Cross {
-    /// Finds a way. If Debian's is the only one, its compiler is installed or upgraded where we are
-    /// root.
+    /// Finds a toolchain. If Debian's is the only one, its compiler is installed or upgraded if
+    /// this process is root.
     ///
-    /// `build_std` lists the crates that Debian's way must build: `core`, `core,alloc`, or
+    /// `build_std` lists the crates that Debian's compiler must build: `core`, `core,alloc`, or
     /// `std,panic_abort`.
     ///
     /// # Errors
-    /// There is none; the message says what to install.
+    /// No toolchain is available; the message says what to install.
     pub(crate) fn find(targets: &[&str], build_std: &str) -> Result<Self> {
         let own = OwnCompiler::probe(targets)?;
         let way = if own.serves(Version::of_workspace()) {
@@ -56,7 +56,7 @@ impl Cross {
         })
     }
 
-    /// The same way, for one of its targets.
+    /// The same toolchain, for one of its targets.
     pub(crate) fn only(&self, target: &str) -> Self {
         let way = match &self.way {
             Way::Installed => Way::Installed,
@@ -74,19 +74,19 @@ impl Cross {
 
     /// `cargo SUBCOMMAND` for the targets, at the repository's root.
     ///
-    /// It builds in a folder of its own: host builds and these would throw each other's results
-    /// away.
+    /// It builds in a folder of its own: host builds and these would invalidate each other's
+    /// results.
     pub(crate) fn cargo(&self, subcommand: &str) -> Result<Command> {
         let mut command = process::cargo();
         command.current_dir(root()).arg(subcommand);
         if let Way::Debian { build_std } = &self.way {
             command.arg(format!("-Zbuild-std={build_std}"));
-            // Without backtraces, which none of these targets can take, and their crates.
+            // Without backtraces, which none of these targets supports, and their crates.
             command.arg("-Zbuild-std-features=");
             command
                 .env("RUSTC", DEBIAN_RUSTC)
                 .env("RUSTC_BOOTSTRAP", "1");
-            // Cargo runs these around the compiler; they know only our own.
+            // Cargo runs these around the compiler; they know only the default one.
             command
                 .env_remove("RUSTC_WRAPPER")
                 .env_remove("RUSTC_WORKSPACE_WRAPPER");
@@ -99,12 +99,12 @@ impl Cross {
         Ok(command)
     }
 
-    /// Where the results for a target lie. `profile` is `release` or `debug`.
+    /// Folder of the results for a target. `profile` is `release` or `debug`.
     pub(crate) fn output(&self, target: &str, profile: &str) -> PathBuf {
         self.target_dir.join(target).join(profile)
     }
 
-    /// Which compiler this is, in a few words.
+    /// Short description of the compiler.
     pub(crate) fn describe(&self) -> &'static str {
         match self.way {
             Way::Installed => "installed targets",
@@ -113,10 +113,10 @@ impl Cross {
     }
 }
 
-/// The compiler that builds for the host.
+/// Compiler that builds for the host.
 struct OwnCompiler {
     version: Option<Version>,
-    /// Targets whose libraries it does not have.
+    /// Targets whose libraries it lacks.
     missing: Vec<String>,
 }
 
@@ -136,8 +136,8 @@ impl OwnCompiler {
     }
 }
 
-/// Bare-metal targets link with `rust-lld`, which rustup keeps hidden beside our own compiler.
-/// Debian's does not come with it.
+/// `PATH` with `rust-lld`, the linker of bare-metal targets, which rustup keeps in a private folder
+/// beside the default compiler. Debian's compiler does not include it.
 fn path_with_linker() -> Result<OsString> {
     let hidden = sysroot()?.join("lib/rustlib").join(host()?).join("bin");
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -13,7 +13,7 @@ pub(crate) fn typos() -> Result<Outcome> {
     let tool = CargoTool {
         program: "typos",
         package: "typos-cli",
-        // The newest that the workspace's `rust-version` can build.
+        // The newest version that the workspace's `rust-version` can build.
         version: "1.49.0",
         asked: &["--version"],
         // Without the dictionary of American and British variants, which no locale here uses.

@@ -1,4 +1,4 @@
-//! Where things are, and what the workspace holds.
+//! Paths and packages of the workspace.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,33 +9,33 @@ use serde::de::IgnoredAny;
 
 use crate::process;
 
-/// The repository's root.
+/// Root of the repository.
 pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
 }
 
-/// Where cargo builds; steps with a compiler of their own build in a folder below.
+/// Target folder; steps with a compiler of their own build in a folder below.
 pub(crate) fn target_dir() -> PathBuf {
     let dir = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     root().join(dir)
 }
 
-/// Cargo at the root, with no other compiler's settings around.
+/// Cargo at the root, without settings of another compiler in the environment.
 pub(crate) fn cargo(subcommand: &str) -> std::process::Command {
     let mut command = process::cargo();
     command.current_dir(root()).arg(subcommand);
     command
 }
 
-/// A package, as `cargo metadata` describes it.
+/// Package, as `cargo metadata` describes it.
 #[derive(Deserialize)]
 pub(crate) struct Package {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) rust_version: Option<String>,
-    /// Registries that it may go to; absent if to any.
+    /// Registries it may be published to; `None` if to any.
     publish: Option<Vec<String>>,
     features: BTreeMap<String, IgnoredAny>,
 }
@@ -50,7 +50,7 @@ impl Package {
     }
 }
 
-/// The workspace's packages.
+/// Packages of the workspace.
 pub(crate) fn packages() -> Result<Vec<Package>> {
     #[derive(Deserialize)]
     struct Metadata {
@@ -60,7 +60,7 @@ pub(crate) fn packages() -> Result<Vec<Package>> {
     Ok(metadata.packages)
 }
 
-/// What `cargo metadata` says.
+/// Output of `cargo metadata`.
 pub(crate) fn metadata(flags: &[&str]) -> Result<String> {
     process::capture(
         cargo("metadata")

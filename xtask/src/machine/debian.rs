@@ -1,4 +1,4 @@
-//! Debian's package manager: what is installed, what the lists offer, and installing it.
+//! Debian's package manager: installed versions, offered versions, installation.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -8,17 +8,17 @@ use anyhow::Result;
 use super::version::Version;
 use crate::process::{self, capture};
 
-/// Whether there is a package manager that we know.
+/// `true` if the package manager is present.
 pub(super) fn is_here() -> bool {
     process::succeeds(Command::new("apt-get").arg("--version"))
 }
 
-/// Whether we may install packages.
+/// `true` if this process may install packages.
 pub(super) fn is_ours() -> bool {
     capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 
-/// Version of a package that is installed completely.
+/// Version of a completely installed package.
 pub(super) fn installed(package: &str) -> Option<Version> {
     let mut query = Command::new("dpkg-query");
     query.args([
@@ -29,7 +29,8 @@ pub(super) fn installed(package: &str) -> Option<Version> {
     read_installed(&capture(&mut query).ok()?)
 }
 
-/// Reads `ii  1.96.0+dfsg1-1~deb12u2`. The first letter is what is wanted, the second what is.
+/// Parses `ii  1.96.0+dfsg1-1~deb12u2`. The first letter is the desired state, the second the
+/// actual one.
 fn read_installed(said: &str) -> Option<Version> {
     let (state, version) = said.split_once(' ')?;
     (state.get(1..) == Some("i")).then(|| Version::read(version))?
@@ -47,26 +48,25 @@ fn read_offered(said: &str) -> Option<Version> {
     Version::read(lines.find_map(|line| line.strip_prefix("Candidate: "))?)
 }
 
-/// Whether the lists were refreshed; none before that was tried. Once in a run is enough.
+/// Result of refreshing the lists; empty before the first attempt. One attempt a run suffices.
 static REFRESHED: OnceLock<bool> = OnceLock::new();
 
 pub(super) fn refreshed() -> Option<bool> {
     REFRESHED.get().copied()
 }
 
-/// Refreshes the package lists. One source that does not answer fails it, and still leaves the new
-/// lists of all others.
+/// Refreshes the package lists. An unreachable source makes it fail, and still leaves the new lists
+/// of all others.
 pub(super) fn refresh() {
     REFRESHED.get_or_init(|| {
         let mut update = apt_get();
-        // Without this it succeeds when nothing could be reached.
+        // Without this it succeeds when no source was reachable.
         update.args(["-o", "APT::Update::Error-Mode=any", "update"]);
         process::run(&mut update).is_ok()
     });
 }
 
-/// Installs packages, or upgrades them. Nothing else is removed for them: what stands in the way
-/// may be another's compiler.
+/// Installs or upgrades packages, without removing others: one in the way may be a compiler in use.
 pub(super) fn install(packages: &[&str]) -> Result<()> {
     let install = || {
         let mut install = apt_get();
@@ -79,7 +79,7 @@ pub(super) fn install(packages: &[&str]) -> Result<()> {
         process::run(install.args(packages))
     };
     install().or_else(|_| {
-        // After an installation that was interrupted, every other is refused until this is done.
+        // After an interrupted installation, every other one is refused until this is done.
         process::run(Command::new("dpkg").args(["--configure", "-a"]))?;
         install()
     })
@@ -88,7 +88,7 @@ pub(super) fn install(packages: &[&str]) -> Result<()> {
 fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
-    // A machine that has just been started may be upgrading itself.
+    // A machine that has just started may be upgrading itself.
     command.args(["-qq", "-y", "-o", "DPkg::Lock::Timeout=300"]);
     command
 }
@@ -118,7 +118,7 @@ mod tests {
             read_offered("npm:\n  Installed: (none)\n  Candidate: (none)\n"),
             None
         );
-        // As for a package of which no list has heard.
+        // Output for a package that is in no list.
         assert_eq!(read_offered(""), None);
     }
 }

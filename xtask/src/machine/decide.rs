@@ -1,17 +1,17 @@
-//! The decision what to do about programs that a step needs: use, install or refuse.
+//! Decision about the programs that a step needs: use, install or refuse.
 
 use super::version::{AtLeast, Version};
 
-/// Programs that a step needs, which serve together or not at all.
+/// Programs that a step needs, all of them together.
 #[derive(Debug)]
 pub(crate) struct Need {
-    /// What they are for.
+    /// Purpose, for messages.
     pub(crate) purpose: String,
     pub(crate) parts: Vec<Part>,
-    /// Versions of which each part must be one.
+    /// Versions of which each part must have one.
     pub(crate) at_least: AtLeast,
     pub(crate) agreement: Agreement,
-    /// What to do where Debian's packages cannot be had.
+    /// Advice for machines without Debian's packages.
     pub(crate) elsewhere: String,
 }
 
@@ -19,20 +19,20 @@ pub(crate) struct Need {
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) asked: Asked,
-    /// Debian's package of it.
+    /// Debian package.
     pub(crate) package: &'static str,
 }
 
-/// Who is asked for a part's version.
+/// Source of a part's version.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Asked {
-    /// The program itself, which thereby proves that it runs.
+    /// The program itself, which also proves that it runs.
     Program(&'static str),
-    /// Debian's package manager, about what is not a program.
+    /// Debian's package manager, for parts that are not programs.
     PackageManager,
 }
 
-/// How much of the parts' versions must be equal.
+/// Degree to which the versions of the parts must be equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Agreement {
     Nothing,
@@ -40,10 +40,10 @@ pub(crate) enum Agreement {
     Everything,
 }
 
-/// What a machine has of a need.
+/// State of a need on this machine.
 #[derive(Debug)]
 pub(crate) struct Found {
-    /// The version of each part, in the need's order; none of what is missing or does not run.
+    /// Version of each part, in the need's order; `None` if it is missing or does not run.
     pub(crate) parts: Vec<Option<Version>>,
     pub(crate) debian: Debian,
 }
@@ -51,38 +51,38 @@ pub(crate) struct Found {
 /// State of the machine's package manager.
 #[derive(Debug)]
 pub(crate) enum Debian {
-    /// It is not Debian.
+    /// The system is not Debian.
     Absent,
-    /// We may not install: we are not root.
+    /// This process is not root and may not install.
     NotOurs,
     /// The package lists are of any age.
     OldLists,
-    /// The package lists are as new as can be.
+    /// The package lists are up to date.
     Lists {
-        /// The version that would be installed of each part.
+        /// Version of each part that would be installed.
         offered: Vec<Option<Version>>,
-        /// Whether the lists could be refreshed.
+        /// `true` if the lists could be refreshed.
         refreshed: bool,
     },
-    /// The packages were installed, or that has failed.
+    /// Installing the packages was tried.
     Tried { succeeded: bool },
 }
 
-/// What to do next.
+/// Next action.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// All parts serve.
+    /// Use the parts as they are.
     Use,
-    /// The package lists are refreshed, and what they offer is looked at.
+    /// Refresh the package lists and examine what they offer.
     Refresh,
-    /// The packages are installed or upgraded.
+    /// Install or upgrade the packages.
     Install,
-    /// It cannot be had here; the sentence says why, and what a person can do.
+    /// Fail: the sentence gives the reason and the remedy.
     Refuse(String),
 }
 
-/// Decides by what was found. `Refresh` leads to `Debian::Lists`, `Install` to `Debian::Tried`, so
-/// asking again ends.
+/// Decides by the present state. `Refresh` leads to `Debian::Lists`, `Install` to `Debian::Tried`,
+/// so repeating this ends.
 pub(crate) fn decide(found: &Found, need: &Need) -> Decision {
     let Some(fault) = need.fault(&found.parts) else {
         return Decision::Use;
@@ -115,14 +115,14 @@ pub(crate) fn decide(found: &Found, need: &Need) -> Decision {
 }
 
 impl Need {
-    /// Whether `versions` of the parts serve.
+    /// `true` if these `versions` of the parts meet the need.
     pub(crate) fn serves(&self, versions: &[Option<Version>]) -> bool {
         self.fault(versions).is_none()
     }
 
-    /// What is wrong with `versions`, if they do not serve.
+    /// Reason why `versions` do not meet the need, if so.
     fn fault(&self, versions: &[Option<Version>]) -> Option<String> {
-        // What a list is too short for is missing.
+        // Versions that a short list lacks count as missing.
         let versions = versions.iter().copied().chain(std::iter::repeat(None));
         let packages = self.packages();
         let (there, missing): (Vec<_>, Vec<_>) = packages
@@ -360,7 +360,7 @@ mod tests {
         assert_eq!(decide(&old_lists, &browser()), Decision::Refresh);
         let equal = found(&two, lists(&[browser_of(156), browser_of(156)]));
         assert_eq!(decide(&equal, &browser()), Decision::Install);
-        // As while the new driver has not reached Debian yet.
+        // The state while the new driver has not reached Debian yet.
         let why = refusal(&found(&[None, None], lists(&two)), &browser());
         assert!(
             why.contains("Debian offers chromium 156.0.8078, chromium-driver 155"),

@@ -1,10 +1,10 @@
-//! Programs that steps need of the machine: found, compared with what is needed, and installed
-//! where that is allowed.
+//! Programs that steps need: found, compared with the required versions, and installed where that
+//! is permitted.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! | --- | --- |
-//! | `needs` | what is needed, in which versions |
-//! | `decide` | the decision by what was found: use, install or refuse |
+//! | `needs` | required programs and versions |
+//! | `decide` | the decision: use, install or refuse |
 //! | `debian` | Debian's package manager |
 //! | `version` | versions, read and compared |
 
@@ -25,37 +25,37 @@ use decide::{Asked, Debian, Decision, Found, Need, Part, decide};
 pub(crate) use needs::{CHROMEDRIVER, CHROMIUM, DEBIAN_RUSTC};
 pub(crate) use version::Version;
 
-/// The emulator of the firmware's boards.
+/// Ensures the emulator of the firmware's boards.
 pub(crate) fn ensure_emulator() -> Result<()> {
     ensure(&needs::emulator())
 }
 
-/// The browser and what drives it.
+/// Ensures the browser and its driver.
 pub(crate) fn ensure_browser() -> Result<()> {
     ensure(&needs::browser())
 }
 
-/// Node.js as the compiler and the optimiser of the npm package need it.
+/// Ensures the Node.js that the compiler and the optimiser of the npm package need.
 pub(crate) fn ensure_node() -> Result<()> {
     ensure(&needs::node())
 }
 
-/// Node.js as the browser's tests need it.
+/// Ensures the Node.js that the browser tests need.
 pub(crate) fn ensure_node_for_tests() -> Result<()> {
     ensure(&needs::node_for_tests())
 }
 
-/// What installs the npm packages.
+/// Ensures npm.
 pub(crate) fn ensure_npm() -> Result<()> {
     ensure(&needs::npm())
 }
 
-/// Debian's compiler, for targets whose libraries are not installed beside ours.
+/// Ensures Debian's compiler, for targets whose libraries are not installed beside the default one.
 pub(crate) fn ensure_debian_compiler(missing: &[String]) -> Result<()> {
     ensure(&needs::debian_compiler(missing))
 }
 
-/// A component of Rust that rustup's smallest profile leaves out. Cargo runs it as `subcommand`.
+/// Ensures a component that rustup's minimal profile omits. Cargo runs it as `subcommand`.
 pub(crate) fn ensure_component(subcommand: &str, component: &str) -> Result<()> {
     if !process::succeeds(process::cargo().args([subcommand, "--version"])) {
         bail!("{component} is missing; run `rustup component add {component}`");
@@ -63,8 +63,8 @@ pub(crate) fn ensure_component(subcommand: &str, component: &str) -> Result<()> 
     Ok(())
 }
 
-/// All of it at once, so that what is missing is known before the long steps. Goes on after a
-/// refusal.
+/// Ensures all needs at once, so that missing programs are reported before the long steps. Goes on
+/// after a refusal.
 pub(crate) fn run() -> Result<Outcome> {
     let all = [
         ensure_component("fmt", "rustfmt"),
@@ -88,7 +88,7 @@ fn ensure(need: &Need) -> Result<()> {
     let mut tried = None;
     loop {
         let parts = probe(need);
-        // Asked first, for the package manager takes its time to answer.
+        // Tested first, since the package manager is slow.
         if need.serves(&parts) {
             return Ok(());
         }
@@ -111,7 +111,7 @@ fn probe(need: &Need) -> Vec<Option<Version>> {
     need.parts.iter().map(version).collect()
 }
 
-/// `tried`: whether installing has succeeded, if that was tried.
+/// State of the package manager. `tried` is the result of installing, if that was tried.
 fn probe_debian(need: &Need, tried: Option<bool>) -> Debian {
     match (tried, debian::refreshed()) {
         (Some(succeeded), _) => Debian::Tried { succeeded },
@@ -125,7 +125,7 @@ fn probe_debian(need: &Need, tried: Option<bool>) -> Debian {
     }
 }
 
-/// Version that a program says it has, if it runs.
+/// Version reported by a program, if it runs.
 fn says(program: &str) -> Option<Version> {
     Version::read(&capture(Command::new(program).arg("--version")).ok()?)
 }

@@ -1,5 +1,5 @@
-//! What steps need, in which versions. The oldest version named is the oldest that was tried,
-//! unless a reason is given.
+//! Needs of the steps, with versions. The oldest version named is the oldest that was tried, unless
+//! a reason is given.
 
 use super::decide::{Agreement, Asked, Need, Part};
 use super::version::{AtLeast, Version};
@@ -8,13 +8,13 @@ pub(crate) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 pub(crate) const CHROMIUM: &str = "/usr/bin/chromium";
 pub(crate) const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
 
-/// Debian's compiler, and the source and the host's build of the standard library. The three serve
-/// in one version: a compiler reads no other's libraries.
+/// Debian's compiler, the source and the host's build of the standard library. All three must have
+/// one version: a compiler reads no other's libraries.
 pub(super) fn debian_compiler(missing: &[String]) -> Need {
     let at_least = AtLeast(Version::of_workspace().into_iter().collect());
     let part = |asked, package| Part { asked, package };
     let (purpose, elsewhere) = if missing.is_empty() {
-        // All are there, of a compiler that is too old.
+        // All are present, with a compiler that is too old.
         (
             "compiler for other targets".into(),
             "run `rustup update`".into(),
@@ -79,7 +79,7 @@ pub(super) fn node() -> Need {
     )
 }
 
-/// Vite names these versions.
+/// Versions that Vite requires.
 pub(super) fn node_for_tests() -> Need {
     one(
         "Node.js",
@@ -90,7 +90,7 @@ pub(super) fn node_for_tests() -> Need {
     )
 }
 
-/// It comes with Node.js, but not with Debian's.
+/// npm, which comes with Node.js, but not with Debian's.
 pub(super) fn npm() -> Need {
     one(
         "npm",

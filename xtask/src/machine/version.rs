@@ -2,13 +2,13 @@
 
 use std::fmt::{self, Display, Formatter};
 
-/// Version: major, minor, patch. What follows those says nothing about what a program can do.
+/// Version: major, minor, patch. Any suffix is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version(pub(crate) u32, pub(crate) u32, pub(crate) u32);
 
 impl Version {
-    /// Reads the first version in what a program prints about itself, or a package's version:
-    /// `QEMU emulator version 7.2.22 (Debian …)`, `v20.20.2`, `1:7.2+dfsg-7+deb12u18`.
+    /// Parses the first version in a program's output or in a package's version: `QEMU emulator
+    /// version 7.2.22 (Debian …)`, `v20.20.2`, `1:7.2+dfsg-7+deb12u18`.
     pub(crate) fn read(text: &str) -> Option<Self> {
         text.split_whitespace().find_map(Self::read_word)
     }
@@ -26,7 +26,7 @@ impl Version {
         Some(Self(major, minor, patch))
     }
 
-    /// The workspace's `rust-version`.
+    /// `rust-version` of the workspace.
     pub(crate) fn of_workspace() -> Option<Self> {
         Self::read(env!("CARGO_PKG_RUST_VERSION"))
     }
@@ -38,8 +38,8 @@ impl Display for Version {
     }
 }
 
-/// Versions that serve: those from the last of the list on, and of an earlier entry's major
-/// version those from that entry on. Node's packages say `^20.19 || >=22.12` for such a range.
+/// Accepted versions: those from the last of the list on, and for the major version of an earlier
+/// entry those from that entry on. Node's packages write `^20.19 || >=22.12` for such a range.
 #[derive(Clone, Debug)]
 pub(crate) struct AtLeast(pub(crate) Vec<Version>);
 

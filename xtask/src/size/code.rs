@@ -1,4 +1,4 @@
-//! Bytes of code: whose they are, by the names of the symbols.
+//! Bytes of code, assigned to their owners by symbol names.
 
 use std::fmt;
 use std::path::Path;
@@ -30,20 +30,20 @@ const CRYPTO: &[&str] = &[
     "zeroize",
 ];
 
-/// Whose code it is.
+/// Owner of code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     /// netcode-core.
     Core,
-    /// What it seals with.
+    /// Its cryptography.
     Crypto,
-    /// The network stack, and netcode's shell on it.
+    /// The network stack, and the netcode shell over it.
     Smoltcp,
     /// The firmware: drivers and programs.
     Firmware,
-    /// Memory copies and arithmetic the processor does not have.
+    /// Memory copies and arithmetic that the processor lacks.
     CompilerBuiltins,
-    /// Rust's own core library, the probe, and constants without a name.
+    /// Rust's own core library, the probe, and unnamed constants.
     Other,
 }
 
@@ -56,21 +56,21 @@ const PARTS: [(Part, &str); 6] = [
     (Part::Other, "other"),
 ];
 
-/// One program's code and constants, and its static memory.
+/// Code, constants and static memory of one program.
 pub(super) struct Code {
     name: String,
     parts: [u64; PARTS.len()],
     total: u64,
     memory: u64,
-    /// The larger statics, by name.
+    /// Larger statics, by name.
     statics: Vec<(String, u64)>,
 }
 
-/// Statics below are not worth a name.
+/// Minimum size of a static that is listed by name.
 const NAMED_STATIC_BYTES: u64 = 200;
 
 impl Code {
-    /// Whether this is `program`, on whatever board.
+    /// `true` for `program` on any board.
     pub(super) fn is(&self, program: &str) -> bool {
         self.name.split(", ").next() == Some(program)
     }
@@ -126,7 +126,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// Sums the sections of code and constants of a program, and the symbols in them.
+/// Sums the code and constant sections of a program, and the symbols in them.
 pub(super) fn read(name: &str, path: &Path) -> Result<Code> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = object::File::parse(bytes.as_slice())?;
@@ -162,7 +162,7 @@ pub(super) fn read(name: &str, path: &Path) -> Result<Code> {
         let inside = symbol
             .section_index()
             .is_some_and(|index| counted.contains(&index));
-        // Two names of one function are one function.
+        // Two names of one function count once.
         if !inside || seen.contains(&place) {
             continue;
         }
@@ -181,7 +181,7 @@ pub(super) fn read(name: &str, path: &Path) -> Result<Code> {
     Ok(code)
 }
 
-/// The larger statics of a program that has any, largest first.
+/// Larger statics of a program, largest first.
 fn read_statics(file: &object::File<'_>) -> Vec<(String, u64)> {
     let is_memory = |symbol: &object::Symbol<'_, '_>| {
         let section = symbol
@@ -205,8 +205,8 @@ fn read_statics(file: &object::File<'_>) -> Vec<(String, u64)> {
     statics
 }
 
-/// Whose a symbol is: the first crate in its name that is not Rust's own library. So
-/// `drop_in_place::<netcode_core::…>` is the core's.
+/// Owner of a symbol: the first crate in its name that is not Rust's own library. So
+/// `drop_in_place::<netcode_core::…>` counts for the core.
 fn part_of(symbol: &str) -> Part {
     if symbol.starts_with("__") || matches!(symbol, "memcpy" | "memmove" | "memset" | "memcmp") {
         return Part::CompilerBuiltins;

@@ -1,4 +1,4 @@
-//! Instructions of a sealed and of an opened packet, on a Cortex-M3 that counts them.
+//! Instructions per sealed and per opened packet, on an emulated Cortex-M3.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,16 +8,16 @@ use serde_json::json;
 
 use crate::process;
 
-/// What a payload of one length costs.
+/// Cost of a payload of one length.
 pub(super) struct Cost {
     bytes: u64,
-    /// The packet's number: how long it is on the wire decides where the payload begins.
+    /// Sequence of the packet: its length on the wire decides the payload's offset.
     sequence: u64,
     seal: u64,
     open: u64,
 }
 
-/// Boots the firmware that counts: an emulated instruction takes one emulated nanosecond.
+/// Boots the counting firmware: an emulated instruction takes one emulated nanosecond.
 pub(super) fn measure(counts: &Path) -> Result<Vec<Cost>> {
     let mut qemu = Command::new("qemu-system-arm");
     qemu.args(["-M", "mps2-an385", "-icount", "shift=0", "-display", "none"])

@@ -1,4 +1,4 @@
-//! How many bytes things take. The aims are part of the design: above one, the step fails.
+//! Sizes in memory and flash. The aims are part of the design: above one, the step fails.
 //!
 //! The figures come from `size-probe`, a program that is built like firmware and never run.
 
@@ -18,13 +18,13 @@ use crate::steps::Outcome;
 use crate::toolchain::Cross;
 use crate::workspace::{root, target_dir};
 
-/// The manifest of the probe, from the root.
+/// Manifest of the probe, relative to the root.
 pub(crate) const PROBE: &str = "xtask/size-probe/Cargo.toml";
 
-/// A Cortex-M3: the smallest machine that is asked to be a server.
+/// Cortex-M3: the smallest machine intended for a server.
 const TARGET: &str = "thumbv7m-none-eabi";
 
-/// Flash, bytes: of the client with its cryptography, and of a whole sensor on any board.
+/// Flash, bytes: of the client with its cryptography, and of a complete sensor on any board.
 const AIMS: &[(u64, &str)] = &[(16 * 1024, "client"), (40 * 1024, "sensor")];
 
 pub(crate) fn run() -> Result<Outcome> {
@@ -34,7 +34,7 @@ pub(crate) fn run() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The subcommand: JSON alone on standard output, or the step.
+/// Subcommand: JSON alone on standard output, or the step.
 pub(crate) fn print(as_json: bool) -> ExitCode {
     if !as_json {
         return crate::steps::find("size")
@@ -59,9 +59,9 @@ struct Sizes {
     costs: Vec<instructions::Cost>,
 }
 
-/// Builds the probe for here and for a Cortex-M3, and reads both.
+/// Builds the probe for the host and for a Cortex-M3, and reads both.
 fn measure() -> Result<Sizes> {
-    // The probe is a workspace of its own; this makes it use the versions that ours does.
+    // The probe is a workspace of its own; this makes it use the same versions as this one.
     let lock = root().join(PROBE).with_file_name("Cargo.lock");
     std::fs::copy(root().join("Cargo.lock"), &lock)
         .with_context(|| format!("cannot write {}", lock.display()))?;
@@ -99,7 +99,7 @@ fn measure() -> Result<Sizes> {
     Ok(Sizes { types, code, costs })
 }
 
-/// Builds the firmware and reads its programs; lets one of them count.
+/// Builds the firmware and reads its programs; runs the one that counts instructions.
 fn measure_firmware() -> Result<(Vec<code::Code>, Vec<instructions::Cost>)> {
     machine::ensure_emulator()?;
     let built = firmware::build()?;

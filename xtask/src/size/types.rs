@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSection, ObjectSymbol};
 use serde_json::json;
 
-/// What is known of a type beforehand: its aim, and what its bytes are for.
+/// Aim of a type, and the purpose of its bytes.
 struct Known {
     name: &'static str,
     aim: Option<u64>,
@@ -44,7 +44,7 @@ const KNOWN: &[Known] = &[
     },
 ];
 
-/// One type's bytes.
+/// Bytes of one type.
 pub(super) struct Row {
     pub(super) name: String,
     /// On this machine.
@@ -58,12 +58,12 @@ impl Row {
         KNOWN.iter().find(|known| known.name == self.name)
     }
 
-    /// The most it may take.
+    /// Maximum size.
     pub(super) fn aim(&self) -> Option<u64> {
         self.known().and_then(|known| known.aim)
     }
 
-    /// What its bytes are for.
+    /// Purpose of its bytes.
     pub(super) fn parts(&self) -> &'static str {
         self.known().map_or("", |known| known.parts)
     }
@@ -79,7 +79,7 @@ impl Row {
     }
 }
 
-/// Puts together what the probe printed here and what it holds there.
+/// Combines the probe's output on the host with its symbol for the device.
 pub(super) fn read(printed: &str, device: &Path) -> Result<Vec<Row>> {
     let small = read_symbol(device)?;
     let lines: Vec<&str> = printed.lines().collect();
@@ -99,7 +99,7 @@ pub(super) fn read(printed: &str, device: &Path) -> Result<Vec<Row>> {
         })
     });
     let rows: Vec<Row> = rows.collect::<Result<_>>()?;
-    // An aim that is not measured any more would be kept forever.
+    // An aim whose type is no longer measured has to be removed.
     for known in KNOWN {
         if !rows.iter().any(|row| row.name == known.name) {
             bail!("the probe does not measure `{}`", known.name);
@@ -108,7 +108,7 @@ pub(super) fn read(printed: &str, device: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The numbers in the program's `TYPE_BYTES`.
+/// Numbers in the program's `TYPE_BYTES`.
 fn read_symbol(path: &Path) -> Result<Vec<u64>> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = object::File::parse(bytes.as_slice())?;

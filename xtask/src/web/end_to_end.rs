@@ -1,4 +1,5 @@
-//! A page in a browser, the package, a bridge and a server, driven by Node's test runner.
+//! End-to-end tests of a page in a browser, the package, a bridge and a server, run by Node's test
+//! runner.
 
 use std::process::Command;
 
@@ -40,7 +41,7 @@ pub(super) fn run() -> Result<Tests> {
         .context("no test was run")
 }
 
-/// Reads the last lines of the report: `# pass 12`, `# fail 0`.
+/// Parses the last lines of the report: `# pass 12`, `# fail 0`.
 fn count(line: &str, tests: &mut Tests) {
     let number = |text: &str| text.trim().parse().unwrap_or(0);
     if let Some(passed) = line.strip_prefix("# pass ") {

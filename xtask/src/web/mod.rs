@@ -1,8 +1,8 @@
-//! The browser's client: built, packed, and run in a browser.
+//! Browser client: built, packed, and tested in a browser.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! | --- | --- |
-//! | `tools` | its programs that cargo and npm install |
+//! | `tools` | programs that cargo and npm install |
 //! | `module` | the wasm module and its bindings |
 //! | `package` | the npm package |
 //! | `wasm_tests` | the crate's own tests, in a page and in a worker |
@@ -27,17 +27,17 @@ pub(crate) use package::package;
 /// The target of browsers.
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// The crate's folder; its npm tools and its package's sources are below.
+/// Folder of the crate; its npm tools and its package's sources are below.
 fn folder() -> PathBuf {
     root().join("netcode-wasm")
 }
 
-/// Where the package is put together.
+/// Folder in which the package is assembled.
 fn package_folder() -> PathBuf {
     target_dir().join("web").join("package")
 }
 
-/// Everything that takes a browser.
+/// Runs all tests that need a browser.
 pub(crate) fn run() -> Result<Outcome> {
     machine::ensure_browser()?;
     machine::ensure_node_for_tests()?;

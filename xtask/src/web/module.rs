@@ -9,24 +9,24 @@ use crate::process::{Running, run};
 use crate::toolchain::Cross;
 use crate::workspace::cargo;
 
-/// A compiler for browsers.
+/// Compiler for browsers.
 pub(super) fn compiler() -> Result<Cross> {
     Cross::find(&[TARGET], "std,panic_abort")
 }
 
-/// Where the bindings lie: beside the TypeScript that imports them. Ignored by git.
+/// Folder of the bindings: beside the TypeScript that imports them. Ignored by git.
 pub(super) fn bindings() -> PathBuf {
     folder().join("js/wasm")
 }
 
-/// Builds the module, makes its bindings, and shrinks it.
+/// Builds the module, generates its bindings, and optimises its size.
 pub(super) fn build() -> Result<()> {
     let cross = compiler()?;
-    // One core is all that some of the module's crates keep busy.
+    // In parallel, since some of the module's crates keep only one core busy.
     let generator = ["--quiet", "-p", "netcode-wasm-bindings"];
     let generator = Running::start(cargo("build").args(generator))?;
-    // The crate itself is an engine's library alone: a module of it is nothing that the host, with
-    // everybody's features, could link.
+    // The crate itself is only a library for the engine: the host build, with the features of all
+    // crates, could not link a module of it.
     let mut build = cross.cargo("rustc")?;
     build.args(["--quiet", "--profile", "web", "-p", "netcode-wasm"]);
     build.args(["--lib", "--crate-type", "cdylib"]);
@@ -48,8 +48,8 @@ pub(super) fn build() -> Result<()> {
     run(shrink.arg(&module).arg("-o").arg(&module))
 }
 
-/// Flags that keep this machine's folders out of the module: nobody else has them, and they are
-/// long.
+/// Compiler flags that keep this machine's paths out of the module: they are private to the
+/// machine, and long.
 fn without_local_paths() -> Result<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));

@@ -11,7 +11,7 @@ use crate::process::{self, run};
 use crate::steps::Outcome;
 use crate::workspace::root;
 
-/// What a browser has to load, at most, bytes: as it lies on the server, and as it travels.
+/// Maximum sizes of the files a browser loads, bytes: uncompressed, and compressed.
 const MAX_MODULE_BYTES: u64 = 64 * 1024;
 const MAX_GZIPPED_BYTES: u64 = 30 * 1024;
 
@@ -27,7 +27,7 @@ pub(crate) fn package() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Puts the package together.
+/// Assembles the package.
 pub(super) fn build() -> Result<()> {
     module::build()?;
     let package = package_folder();
@@ -52,8 +52,8 @@ pub(super) fn build() -> Result<()> {
     Ok(())
 }
 
-/// Packs the package. A folder, npm would only link, and Vite's development server serves nothing
-/// that lies outside of its project.
+/// Packs the package. npm would only link a folder, and Vite's development server serves nothing
+/// outside of its project.
 fn pack() -> Result<PathBuf> {
     let package = package_folder();
     let folder = package.parent().context("the package lies in no folder")?;
@@ -63,7 +63,7 @@ fn pack() -> Result<PathBuf> {
     Ok(folder.join(name.trim()))
 }
 
-/// Installs the packed package into an empty project, whose program then finds it.
+/// Installs the packed package into an empty project, whose program then imports it.
 fn install(packed: &Path) -> Result<()> {
     let project = package_folder().with_file_name("installed");
     if project.exists() {
@@ -95,11 +95,11 @@ fn write_manifest(package: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Version of the sources' manifest, which has none of its own.
+/// Version in the sources' manifest, which has none of its own.
 const NO_VERSION: &str = "\"version\": \"0.0.0\"";
 
-/// The manifest with a version. Every other byte stays: resolvers try the conditions of an export
-/// in the order in which they stand, and refuse a `default` that is not the last.
+/// Manifest with a version. Every other byte stays: resolvers try the conditions of an export in
+/// their order, and reject a `default` that is not the last.
 fn with_version(manifest: &str, version: &str) -> Result<String> {
     let (before, after) = manifest.split_once(NO_VERSION).context("no version")?;
     let text = format!("{before}\"version\": \"{version}\"{after}");
@@ -121,7 +121,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Prints what a page loads, and refuses more than the limits.
+/// Prints the sizes of the files a page loads, and rejects sizes above the limits.
 fn print_sizes() -> Result<()> {
     let module = package_folder().join("wasm/netcode_wasm_bg.wasm");
     let bytes = std::fs::metadata(&module)?.len();

@@ -1,7 +1,7 @@
-//! Programs of the browser's steps that cargo and npm install.
+//! Programs of the browser steps that cargo and npm install.
 //!
-//! Versions are pinned where they are needed anyway: the runner of tests has that of the library in
-//! `Cargo.lock`, and what npm brings is in `netcode-wasm/package-lock.json`.
+//! Versions are pinned in the files that need them anyway: the test runner has the version of its
+//! library in `Cargo.lock`, and npm's packages are in `netcode-wasm/package-lock.json`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ use crate::machine::{self, CHROMEDRIVER, CHROMIUM};
 use crate::process::{capture, run};
 use crate::workspace::root;
 
-/// Runs tests of wasm modules in a browser. Of exactly the library's version: the two speak a
-/// language of their own, which changes with every release.
+/// Test runner of wasm modules in a browser. It must have exactly the library's version: their
+/// common protocol changes with every release.
 pub(super) fn test_runner() -> Result<PathBuf> {
     let program = "wasm-bindgen-test-runner";
     CargoTool {
@@ -24,13 +24,13 @@ pub(super) fn test_runner() -> Result<PathBuf> {
         package: "wasm-bindgen-cli",
         version: &locked_version("wasm-bindgen")?,
         asked: &["--version"],
-        // It speaks plain HTTP to this machine; its TLS took a third of the time.
+        // It uses plain HTTP to this machine; its TLS took a third of the build time.
         flags: &["--no-default-features", "--bin", program],
     }
     .find()
 }
 
-/// Reads the version that `Cargo.lock` has of a package of which there is one.
+/// Version in `Cargo.lock` of a package that occurs once.
 fn locked_version(package: &str) -> Result<String> {
     let lock = std::fs::read_to_string(root().join("Cargo.lock"))?;
     let (_, rest) = lock
@@ -40,10 +40,10 @@ fn locked_version(package: &str) -> Result<String> {
     Ok(version.context("Cargo.lock ends early")?.to_owned())
 }
 
-/// A command that npm installed, with everything that the lock file asks for.
+/// Command installed by npm, together with everything in the lock file.
 ///
-/// It is installed beside the sources, and not in the target folder, because that is where
-/// scripts and editors look for what they import.
+/// It is installed beside the sources, and not in the target folder, because scripts and editors
+/// look there for imports.
 pub(super) fn npm(program: &str) -> Result<Command> {
     ensure_npm_packages()?;
     let mut command = Command::new(folder().join("node_modules/.bin").join(program));
@@ -52,7 +52,7 @@ pub(super) fn npm(program: &str) -> Result<Command> {
 }
 
 fn ensure_npm_packages() -> Result<()> {
-    // What is installed already needs it too.
+    // The installed packages need it too.
     machine::ensure_node()?;
     let lock = std::fs::read_to_string(folder().join("package-lock.json"))?;
     let wanted = wanted(&capture(Command::new("node").args(["-p", NODE]))?, &lock);
@@ -68,16 +68,16 @@ fn ensure_npm_packages() -> Result<()> {
     Ok(())
 }
 
-/// What npm chooses packages by.
+/// Values by which npm selects packages.
 const NODE: &str = "[process.version, process.platform, process.arch].join(' ')";
 
-/// What the packages are installed for. Under a Node.js too old for them, npm leaves out the parts
-/// that are of its platform, and says nothing; a newer one does not find them then.
+/// Key of an installation. Under a Node.js too old for them, npm omits the platform-specific parts
+/// without an error; a newer one does not find them later.
 fn wanted(node: &str, lock: &str) -> String {
     format!("{}\n{lock}", node.trim())
 }
 
-/// What tells tests where the browser is.
+/// Environment variables that tell tests the browser's path.
 pub(super) fn browser_variables() -> [(&'static str, OsString); 2] {
     [
         ("CHROMEDRIVER", CHROMEDRIVER.into()),

@@ -1,4 +1,4 @@
-//! The crate's own tests, in a page and in a worker of a headless browser.
+//! Tests of the wasm crate, in a page and in a worker of a headless browser.
 
 use anyhow::{Result, bail};
 
@@ -17,7 +17,7 @@ pub(super) fn run() -> Result<Tests> {
         tools::test_runner()?,
     );
     test.envs(tools::browser_variables());
-    // The standard library is built along, and nobody debugs it.
+    // The standard library is compiled as well, and nobody debugs it.
     test.env("CARGO_PROFILE_DEV_DEBUG", "0");
     test.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
     match checks::test(&mut test)? {
