@@ -23,7 +23,7 @@
 //! /// Taken in between two times that something is sent.
 //! const FRAMES_A_TURN: usize = 4;
 //!
-//! /// Sends a reading ten times a second, and obeys what the server says. Call it again with the
+//! /// Sends a reading ten times a second, and obeys the server. Call it again with the
 //! /// next token when it returns.
 //! fn run(
 //!     device: &mut impl Device,
@@ -52,7 +52,7 @@
 //!     check_mtu(device.capabilities().ip_mtu(), server.ip()).unwrap();
 //!     let mut buffer = [0; BUFFER_BYTES];
 //!     let mut reading_due = clock();
-//!     // Until it fails, or the server says goodbye: both ask for a new token.
+//!     // Until it fails or the server disconnects it: both require a new token.
 //!     while client.state().is_active() {
 //!         let now = clock();
 //!         iface.poll_maintenance(now);

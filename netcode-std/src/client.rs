@@ -25,8 +25,8 @@ pub struct Client<L = UdpLink, C = DefaultCrypto> {
     link: L,
     clock: Clock,
     now: Instant,
-    /// Timeouts of this turn are still to be judged, and what is due to be sent: that happens once
-    /// everything that has arrived was read.
+    /// Timeouts of this turn are still to be evaluated and due packets to be sent: that happens
+    /// after everything that has arrived was read.
     owes_transmit: bool,
     out: Box<[u8; MAX_DATAGRAM_BYTES]>,
 }
@@ -102,9 +102,9 @@ impl<L: Link, C: Crypto> Client<L, C> {
     /// Next event of this turn; `None` when there is no more. Call until `None`, every turn.
     ///
     /// Events come in the order in which they became true. A payload lies in `buffer` and borrows
-    /// nothing else, so the client can send while it is read. Timeouts are judged, and what is due
-    /// is sent, after the last datagram that has arrived was read: a program that was held up does
-    /// not end a session whose packets have been waiting for it.
+    /// nothing else, so the client can send while it is read. Timeouts are evaluated, and due
+    /// packets are sent, after the last datagram that has arrived was read: a program that was
+    /// suspended does not end a session whose packets are queued.
     ///
     /// # Errors
     /// The link is broken: it will not work again. Nothing that the server or the network does is
@@ -123,11 +123,11 @@ impl<L: Link, C: Crypto> Client<L, C> {
         Ok(event.map(|event| event.map_payload(|range| buffer.get(range).unwrap_or_default())))
     }
 
-    /// Next event of what has happened or arrived; the place of a payload is one in `buffer`.
+    /// Next event of what has happened or arrived; a payload's range is one in `buffer`.
     fn read_event(&mut self, buffer: &mut [u8]) -> io::Result<Option<Event>> {
         let now = self.clock.to_core(self.now);
         loop {
-            // What a command or time caused came before what the next datagram causes.
+            // Events of a command or of time precede those of the next datagram.
             if let Some(event) = self.core.poll_event() {
                 return Ok(Some(event));
             }
@@ -142,7 +142,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
         }
     }
 
-    /// Judges timeouts and sends what is due, once in a turn.
+    /// Evaluates timeouts and sends due packets, once in a turn.
     fn end_turn(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.owes_transmit) {
             self.transmit()?;

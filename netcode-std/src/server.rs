@@ -29,8 +29,8 @@ pub struct Server<L = UdpLink, C = DefaultCrypto> {
     link: L,
     clock: Clock,
     now: Instant,
-    /// Timeouts of this turn are still to be judged, and what is due to be sent: that happens once
-    /// everything that has arrived was read.
+    /// Timeouts of this turn are still to be evaluated and due packets to be sent: that happens
+    /// after everything that has arrived was read.
     owes_transmit: bool,
     loopback: LoopbackClients,
     out: Box<[u8; MAX_SEND_BYTES]>,
@@ -136,9 +136,9 @@ impl<L: Link, C: Crypto> Server<L, C> {
     ///
     /// Events come in the order in which they became true: a client's `Connected`, its payloads,
     /// its `Disconnected`. A payload lies in `buffer` and borrows nothing else, so the server can
-    /// send while it is read. Handshakes are answered on the way. Timeouts are judged, and what is
-    /// due is sent, after the last datagram that has arrived was read: a program that was held up
-    /// ends no session whose packets have been waiting for it.
+    /// send while it is read. Handshakes are answered meanwhile. Timeouts are evaluated, and due
+    /// packets are sent, after the last datagram that has arrived was read: a program that was
+    /// suspended ends no session whose packets are queued.
     ///
     /// # Errors
     /// The link is broken: it will not work again. Nothing that a client or the network does is an
@@ -160,11 +160,11 @@ impl<L: Link, C: Crypto> Server<L, C> {
         Ok(event.map(|event| event.map_payload(|range| buffer.get(range).unwrap_or_default())))
     }
 
-    /// Next event of what has happened or arrived; the place of a payload is one in `buffer`.
+    /// Next event of what has happened or arrived; a payload's range is one in `buffer`.
     fn read_event(&mut self, buffer: &mut [u8]) -> io::Result<Option<Event>> {
         let now = self.clock.to_core(self.now);
         loop {
-            // What a command or time caused came before what the next datagram causes.
+            // Events of a command or of time precede those of the next datagram.
             if let Some(event) = self.core.poll_event() {
                 return Ok(Some(event));
             }
@@ -183,7 +183,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         }
     }
 
-    /// Judges timeouts and sends what is due, once in a turn.
+    /// Evaluates timeouts and sends due packets, once in a turn.
     fn end_turn(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.owes_transmit) {
             self.transmit()?;
@@ -221,7 +221,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         Ok(true)
     }
 
-    /// Sends a payload to every connected client; how many that were.
+    /// Sends a payload to every connected client; returns their number.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -229,7 +229,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         self.send_to(self.slots(), payload)
     }
 
-    /// Sends a payload to every connected client but `except`; how many that were.
+    /// Sends a payload to every connected client but `except`; returns their number.
     ///
     /// # Errors
     /// See [`SendError`].

@@ -55,7 +55,7 @@ struct Cli {
 enum Task {
     /// Every step, in order; goes on after a failure
     Test,
-    /// Measure bytes of memory and of code
+    /// Bytes of memory and of code
     Size {
         /// Print one JSON object and nothing else
         #[arg(long)]

@@ -18,7 +18,7 @@
 //!     BUFFER_BYTES, CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS,
 //! };
 //!
-//! /// Sends a reading ten times a second, and obeys what the server says. Call it again with the
+//! /// Sends a reading ten times a second, and obeys the server. Call it again with the
 //! /// next token when it returns. `stack` runs in another task: `runner.run().await`.
 //! async fn run(
 //!     stack: Stack<'_>,
@@ -44,7 +44,7 @@
 //!     }
 //!     let mut buffer = [0; BUFFER_BYTES];
 //!     let mut readings = Ticker::every(Duration::from_millis(100));
-//!     // An error, or the server's goodbye: both ask for a new token.
+//!     // An error or the server's disconnect packet: both require a new token.
 //!     while client.state().is_active() {
 //!         match select(client.next_event(&mut buffer), readings.next()).await {
 //!             Either::First(Event::Payload { payload, .. }) => obey(payload),

@@ -11,8 +11,8 @@ pub struct SocketOptions {
     /// Bytes of each of the socket's two buffers. If the system refuses, half is requested, then
     /// half of that, until it accepts.
     pub buffer_bytes: usize,
-    /// Marks outgoing datagrams for routers that give some precedence (DSCP, 0 to 63). 46,
-    /// *expedited forwarding*, is the usual mark of games and voice.
+    /// DSCP mark of outgoing datagrams, 0 to 63, for routers that prioritise. 46, *expedited
+    /// forwarding*, is usual for games and voice.
     pub dscp: Option<u8>,
 }
 
@@ -27,8 +27,8 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    /// Binds one UDP socket with these options, for an event loop of the caller's: non-blocking,
-    /// and for IPv6 alone if its address is.
+    /// Binds one UDP socket with these options, for the caller's own event loop: non-blocking, and
+    /// for IPv6 alone if the address is IPv6.
     ///
     /// # Errors
     /// The system refuses the address.
