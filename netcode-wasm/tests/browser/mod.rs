@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use js_sys::{Function, Promise, Reflect};
 use netcode_wasm::core::client::ConnectError as TokenRefused;
 use netcode_wasm::core::crypto::{Key, SessionKeys};
 use netcode_wasm::core::standard::CONNECT_TOKEN_BYTES;
-use netcode_wasm::core::token::{TokenError, TokenSpec, mint_with};
-use netcode_wasm::core::{ClientId, ProtocolId, Timeout, TokenNonce, UnixTime, UserData};
+use netcode_wasm::core::token::{ConnectToken, TokenError, TokenSpec, mint_with};
+use netcode_wasm::core::{ClientId, ProtocolId, Timeout, TokenNonce, UnixTime};
 use netcode_wasm::javascript::{CauseName, Connection, ConnectionEvent, State, TransportName};
 use netcode_wasm::{
     Client, ClientState, ConnectError, Event, FailureCause, Options, SendError, TransportFailure,
