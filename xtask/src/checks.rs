@@ -6,9 +6,9 @@ use anyhow::{Result, bail};
 
 use crate::firmware::FIRMWARE;
 use crate::machine;
+use crate::outcome::{Outcome, Tests};
 use crate::process::{self, run};
 use crate::size::PROBE;
-use crate::steps::{Outcome, Tests};
 use crate::workspace::{cargo, root};
 
 /// Manifest of the fuzz targets, relative to the root.

@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 
 use crate::cargo_tools::CargoTool;
 use crate::machine;
+use crate::outcome::Outcome;
 use crate::process;
-use crate::steps::Outcome;
 use crate::workspace::root;
 
 /// Selections of crates, and the combinations to leave out for each.

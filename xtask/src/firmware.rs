@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use crate::machine;
+use crate::outcome::{Outcome, Tests};
 use crate::process;
-use crate::steps::{Outcome, Tests};
 use crate::toolchain::Cross;
 use crate::workspace::{cargo, root, target_dir};
 

@@ -3,6 +3,7 @@
 //! | file | contents |
 //! | --- | --- |
 //! | `steps` | the ordered table of steps |
+//! | `outcome` | results of steps |
 //! | `run` | running of steps and counting of results |
 //! | `cargo_tools` | commands installed by cargo |
 //! | `checks` | steps that consist of one cargo command |
@@ -28,6 +29,7 @@ mod firmware;
 mod machine;
 mod msrv;
 mod no_std;
+mod outcome;
 mod package;
 mod panic_free;
 mod process;
@@ -70,14 +72,12 @@ fn main() -> ExitCode {
         .subcommands(steps.map(|step| Command::new(step.name).about(step.about)))
         .arg_required_else_help(true);
     let matches = cli.get_matches();
-    if let Some(step) = matches.subcommand_name().and_then(steps::find)
-        && step.name != "size"
-    {
-        return run::run(&[step]);
-    }
-    match Cli::from_arg_matches(&matches).map(|cli| cli.task) {
-        Ok(Task::Test) => run::run(&steps::STEPS.iter().collect::<Vec<_>>()),
-        Ok(Task::Size { json }) => size::print(json),
-        Err(error) => error.exit(),
+    let step = matches.subcommand_name().and_then(steps::find);
+    match (Cli::from_arg_matches(&matches).map(|cli| cli.task), step) {
+        (Ok(Task::Size { json: true }), _) => size::print_json(),
+        (Ok(Task::Test), _) => run::run(&steps::STEPS.iter().collect::<Vec<_>>()),
+        (_, Some(step)) => run::run(&[step]),
+        (Ok(Task::Size { .. }), None) => ExitCode::FAILURE,
+        (Err(error), None) => error.exit(),
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::machine::Version;
-use crate::steps::Outcome;
+use crate::outcome::Outcome;
 use crate::workspace::{Package, metadata};
 
 pub(crate) fn run() -> Result<Outcome> {

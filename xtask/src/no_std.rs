@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail};
 
+use crate::outcome::Outcome;
 use crate::process;
-use crate::steps::Outcome;
 use crate::toolchain::Cross;
 use crate::workspace::{Package, packages};
 

@@ -14,8 +14,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::outcome::Outcome;
 use crate::process::{self, run};
-use crate::steps::Outcome;
 use crate::workspace::{Package, cargo, packages, root, target_dir};
 
 /// Files that every package must contain, identical to those at the root.

@@ -2,9 +2,9 @@
 
 use anyhow::{Result, bail};
 
+use crate::outcome::Outcome;
 use crate::process;
 use crate::size::PROBE;
-use crate::steps::Outcome;
 use crate::toolchain::Cross;
 
 const TARGET: &str = "thumbv7m-none-eabi";

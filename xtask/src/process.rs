@@ -13,7 +13,7 @@ pub(crate) fn cargo() -> Command {
 /// Runs a command with inherited output; anything but success is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
-    println!("$ {shown}");
+    eprintln!("$ {shown}");
     let status = command
         .status()
         .with_context(|| format!("cannot run `{shown}`"))?;

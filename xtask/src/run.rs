@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::steps::{Outcome, Step, Tests};
+use crate::outcome::{Outcome, Tests};
+use crate::steps::Step;
 
 /// Runs `steps` in order and goes on after failures. The last line is `N passed, N failed`.
 pub(crate) fn run(steps: &[&Step]) -> ExitCode {

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::outcome::Outcome;
 use crate::{
     checks, deny, features, firmware, machine, msrv, no_std, package, panic_free, size, typos, web,
 };
@@ -14,23 +15,6 @@ pub(crate) struct Step {
     pub(crate) about: &'static str,
     /// Function of the step. An error is a failure; its output until then stays.
     pub(crate) run: fn() -> Result<Outcome>,
-}
-
-/// Result of a step that did not fail outright.
-pub(crate) enum Outcome {
-    /// Success; counts as one.
-    Passed,
-    /// Results of tests; each counts.
-    Tests(Tests),
-    /// Skipped, with the reason. Never counts as passed.
-    Skipped(String),
-}
-
-/// Tests that passed and failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tests {
-    pub(crate) passed: u64,
-    pub(crate) failed: u64,
 }
 
 /// Cheap steps first, so that simple mistakes show soon.

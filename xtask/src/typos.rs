@@ -5,8 +5,8 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::cargo_tools::CargoTool;
+use crate::outcome::Outcome;
 use crate::process::run;
-use crate::steps::Outcome;
 use crate::workspace::root;
 
 pub(crate) fn typos() -> Result<Outcome> {

@@ -1,4 +1,4 @@
-//! Clients of the demonstration, and their common counters.
+//! Clients of the demonstration.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use netcode_std::core::token::{TokenSpec, mint};
 use netcode_std::{RECEIVE_BUFFER_BYTES, Server, generator, unix_time};
 
 use super::player::Player;
+use super::totals::Totals;
 use crate::failure::Failure;
 use crate::network::Network;
 
@@ -20,31 +21,6 @@ const MOST_IN_FLIGHT: usize = 96;
 
 /// Time limit for the slowest client to connect.
 const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(60);
-
-/// Payloads, by result.
-#[derive(Default)]
-pub(super) struct Totals {
-    pub(super) sent: u64,
-    pub(super) echoed: u64,
-    pub(super) lost: u64,
-    pub(super) late: u64,
-    pub(super) damaged: u64,
-    /// Microseconds of each of the latest round trips.
-    pub(super) round_trips: Vec<u32>,
-}
-
-impl Totals {
-    pub(super) fn good(&mut self, took: Duration) {
-        const MOST: usize = 1 << 20;
-        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
-        let at = usize::try_from(self.echoed).unwrap_or(0) % MOST;
-        match self.round_trips.get_mut(at) {
-            Some(oldest) => *oldest = micros,
-            None => self.round_trips.push(micros),
-        }
-        self.echoed += 1;
-    }
-}
 
 pub(super) struct Crowd {
     players: Vec<Player>,

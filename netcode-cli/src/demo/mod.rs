@@ -4,6 +4,7 @@ mod crowd;
 mod payload;
 mod player;
 mod summary;
+mod totals;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};

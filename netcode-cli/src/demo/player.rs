@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use netcode_std::core::client::{ClientState, Event};
 use netcode_std::{Client, RECEIVE_BUFFER_BYTES};
 
-use super::crowd::Totals;
 use super::payload::{Echo, Outstanding};
+use super::totals::Totals;
 use crate::failure::Failure;
 
 pub(super) struct Player {

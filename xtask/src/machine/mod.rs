@@ -17,8 +17,8 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::outcome::Outcome;
 use crate::process::{self, capture};
-use crate::steps::Outcome;
 use crate::toolchain::Cross;
 use decide::{Asked, Debian, Decision, Found, Need, Part, decide};
 

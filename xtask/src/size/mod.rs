@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::firmware;
 use crate::machine;
+use crate::outcome::Outcome;
 use crate::process;
-use crate::steps::Outcome;
 use crate::toolchain::Cross;
 use crate::workspace::{root, target_dir};
 
@@ -34,12 +34,8 @@ pub(crate) fn run() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Subcommand: JSON alone on standard output, or the step.
-pub(crate) fn print(as_json: bool) -> ExitCode {
-    if !as_json {
-        return crate::steps::find("size")
-            .map_or(ExitCode::FAILURE, |step| crate::run::run(&[step]));
-    }
+/// Prints the sizes as one JSON object and nothing else.
+pub(crate) fn print_json() -> ExitCode {
     let result = measure().and_then(|sizes| {
         println!("{}", serde_json::to_string_pretty(&sizes.to_json())?);
         sizes.check()

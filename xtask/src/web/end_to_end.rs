@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use super::{folder, package, package_folder, tools};
 use crate::firmware;
 use crate::machine;
+use crate::outcome::Tests;
 use crate::process;
-use crate::steps::Tests;
 use crate::workspace::{cargo, root, target_dir};
 
 pub(super) fn run() -> Result<Tests> {

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::machine;
-use crate::steps::{Outcome, Tests};
+use crate::outcome::{Outcome, Tests};
 use crate::workspace::{root, target_dir};
 
 pub(crate) use package::package;

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::{folder, module, package_folder, tools};
+use crate::outcome::Outcome;
 use crate::process::{self, run};
-use crate::steps::Outcome;
 use crate::workspace::root;
 
 /// Maximum sizes of the files a browser loads, bytes: uncompressed, and compressed.

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::{TARGET, module, tools};
 use crate::checks;
-use crate::steps::{Outcome, Tests};
+use crate::outcome::{Outcome, Tests};
 
 pub(super) fn run() -> Result<Tests> {
     let mut test = module::compiler()?.cargo("test")?;
