@@ -126,8 +126,8 @@ pub use self::server::Server;
 pub use self::simulator::{Conditions, Simulator, SimulatorStats};
 pub use self::socket::{DATAGRAMS_PER_TURN, SocketOptions, SocketStats, UdpLink};
 
-/// A buffer for [`Server::receive`] and [`Client::receive`]: longer than any netcode datagram, so
-/// that one that is too long is seen to be.
+/// Size of the buffer for [`Server::next_event`] and [`Client::next_event`], bytes: longer than any
+/// netcode datagram, so that one that is too long is recognised.
 pub const RECEIVE_BUFFER_BYTES: usize = 1500;
 
 #[cfg(feature = "native-crypto")]
