@@ -17,7 +17,7 @@ use super::config::{BridgeConfig, MAX_ORIGIN_BYTES};
 use super::counters::Counters;
 use super::event::{BridgeEvent, EndCause, SessionInfo, Transport};
 use super::limit::{Limit, Refusal, Resource};
-use super::session::{Session, Traffic};
+use super::traffic::Traffic;
 
 /// Request for a session.
 pub(super) struct Visitor<'p> {
@@ -30,11 +30,20 @@ pub(super) struct Visitor<'p> {
 }
 
 /// Visitor that may have a session with this server.
+#[derive(Clone)]
 pub(super) struct Guest {
     transport: Transport,
     client: SocketAddr,
     origin: Option<String>,
     server: SocketAddr,
+}
+
+/// Room for one session: its place, its socket to the server, and its entry among the open ones.
+pub(super) struct Seat {
+    pub(super) info: SessionInfo,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) place: Place,
+    pub(super) upstream: UdpSocket,
 }
 
 /// Answered WebRTC offer. It holds no session's place and no socket.
@@ -48,13 +57,12 @@ pub(super) struct Offer {
 }
 
 impl Offer {
-    /// Opens the session of an offer whose data channel is open, with the browser at `client`.
-    pub(super) async fn accept(self, client: SocketAddr) -> Result<Session, CloseCode> {
-        let guest = Guest {
+    /// Guest of the offer, with the address that its data channel comes from.
+    pub(super) fn guest_at(&self, client: SocketAddr) -> Guest {
+        Guest {
             client,
-            ..self.guest
-        };
-        self.context.open(guest).await
+            ..self.guest.clone()
+        }
     }
 
     pub(super) fn context(&self) -> &Arc<Context> {
@@ -135,14 +143,14 @@ impl Context {
         })
     }
 
-    /// Opens a session.
-    pub(super) async fn open(self: &Arc<Self>, guest: Guest) -> Result<Session, CloseCode> {
+    /// Makes room for a session and reports it as open; [`ended`](Self::ended) has to follow.
+    pub(super) async fn open(&self, guest: Guest) -> Result<Seat, CloseCode> {
         let (transport, client) = (guest.transport, guest.client);
         let opened = self.try_open(guest).await;
         opened.map_err(|refusal| self.refuse(transport, client, refusal))
     }
 
-    async fn try_open(self: &Arc<Self>, guest: Guest) -> Result<Session, Refusal> {
+    async fn try_open(&self, guest: Guest) -> Result<Seat, Refusal> {
         if self.admission.is_closed() {
             return Err(CloseCode::Draining.into());
         }
@@ -164,13 +172,12 @@ impl Context {
             .insert(info.id, (info.clone(), Arc::clone(&traffic)));
         self.counters.opened(info.transport);
         self.tell(BridgeEvent::Opened(info.clone()));
-        Ok(Session::new(
-            Arc::clone(self),
+        Ok(Seat {
             info,
             traffic,
             place,
             upstream,
-        ))
+        })
     }
 
     /// Counts and reports a refusal.

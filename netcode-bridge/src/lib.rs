@@ -87,6 +87,7 @@
 //! | `webtransport`, `webrtc` | the two transports |
 //! | `http` | WebRTC offers, and the metrics |
 //! | `session` | one session and its socket to the server |
+//! | `traffic` | counters of one session |
 //! | `relay` | the rules of a session, without sockets or clock |
 //! | `admission`, `rate`, `limit` | limits on resources and arrivals of strangers |
 //! | `allow` | the servers that may be reached |
@@ -111,6 +112,7 @@ mod limit;
 mod rate;
 mod relay;
 mod session;
+mod traffic;
 mod webrtc;
 mod webtransport;
 

@@ -1,8 +1,8 @@
-//! Session: its rules, its socket to the server, its counters.
+//! Session: its rules and its socket to the server.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use netcode_core::bridge::CloseCode;
@@ -10,50 +10,16 @@ use tokio::net::UdpSocket;
 
 use super::admission::Place;
 use super::config::{Backpressure, Limits};
-use super::context::Context;
+use super::context::{Context, Guest, Offer};
 use super::counters::DropCause;
 use super::event::{EndCause, SessionInfo};
 use super::relay::{Downlink, Refused, Relay, Uplink};
+use super::traffic::{TO_BROWSER, TO_SERVER, Traffic};
 use netcode_std::RECEIVE_BUFFER_BYTES;
 use netcode_std::unix_time;
 
 /// Datagrams read from the server before the browser's turn.
 const DATAGRAMS_PER_TURN: usize = 32;
-
-/// Traffic of a session, to the server and to the browser.
-#[derive(Debug, Default)]
-pub(super) struct Traffic {
-    datagrams: [AtomicU64; 2],
-    bytes: [AtomicU64; 2],
-}
-
-const TO_SERVER: usize = 0;
-const TO_BROWSER: usize = 1;
-
-impl Traffic {
-    fn passed(&self, way: usize, bytes: usize) {
-        let add = |counters: &[AtomicU64; 2], amount| {
-            if let Some(counter) = counters.get(way) {
-                counter.fetch_add(amount, Ordering::Relaxed);
-            }
-        };
-        add(&self.datagrams, 1);
-        add(&self.bytes, u64::try_from(bytes).unwrap_or(u64::MAX));
-    }
-
-    pub(super) fn report(&self, info: &SessionInfo) -> SessionInfo {
-        let read = |counters: &[AtomicU64; 2]| {
-            counters
-                .each_ref()
-                .map(|counter| counter.load(Ordering::Relaxed))
-        };
-        SessionInfo {
-            datagrams: read(&self.datagrams),
-            bytes: read(&self.bytes),
-            ..info.clone()
-        }
-    }
-}
 
 /// Open session. Dropping it ends it.
 pub(super) struct Session {
@@ -69,22 +35,24 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(
-        context: Arc<Context>,
-        info: SessionInfo,
-        traffic: Arc<Traffic>,
-        place: Place,
-        upstream: UdpSocket,
-    ) -> Self {
-        Self {
+    /// Opens the session of a guest.
+    pub(super) async fn open(context: &Arc<Context>, guest: Guest) -> Result<Self, CloseCode> {
+        let seat = context.open(guest).await?;
+        Ok(Self {
             relay: Relay::new(context.config.limits, Instant::now()),
-            context,
-            info,
-            traffic,
+            context: Arc::clone(context),
+            info: seat.info,
+            traffic: seat.traffic,
             end: EndCause::Lost,
-            upstream,
-            place: Some(place),
-        }
+            upstream: seat.upstream,
+            place: Some(seat.place),
+        })
+    }
+
+    /// Opens the session of an offer whose data channel is open, with the browser at `client`. The
+    /// offer's place is held until then.
+    pub(super) async fn accept(offer: Offer, client: SocketAddr) -> Result<Self, CloseCode> {
+        Self::open(offer.context(), offer.guest_at(client)).await
     }
 
     /// Forwards a message from the browser to the server, if the rules permit it.

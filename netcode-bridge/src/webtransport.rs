@@ -165,7 +165,7 @@ async fn serve(request: Request, place: Place, context: &Arc<Context>) {
         path: request.url.path(),
     };
     let opened = match context.invite(&visitor) {
-        Ok(guest) => context.open(guest).await,
+        Ok(guest) => Session::open(context, guest).await,
         Err(code) => Err(code),
     };
     // A refused session is accepted and closed: a page cannot see the reason of a refusal by

@@ -32,7 +32,7 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         let shown = show(command);
-        println!("$ {shown} &");
+        eprintln!("$ {shown} &");
         let child = command
             .spawn()
             .with_context(|| format!("cannot run `{shown}`"))?;
@@ -74,7 +74,7 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
 /// Runs a command and returns its standard error, which is where cargo reports.
 pub(crate) fn capture_errors(command: &mut Command) -> Result<String> {
     let shown = show(command);
-    println!("$ {shown}");
+    eprintln!("$ {shown}");
     let output = command
         .output()
         .with_context(|| format!("cannot run `{shown}`"))?;
@@ -89,7 +89,7 @@ pub(crate) fn capture_errors(command: &mut Command) -> Result<String> {
 /// success.
 pub(crate) fn listen(command: &mut Command, mut line: impl FnMut(&str)) -> Result<bool> {
     let shown = show(command);
-    println!("$ {shown}");
+    eprintln!("$ {shown}");
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()

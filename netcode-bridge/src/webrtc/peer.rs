@@ -42,7 +42,7 @@ async fn open(connection: &mut Connection, offer: Offer) -> Result<Session, Opti
         let due = connection.drain().map_err(|_| None)?;
         connection.keep_early_messages();
         if let Some(client) = connection.opened() {
-            return offer.accept(client).await.map_err(Some);
+            return Session::accept(offer, client).await.map_err(Some);
         }
         if offer.deadline <= Instant::now() {
             offer.expired();
