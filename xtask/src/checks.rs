@@ -65,7 +65,14 @@ pub(crate) fn vectors() -> Result<Outcome> {
     };
     test(
         cargo("test")
-            .args(["-p", "netcode-core", "--all-features", "--test", "vectors"])
+            .args([
+                "-p",
+                "netcode-core",
+                "--all-features",
+                "--test",
+                "it",
+                "vectors::",
+            ])
             .env("NETCODE_VECTORS", file),
     )
 }

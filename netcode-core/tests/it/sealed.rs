@@ -1,13 +1,6 @@
 //! Sealed tokens: they open only on their device and in their context.
-#![cfg(feature = "sealed")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
 
-mod network;
-
+use crate::network::{PROTOCOL, Ticket, World};
 use netcode_core::ProtocolId;
 use netcode_core::client::ClientState;
 use netcode_core::sealed::{
@@ -15,7 +8,6 @@ use netcode_core::sealed::{
     SealError, SealerSecret, open_token, seal_token,
 };
 use netcode_core::token::ConnectToken;
-use network::{PROTOCOL, Ticket, World};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 

@@ -1,15 +1,11 @@
 //! Tests of the binding of a challenge to its half-open connection. Each rule removed from the code
 //! makes its test fail.
-#![allow(clippy::unwrap_used, reason = "tests stop where they fail")]
-
-mod crafted;
-mod network;
 
 use std::time::Duration;
 
-use crafted::{Forger, NOW, deliver, start, start_with};
+use crate::crafted::{Forger, NOW, deliver, start, start_with};
+use crate::network::{EPOCH, Ticket, client_address, config};
 use netcode_core::{ClientIndex, Dropped};
-use network::{EPOCH, Ticket, client_address, config};
 
 /// Two tokens of one client id, as from a backend that was asked twice.
 fn two_tickets() -> [Ticket; 2] {

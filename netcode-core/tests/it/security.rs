@@ -2,24 +2,15 @@
 //! secrets. Each was violated by some implementation. Each rule removed from the code makes its
 //! test fail. The rules about tokens, nonces and handshakes are tested in `token_use`, `nonces` and
 //! `half_open`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::cell::Cell;
 use std::time::Duration;
 
-use crafted::{Forger, NOW, Opened, deliver, start, start_with};
+use crate::crafted::{Forger, NOW, Opened, deliver, start, start_with};
+use crate::network::{EPOCH, PROTOCOL, Ticket, World, address, client_address, config, storage};
 use netcode_core::crypto::{Crypto, Key, RustCrypto, SessionKeys, Unauthentic};
 use netcode_core::packet::PacketType;
 use netcode_core::server::Server;
-use network::{EPOCH, PROTOCOL, Ticket, World, address, client_address, config, storage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -193,7 +184,7 @@ fn what_a_token_holds_is_not_printed() {
     let forger = Forger::new(&Ticket::new(1), client_address(1));
     let private = netcode_core::token::PublicToken::parse(&forger.token)
         .unwrap()
-        .open_private(&RustCrypto, &network::key())
+        .open_private(&RustCrypto, &crate::network::key())
         .unwrap();
     let public = netcode_core::token::PublicToken::parse(&forger.token).unwrap();
     let mut request = forger.request();

@@ -1,5 +1,4 @@
 //! The crate's example, run as a reader would run it.
-#![allow(clippy::unwrap_used, reason = "tests stop where they fail")]
 
 use std::process::Command;
 

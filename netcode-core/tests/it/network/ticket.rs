@@ -12,18 +12,18 @@ use rand::rngs::StdRng;
 use super::{EPOCH, PROTOCOL, key, server_address};
 
 /// Contents of a test's token; each test changes what it is about.
-pub struct Ticket {
-    pub id: u64,
-    pub created: u64,
-    pub lifetime: u64,
-    pub timeout: i32,
-    pub servers: Vec<SocketAddr>,
-    pub internal: Vec<SocketAddr>,
-    pub seed: u64,
+pub(crate) struct Ticket {
+    pub(crate) id: u64,
+    pub(crate) created: u64,
+    pub(crate) lifetime: u64,
+    pub(crate) timeout: i32,
+    pub(crate) servers: Vec<SocketAddr>,
+    pub(crate) internal: Vec<SocketAddr>,
+    pub(crate) seed: u64,
 }
 
 impl Ticket {
-    pub fn new(id: u64) -> Self {
+    pub(crate) fn new(id: u64) -> Self {
         Self {
             id,
             created: EPOCH.as_secs(),
@@ -35,11 +35,11 @@ impl Ticket {
         }
     }
 
-    pub fn mint(&self) -> ConnectToken {
+    pub(crate) fn mint(&self) -> ConnectToken {
         self.mint_with(PROTOCOL, &key())
     }
 
-    pub fn mint_with(&self, protocol_id: ProtocolId, key: &Key) -> ConnectToken {
+    pub(crate) fn mint_with(&self, protocol_id: ProtocolId, key: &Key) -> ConnectToken {
         let mut user_data = UserData::ZERO;
         user_data.0[..8].copy_from_slice(&self.id.to_le_bytes());
         let created = UnixTime::from_secs(self.created);

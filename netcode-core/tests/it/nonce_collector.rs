@@ -1,12 +1,5 @@
 //! Nonce reuse: every (key, nonce) pair used for sealing, collected over reconnects, stops,
 //! restarts and two servers of one token. None seals two plaintexts.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod network;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,13 +7,13 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::network::{EPOCH, Ticket, address, client_address, config};
 use netcode_core::address::AddressList;
 use netcode_core::client::{Client, ClientState};
 use netcode_core::crypto::{Crypto, Key, RustCrypto, Unauthentic};
 use netcode_core::server::{Received, RestartRule, Server, StaticStorage};
 use netcode_core::token::ConnectToken;
 use netcode_core::{ClientIndex, Instant};
-use network::{EPOCH, Ticket, address, client_address, config};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 

@@ -1,11 +1,5 @@
 //! Wire format, compared with bytes of an independent implementation: writing produces them,
 //! reading returns every field, and every flipped bit is detected.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests stop where they fail"
-)]
 
 #[path = "vectors/format.rs"]
 mod format;

@@ -1,27 +1,18 @@
 //! Every drop reason, provoked: it is returned, it alone is counted, and nothing else changes.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crafted::{Forger, deliver, sealed};
+use crate::crafted::{Forger, deliver, sealed};
+use crate::network::{
+    EPOCH, PROTOCOL, Ticket, World, address, client_address, config, key, server_address, storage,
+};
 use netcode_core::client::ClientState;
 use netcode_core::crypto::Key;
 use netcode_core::packet::Packet;
 use netcode_core::server::{RestartRule, Server, ServerConfig, StaticStorage, Storage};
 use netcode_core::{ClientIndex, Dropped, Instant, ProtocolId};
-use network::{
-    EPOCH, PROTOCOL, Ticket, World, address, client_address, config, key, server_address, storage,
-};
 use rand::SeedableRng;
 
 /// A started server and its client with id 1.
@@ -206,7 +197,7 @@ fn provoke(reason: Dropped) {
         Dropped::AddressConnected => {
             let datagram = forger(2).request();
             Scene::new().drops(reason, &datagram);
-            let challenge = crafted::Challenge {
+            let challenge = crate::crafted::Challenge {
                 sequence: netcode_core::Sequence(0),
                 token: [0; 300],
             };

@@ -1,13 +1,11 @@
 //! Handshake and disconnection, on perfect and on lossy networks.
 
-mod network;
-
 use std::time::Duration;
 
+use crate::network::{STORM, Ticket, World, client_address};
 use netcode_core::client::ClientState;
 use netcode_core::server::{DisconnectReason, Event};
 use netcode_core::{ClientId, ClientIndex};
-use network::{STORM, Ticket, World, client_address};
 
 #[test]
 fn a_client_with_a_token_gets_a_slot_and_both_sides_are_told() {
@@ -91,7 +89,9 @@ fn a_client_that_disconnects_frees_its_slot() {
 fn a_client_the_server_disconnects_is_disconnected_and_tries_no_other_server() {
     let mut world = World::new(4);
     let mut ticket = Ticket::new(1);
-    ticket.servers.push(network::address("10.0.0.2:40000"));
+    ticket
+        .servers
+        .push(crate::network::address("10.0.0.2:40000"));
     let n = world.connect(&ticket);
     assert!(world.server.disconnect(world.now, ClientIndex(0)));
     world.run_for(Duration::from_millis(50));

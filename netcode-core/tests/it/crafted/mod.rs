@@ -1,10 +1,4 @@
 //! Hand-made datagrams: those a client with a token could send, and invalid ones.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "tests stop where they fail"
-)]
 
 use std::net::SocketAddr;
 
@@ -21,10 +15,10 @@ use rand::rngs::StdRng;
 use super::network::{EPOCH, PROTOCOL, Ticket, config, key, storage};
 
 /// Time of tests without a clock.
-pub const NOW: Instant = Instant::ZERO;
+pub(crate) const NOW: Instant = Instant::ZERO;
 
 /// A server with 16 slots that has just started, at this date.
-pub fn start_with(config: ServerConfig, unix: UnixTime, seed: u64) -> Server<'static> {
+pub(crate) fn start_with(config: ServerConfig, unix: UnixTime, seed: u64) -> Server<'static> {
     let mut server = Server::new(storage(), config).unwrap();
     server
         .start(NOW, unix, &mut StdRng::seed_from_u64(seed))
@@ -33,32 +27,32 @@ pub fn start_with(config: ServerConfig, unix: UnixTime, seed: u64) -> Server<'st
 }
 
 /// A server with 4 slots.
-pub fn start() -> Server<'static> {
+pub(crate) fn start() -> Server<'static> {
     start_with(config(4), EPOCH, 1)
 }
 
 /// Drains and discards the server's pending datagrams and events.
-pub fn drain(server: &mut Server<'_>, now: Instant) {
+pub(crate) fn drain(server: &mut Server<'_>, now: Instant) {
     let mut out = [0; 1300];
     while server.poll_transmit(now, &mut out).is_some() {}
     while server.poll_event().is_some() {}
 }
 
 /// A token, and the packets that can be made with it.
-pub struct Forger {
-    pub token: ConnectToken,
-    pub from: SocketAddr,
+pub(crate) struct Forger {
+    pub(crate) token: ConnectToken,
+    pub(crate) from: SocketAddr,
 }
 
 /// A received challenge.
 #[derive(Clone, Copy)]
-pub struct Challenge {
-    pub sequence: Sequence,
-    pub token: [u8; 300],
+pub(crate) struct Challenge {
+    pub(crate) sequence: Sequence,
+    pub(crate) token: [u8; 300],
 }
 
 impl Forger {
-    pub fn new(ticket: &Ticket, from: SocketAddr) -> Self {
+    pub(crate) fn new(ticket: &Ticket, from: SocketAddr) -> Self {
         Self {
             token: ticket.mint(),
             from,
@@ -69,12 +63,12 @@ impl Forger {
         PublicToken::parse(&self.token).unwrap()
     }
 
-    pub fn keys(&self) -> SessionKeys {
+    pub(crate) fn keys(&self) -> SessionKeys {
         self.public().keys
     }
 
     /// Connection request with the token.
-    pub fn request(&self) -> Vec<u8> {
+    pub(crate) fn request(&self) -> Vec<u8> {
         self.request_with(self.public().private)
     }
 
@@ -86,7 +80,7 @@ impl Forger {
     }
 
     /// Connection request whose private part was sealed after `change` modified it.
-    pub fn request_changed_inside(&self, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    pub(crate) fn request_changed_inside(&self, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
         let token = self.public();
         let mut private = token.open_private(&RustCrypto, &key()).unwrap();
         change(private.first_chunk_mut::<1008>().unwrap());
@@ -104,16 +98,16 @@ impl Forger {
     }
 
     /// Packet of the client, sealed correctly.
-    pub fn packet(&self, packet: &Packet<'_>, sequence: u64) -> Vec<u8> {
+    pub(crate) fn packet(&self, packet: &Packet<'_>, sequence: u64) -> Vec<u8> {
         sealed(packet, &self.keys().client_to_server, PROTOCOL, sequence)
     }
 
-    pub fn payload(&self, sequence: u64) -> Vec<u8> {
+    pub(crate) fn payload(&self, sequence: u64) -> Vec<u8> {
         self.packet(&Packet::Payload(b"payload"), sequence)
     }
 
     /// Sends the request; returns the challenge.
-    pub fn ask(&self, server: &mut Server<'_>, now: Instant) -> Result<Challenge, Dropped> {
+    pub(crate) fn ask(&self, server: &mut Server<'_>, now: Instant) -> Result<Challenge, Dropped> {
         let reply = deliver(server, now, self.from, &self.request())?.unwrap();
         match self.open(&reply) {
             Opened::Challenge(challenge) => Ok(*challenge),
@@ -121,7 +115,7 @@ impl Forger {
         }
     }
 
-    pub fn response(&self, challenge: &Challenge, sequence: u64) -> Vec<u8> {
+    pub(crate) fn response(&self, challenge: &Challenge, sequence: u64) -> Vec<u8> {
         let packet = Packet::Response {
             sequence: challenge.sequence,
             token: &challenge.token,
@@ -130,7 +124,7 @@ impl Forger {
     }
 
     /// Performs the whole handshake, with sequence 0.
-    pub fn connect(&self, server: &mut Server<'_>, now: Instant) -> Result<(), Dropped> {
+    pub(crate) fn connect(&self, server: &mut Server<'_>, now: Instant) -> Result<(), Dropped> {
         let challenge = self.ask(server, now)?;
         let keep_alive = self.answer(server, now, &self.response(&challenge, 0))?;
         assert_eq!(self.open(&keep_alive), Opened::KeepAlive);
@@ -138,7 +132,7 @@ impl Forger {
     }
 
     /// Delivers a response that connects; returns the keep-alive that is due at once.
-    pub fn answer(
+    pub(crate) fn answer(
         &self,
         server: &mut Server<'_>,
         now: Instant,
@@ -158,7 +152,7 @@ impl Forger {
     }
 
     /// Opens a packet that the server sent to this client.
-    pub fn open(&self, datagram: &[u8]) -> Opened {
+    pub(crate) fn open(&self, datagram: &[u8]) -> Opened {
         let mut datagram = datagram.to_vec();
         let header = Header::parse(&datagram, Role::Client).unwrap();
         let keys = self.keys();
@@ -180,7 +174,7 @@ impl Forger {
 
 /// Reply of a server.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Opened {
+pub(crate) enum Opened {
     Challenge(Box<Challenge>),
     Denied,
     KeepAlive,
@@ -201,14 +195,19 @@ impl std::fmt::Debug for Challenge {
     }
 }
 
-pub fn sealed(packet: &Packet<'_>, key: &Key, protocol_id: ProtocolId, sequence: u64) -> Vec<u8> {
+pub(crate) fn sealed(
+    packet: &Packet<'_>,
+    key: &Key,
+    protocol_id: ProtocolId,
+    sequence: u64,
+) -> Vec<u8> {
     let (mut out, sequence) = ([0; 1300], Sequence(sequence));
     let datagram = seal(packet, &RustCrypto, key, protocol_id, sequence, &mut out);
     datagram.unwrap().to_vec()
 }
 
 /// Delivers a datagram to a server; returns the reply, if any.
-pub fn deliver(
+pub(crate) fn deliver(
     server: &mut Server<'_>,
     now: Instant,
     from: SocketAddr,

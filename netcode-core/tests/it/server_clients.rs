@@ -1,21 +1,13 @@
 //! Clients as seen by the server's owner, from connection to the next use of the slot.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::time::Duration;
 
-use crafted::{Forger, NOW, Opened, start};
+use crate::crafted::{Forger, NOW, Opened, start};
+use crate::network::{EPOCH, STORM, Ticket, World, address, client_address, config, storage};
 use netcode_core::address::AddressList;
 use netcode_core::client::ClientState;
 use netcode_core::server::{DisconnectReason, Event, LoopbackError, MAX_SEND_BYTES, Server};
 use netcode_core::{ClientId, ClientIndex, Dropped, SendError, UserData};
-use network::{EPOCH, STORM, Ticket, World, address, client_address, config, storage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -81,7 +73,7 @@ fn a_slot_goes_to_nobody_else_until_its_event_was_taken() {
     let waiting = forger(2);
     let challenge = waiting.ask(&mut server, NOW).unwrap();
     let response = waiting.response(&challenge, 0);
-    let early = crafted::deliver(&mut server, NOW, waiting.from, &response);
+    let early = crate::crafted::deliver(&mut server, NOW, waiting.from, &response);
     assert_eq!(early, Err(Dropped::SlotDraining));
     assert_eq!(
         server.poll_event(),
@@ -89,7 +81,7 @@ fn a_slot_goes_to_nobody_else_until_its_event_was_taken() {
     );
     assert_eq!(server.poll_event(), None);
     let again = waiting.response(&challenge, 1);
-    crafted::deliver(&mut server, NOW, waiting.from, &again).unwrap();
+    crate::crafted::deliver(&mut server, NOW, waiting.from, &again).unwrap();
     assert_eq!(server.connected_count(), 1);
     assert_eq!(server.stats().denied, 0);
 }
@@ -150,7 +142,7 @@ fn every_payload_to_an_unconfirmed_client_has_a_keep_alive_in_front() {
         assert_eq!(forger.open(outgoing.keep_alive.unwrap()), Opened::KeepAlive);
     }
     assert!(!server.client(ClientIndex(0)).unwrap().confirmed);
-    crafted::deliver(&mut server, NOW, forger.from, &forger.payload(1)).unwrap();
+    crate::crafted::deliver(&mut server, NOW, forger.from, &forger.payload(1)).unwrap();
     assert!(server.client(ClientIndex(0)).unwrap().confirmed);
     let sent = server.send(NOW, ClientIndex(0), b"hello", &mut out);
     assert_eq!(sent.unwrap().unwrap().into_iter().count(), 1);
@@ -166,7 +158,7 @@ fn a_keep_alive_confirms_as_a_payload_does() {
         max_clients: 0,
     };
     let datagram = forger.packet(&keep_alive, 1);
-    crafted::deliver(&mut server, NOW, forger.from, &datagram).unwrap();
+    crate::crafted::deliver(&mut server, NOW, forger.from, &datagram).unwrap();
     assert!(server.client(ClientIndex(0)).unwrap().confirmed);
 }
 
@@ -177,7 +169,7 @@ fn payloads_alone_are_a_sign_of_life_to_both_sides() {
     let mut world = World::new(4);
     let player = world.connect(&Ticket::new(2));
     let keys = Forger::new(&Ticket::new(2), client_address(2)).keys();
-    world.cut.push(network::server_address());
+    world.cut.push(crate::network::server_address());
     forger.connect(&mut server, NOW).unwrap();
     let mut out = [0; 1300];
     let mut now = NOW;
@@ -185,13 +177,14 @@ fn payloads_alone_are_a_sign_of_life_to_both_sides() {
         // Half the timeout.
         now = now.saturating_add(Duration::from_millis(500));
         world.run_for(Duration::from_millis(500));
-        crafted::deliver(&mut server, now, forger.from, &forger.payload(step)).unwrap();
+        crate::crafted::deliver(&mut server, now, forger.from, &forger.payload(step)).unwrap();
         while server.poll_transmit(now, &mut out).is_some() {}
         let packet = netcode_core::packet::Packet::Payload(b"payload");
         let key = &keys.server_to_client;
-        let mut datagram = crafted::sealed(&packet, key, network::PROTOCOL, 1000 + step);
+        let mut datagram =
+            crate::crafted::sealed(&packet, key, crate::network::PROTOCOL, 1000 + step);
         let client = &mut world.players[player].client;
-        let server_address = network::server_address();
+        let server_address = crate::network::server_address();
         let received = client.handle_datagram(world.now, server_address, &mut datagram);
         assert!(received.is_ok());
     }
@@ -216,7 +209,7 @@ fn a_payload_that_is_none_is_refused_before_its_buffer_is_looked_at() {
         assert!(matches!(short, Err(SendError::BufferTooShort { needed: n }) if n <= needed));
         let sent = server.send(NOW, ClientIndex(0), b"hello", &mut out[..needed]);
         assert!(matches!(sent, Ok(Some(_))));
-        crafted::deliver(&mut server, NOW, forger.from, &forger.payload(1)).ok();
+        crate::crafted::deliver(&mut server, NOW, forger.from, &forger.payload(1)).ok();
     }
 }
 
@@ -296,7 +289,7 @@ fn twenty_clients_right_behind_a_disconnect_are_none_of_them_denied() {
             address(&format!("10.9.0.{id}:50000")),
         );
         world.server.disconnect_all(world.now);
-        let early = crafted::deliver(
+        let early = crate::crafted::deliver(
             &mut world.server,
             world.now,
             waiting.from,

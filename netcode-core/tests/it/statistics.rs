@@ -1,18 +1,10 @@
 //! Statistics of both roles.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::time::Duration;
 
-use crafted::{Forger, deliver};
+use crate::crafted::{Forger, deliver};
+use crate::network::{STORM, Ticket, World, client_address, server_address};
 use netcode_core::{ClientId, ClientIndex, Instant};
-use network::{STORM, Ticket, World, client_address, server_address};
 
 #[test]
 fn statistics_count_what_crossed() {
@@ -48,7 +40,7 @@ fn statistics_count_what_crossed() {
 #[test]
 fn a_server_counts_every_datagram_that_it_sends() {
     let forger = Forger::new(&Ticket::new(1), client_address(1));
-    let mut server = crafted::start();
+    let mut server = crate::crafted::start();
     let now = Instant::from_millis(1_000);
     let mut sent = vec![];
     let challenge = deliver(&mut server, now, forger.from, &forger.request());

@@ -1,26 +1,18 @@
 //! Tests of nonces and replay protection. Each rule removed from the code makes its test fail.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crafted::{Forger, NOW, deliver, sealed, start, start_with};
+use crate::crafted::{Forger, NOW, deliver, sealed, start, start_with};
 use netcode_core::address::AddressList;
 use netcode_core::client::ClientState;
 use netcode_core::crypto::Key;
 use netcode_core::packet::Packet;
 
-use netcode_core::{ClientIndex, Dropped};
-use network::{
+use crate::network::{
     EPOCH, PROTOCOL, STORM, Ticket, World, address, client_address, config, server_address, storage,
 };
+use netcode_core::{ClientIndex, Dropped};
 
 // Rule 5: no nonce repeats under a key.
 

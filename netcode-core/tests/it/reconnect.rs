@@ -1,26 +1,17 @@
 //! Tests of the reconnect rule: a connected client id presents another token. Each rule removed
 //! from the code makes its test fail.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crafted::{Forger, NOW, Opened, deliver, drain, start_with};
+use crate::crafted::{Forger, NOW, Opened, deliver, drain, start_with};
+use crate::network::{EPOCH, Ticket, World, client_address, config, server_address};
 use netcode_core::client::ClientState;
 use netcode_core::server::{
     DisconnectReason, Event, Received, ReconnectRule, Server, ServerConfig,
 };
 use netcode_core::{ClientId, ClientIndex, Dropped, UserData};
-use network::{EPOCH, Ticket, World, client_address, config, server_address};
 
 const SLOT: ClientIndex = ClientIndex(0);
 const CONNECTED: Event = Event::Connected {
@@ -309,7 +300,7 @@ fn a_loopback_client_is_not_replaced() {
 
 #[test]
 fn a_player_who_reloads_the_page_plays_on_at_once_in_the_same_slot() {
-    let mut world = World::with(network::storage(), replacing(1));
+    let mut world = World::with(crate::network::storage(), replacing(1));
     let old = world.connect(&Ticket::new(1));
     world.run_for(Duration::from_secs(1));
     let new = world.connect(&Ticket {

@@ -1,21 +1,13 @@
 //! Property test: for any bytes, times and order of calls nothing panics, and every datagram is
 //! accepted or counted as dropped.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
 
-mod crafted;
-mod network;
-
-use crafted::Forger;
+use crate::crafted::Forger;
+use crate::network::{EPOCH, Ticket, client_address, config, server_address, storage};
 use netcode_core::client::Client;
 use netcode_core::packet::{ConnectionRequest, Header, Packet, Role};
 use netcode_core::server::Server;
 use netcode_core::token::{PrivateToken, PublicToken};
 use netcode_core::{ClientIndex, Instant, Sequence, UnixTime};
-use network::{EPOCH, Ticket, client_address, config, server_address, storage};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rand::rngs::StdRng;

@@ -1,26 +1,17 @@
 //! Order of the standard's checks: of two rules that a datagram violates, the first one drops it,
 //! and no reply is sent.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::net::SocketAddr;
 
-use crafted::{Forger, NOW, Opened, deliver, sealed, start_with};
+use crate::crafted::{Forger, NOW, Opened, deliver, sealed, start_with};
+use crate::network::{
+    EPOCH, PROTOCOL, Ticket, World, address, client_address, config, key, server_address,
+};
 use netcode_core::client::ClientState;
 use netcode_core::crypto::Key;
 use netcode_core::packet::Packet;
 use netcode_core::server::{Server, StaticStorage, Storage};
 use netcode_core::{ClientIndex, Dropped, ProtocolId, Sequence};
-use network::{
-    EPOCH, PROTOCOL, Ticket, World, address, client_address, config, key, server_address,
-};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -162,7 +153,7 @@ fn the_history_is_asked_before_the_slots_and_the_slots_before_the_half_open_entr
     // A client is half-open when another one fills the server.
     of(1).connect(&mut server, NOW).unwrap();
     server.disconnect(NOW, ClientIndex(0));
-    crafted::drain(&mut server, NOW);
+    crate::crafted::drain(&mut server, NOW);
     let challenge = of(2).ask(&mut server, NOW).unwrap();
     assert_eq!(
         of(3).ask(&mut server, NOW).unwrap_err(),

@@ -1,20 +1,13 @@
 //! Every client state: its entry, and the way out of it with a new token.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod network;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::network::{FINE, Ticket, Weather, World, address, config, server_address, storage};
 use netcode_core::address::AddressError;
 use netcode_core::client::{ClientState, ConnectError};
 use netcode_core::token::TokenError;
 use netcode_core::{ClientIndex, SendError};
-use network::{FINE, Ticket, Weather, World, address, config, server_address, storage};
 
 fn dead_servers(count: u8) -> Vec<SocketAddr> {
     (1..=count)

@@ -1,17 +1,10 @@
 //! Irregular clocks: calls with alternating times, clocks that are set.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod network;
 
 use std::time::Duration;
 
+use crate::network::{Ticket, World, client_address, server_address};
 use netcode_core::Instant;
 use netcode_core::client::ClientState;
-use network::{Ticket, World, client_address, server_address};
 
 /// A connected pair, and a thousand calls whose times alternate: a datagram's arrival as the
 /// kernel stamped it, then the present, 900 ms later.

@@ -1,20 +1,12 @@
 //! Events of a client: those of a datagram, returned by its call, and those of time and commands.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::time::Duration;
 
-use crafted::NOW;
+use crate::crafted::NOW;
+use crate::network::{Ticket, client_address, server_address};
 use netcode_core::client::{Client, ClientState, Event, Received};
 use netcode_core::server::{self, Server};
 use netcode_core::{ClientIndex, Instant};
-use network::{Ticket, client_address, server_address};
 
 /// A connecting client and its server.
 struct Pair {
@@ -26,7 +18,7 @@ impl Pair {
     fn connecting() -> Self {
         let mut client = Client::new();
         client.connect(NOW, &Ticket::new(1).mint()).unwrap();
-        let server = crafted::start();
+        let server = crate::crafted::start();
         Self { server, client }
     }
 

@@ -1,24 +1,16 @@
 //! Tests of floods from one host, one client id or many forged addresses, and of the limits on
 //! each. Each limit removed from the code makes its test fail.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
 
-use crafted::{Forger, NOW, drain, start_with};
+use crate::crafted::{Forger, NOW, drain, start_with};
+use crate::network::{EPOCH, Ticket, World, client_address, config, storage};
 use netcode_core::client::ClientState;
 use netcode_core::server::SourceLimit;
 use netcode_core::{ClientIndex, Dropped, Instant};
-use network::{EPOCH, Ticket, World, client_address, config, storage};
 use rand::{Rng, RngExt};
 
 /// A host with an unlimited number of ports.
@@ -226,7 +218,7 @@ fn responses_are_paid_from_the_budget_too() {
     let last = forged.len() - 1;
     forged[last] ^= 1;
     let refused: Vec<_> = (0..1000)
-        .map(|_| crafted::deliver(&mut server, NOW, forger.from, &forged).unwrap_err())
+        .map(|_| crate::crafted::deliver(&mut server, NOW, forger.from, &forged).unwrap_err())
         .collect();
     let opened = refused
         .iter()
@@ -237,5 +229,5 @@ fn responses_are_paid_from_the_budget_too() {
     // A second later the budget has refilled.
     let later = NOW.saturating_add(Duration::from_secs(1));
     let response = forger.response(&challenge, 0);
-    crafted::deliver(&mut server, later, forger.from, &response).unwrap();
+    crate::crafted::deliver(&mut server, later, forger.from, &response).unwrap();
 }

@@ -1,21 +1,13 @@
 //! Tests of token use: one session per token, and the lifetime of history entries. Each rule
 //! removed from the code makes its test fail.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::time::Duration;
 
-use crafted::{Forger, NOW, drain, start, start_with};
+use crate::crafted::{Forger, NOW, drain, start, start_with};
+use crate::network::{EPOCH, Ticket, World, address, client_address, config, server_address};
 use netcode_core::client::{ClientState, ConnectError};
 use netcode_core::server::{RestartRule, Server, StaticStorage};
 use netcode_core::{ClientIndex, Dropped};
-use network::{EPOCH, Ticket, World, address, client_address, config, server_address};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -189,7 +181,7 @@ fn a_consumed_token_is_remembered_to_its_last_second() {
 
 #[test]
 fn a_server_without_a_date_does_not_start() {
-    let mut server = Server::new(network::storage(), config(4)).unwrap();
+    let mut server = Server::new(crate::network::storage(), config(4)).unwrap();
     let unset = netcode_core::UnixTime::from_secs(0);
     let refused = server.start(NOW, unset, &mut StdRng::seed_from_u64(1));
     assert_eq!(refused, Err(netcode_core::server::StartError::NoDate));

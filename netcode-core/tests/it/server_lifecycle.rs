@@ -1,17 +1,10 @@
 //! Lifecycle of a server, from creation to restart.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crafted::{Forger, NOW};
+use crate::crafted::{Forger, NOW};
+use crate::network::{EPOCH, Ticket, World, client_address, config, key, server_address, storage};
 use netcode_core::address::AddressList;
 use netcode_core::client::ClientState;
 use netcode_core::server::{
@@ -19,7 +12,6 @@ use netcode_core::server::{
 };
 use netcode_core::token::{ConnectToken, MintError, TokenSpec, mint_into};
 use netcode_core::{ClientId, ClientIndex, Dropped, Instant, UnixTime};
-use network::{EPOCH, Ticket, World, client_address, config, key, server_address, storage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -62,7 +54,7 @@ fn what_cannot_work_is_refused_when_the_server_is_made() {
 #[test]
 fn a_token_that_expires_before_it_is_made_is_not_minted() {
     let servers = [server_address()];
-    let mut spec = TokenSpec::new(network::PROTOCOL, ClientId(1), &servers, EPOCH);
+    let mut spec = TokenSpec::new(crate::network::PROTOCOL, ClientId(1), &servers, EPOCH);
     spec.expires = UnixTime::from_secs(EPOCH.as_secs() - 1);
     let mut token = ConnectToken::new();
     token.as_mut_bytes().fill(7);
@@ -247,7 +239,7 @@ fn what_is_printed_of_a_server_holds_no_key() {
     for printed in [format!("{storage:?}"), format!("{:?}", storage.tables())] {
         assert!(printed.contains("clients: 2"), "{printed}");
     }
-    let mut server = crafted::start();
+    let mut server = crate::crafted::start();
     let forger = Forger::new(&Ticket::new(1), client_address(1));
     forger.connect(&mut server, NOW).unwrap();
     let printed = format!("{server:?}");

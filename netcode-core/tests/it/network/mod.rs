@@ -2,16 +2,10 @@
 //!
 //! Time jumps to the next arrival of a datagram or the next deadline. The network loses, duplicates
 //! and delays datagrams by a seeded generator, so that every run is the same.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
 
 mod ticket;
 
-pub use ticket::Ticket;
+pub(crate) use ticket::Ticket;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,56 +21,56 @@ use netcode_core::{ClientIndex, Dropped, Instant, ProtocolId, UnixTime};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
-pub const PROTOCOL: ProtocolId = ProtocolId(0x1122_3344_5566_7788);
-pub const EPOCH: UnixTime = UnixTime::from_secs(1_700_000_000);
+pub(crate) const PROTOCOL: ProtocolId = ProtocolId(0x1122_3344_5566_7788);
+pub(crate) const EPOCH: UnixTime = UnixTime::from_secs(1_700_000_000);
 
-pub fn key() -> Key {
+pub(crate) fn key() -> Key {
     Key::from_bytes([7; 32])
 }
 
-pub fn address(text: &str) -> SocketAddr {
+pub(crate) fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
 /// The address of the server under test.
-pub fn server_address() -> SocketAddr {
+pub(crate) fn server_address() -> SocketAddr {
     address("10.0.0.1:40000")
 }
 
 /// The address of client `n`.
-pub fn client_address(n: usize) -> SocketAddr {
+pub(crate) fn client_address(n: usize) -> SocketAddr {
     let [high, low] = u16::try_from(n).unwrap().to_be_bytes();
     SocketAddr::from(([10, 1, high, low], 50000))
 }
 
-pub fn config(max_clients: u32) -> ServerConfig {
+pub(crate) fn config(max_clients: u32) -> ServerConfig {
     let addresses = AddressList::new(&[server_address()]).unwrap();
     let rule = RestartRule::AdmitAgain;
     ServerConfig::new(PROTOCOL, key(), addresses, max_clients, rule)
 }
 
 /// Tables for 16 clients, 32 handshakes and 64 tokens.
-pub fn storage() -> Storage<'static> {
+pub(crate) fn storage() -> Storage<'static> {
     Box::leak(Box::new(StaticStorage::<16, 32, 64>::new())).tables()
 }
 
 /// Disturbances of datagrams in transit.
 #[derive(Clone, Copy)]
-pub struct Weather {
-    pub loss: f64,
-    pub duplicates: f64,
-    pub latency: Duration,
-    pub jitter: Duration,
+pub(crate) struct Weather {
+    pub(crate) loss: f64,
+    pub(crate) duplicates: f64,
+    pub(crate) latency: Duration,
+    pub(crate) jitter: Duration,
 }
 
-pub const FINE: Weather = Weather {
+pub(crate) const FINE: Weather = Weather {
     loss: 0.0,
     duplicates: 0.0,
     latency: Duration::from_millis(5),
     jitter: Duration::ZERO,
 };
 
-pub const STORM: Weather = Weather {
+pub(crate) const STORM: Weather = Weather {
     loss: 0.2,
     duplicates: 0.1,
     latency: Duration::from_millis(20),
@@ -84,11 +78,11 @@ pub const STORM: Weather = Weather {
 };
 
 /// A client with everything that it reported.
-pub struct Player {
-    pub client: Client,
-    pub address: SocketAddr,
-    pub states: Vec<ClientState>,
-    pub payloads: Vec<Vec<u8>>,
+pub(crate) struct Player {
+    pub(crate) client: Client,
+    pub(crate) address: SocketAddr,
+    pub(crate) states: Vec<ClientState>,
+    pub(crate) payloads: Vec<Vec<u8>>,
 }
 
 impl Player {
@@ -114,22 +108,22 @@ struct Flight {
 }
 
 /// World of a test.
-pub struct World {
-    pub now: Instant,
-    pub server: Server<'static>,
-    pub players: Vec<Player>,
-    pub events: Vec<Event>,
-    pub payloads: Vec<(ClientIndex, Vec<u8>)>,
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) server: Server<'static>,
+    pub(crate) players: Vec<Player>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) payloads: Vec<(ClientIndex, Vec<u8>)>,
     /// Everything that the server reported, in order.
-    pub told: Vec<Event<()>>,
-    pub drops: Vec<Dropped>,
-    pub weather: Weather,
+    pub(crate) told: Vec<Event<()>>,
+    pub(crate) drops: Vec<Dropped>,
+    pub(crate) weather: Weather,
     /// All datagrams sent, for tests that replay them.
-    pub tape: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    pub(crate) tape: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     /// Addresses cut off from the network.
-    pub cut: Vec<SocketAddr>,
-    pub server_at: SocketAddr,
-    pub rng: StdRng,
+    pub(crate) cut: Vec<SocketAddr>,
+    pub(crate) server_at: SocketAddr,
+    pub(crate) rng: StdRng,
     flights: BTreeMap<(u64, u64), Flight>,
     flight_number: u64,
     /// Steps since time last advanced.
@@ -137,11 +131,11 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(max_clients: u32) -> Self {
+    pub(crate) fn new(max_clients: u32) -> Self {
         Self::with(storage(), config(max_clients))
     }
 
-    pub fn with(storage: Storage<'static>, config: ServerConfig) -> Self {
+    pub(crate) fn with(storage: Storage<'static>, config: ServerConfig) -> Self {
         let mut rng = StdRng::seed_from_u64(1);
         let mut server = Server::new(storage, config).unwrap();
         server.start(Instant::ZERO, EPOCH, &mut rng).unwrap();
@@ -165,7 +159,7 @@ impl World {
     }
 
     /// Adds a client that starts to connect now.
-    pub fn join(&mut self, ticket: &Ticket) -> usize {
+    pub(crate) fn join(&mut self, ticket: &Ticket) -> usize {
         let n = self.players.len();
         let mut client = Client::new();
         client.connect(self.now, &ticket.mint()).unwrap();
@@ -181,17 +175,17 @@ impl World {
     }
 
     /// Adds a client and runs until it is connected.
-    pub fn connect(&mut self, ticket: &Ticket) -> usize {
+    pub(crate) fn connect(&mut self, ticket: &Ticket) -> usize {
         let n = self.join(ticket);
         self.run_until(|world| world.state(n) == ClientState::Connected);
         n
     }
 
-    pub fn state(&self, n: usize) -> ClientState {
+    pub(crate) fn state(&self, n: usize) -> ClientState {
         self.players[n].client.state()
     }
 
-    pub fn launch(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn launch(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         self.tape.push((from, to, bytes.to_vec()));
         if self.cut.contains(&from) || self.cut.contains(&to) {
             return;
@@ -226,7 +220,7 @@ impl World {
     }
 
     /// Drains datagrams and events of the server and all clients.
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         let mut out = [0; 2048];
         while let Some(transmit) = self.server.poll_transmit(self.now, &mut out) {
             let (to, bytes) = (transmit.to, transmit.datagram.to_vec());
@@ -252,7 +246,11 @@ impl World {
     }
 
     /// Passes a datagram to the server as if it had just arrived.
-    pub fn deliver_to_server(&mut self, from: SocketAddr, bytes: &[u8]) -> Result<(), Dropped> {
+    pub(crate) fn deliver_to_server(
+        &mut self,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) -> Result<(), Dropped> {
         let mut bytes = bytes.to_vec();
         match self.server.handle_datagram(self.now, from, &mut bytes) {
             Ok(server::Received::Event(event)) => {
@@ -324,7 +322,7 @@ impl World {
     }
 
     /// Jumps to the next arrival or deadline and processes it. `false` if there is none.
-    pub fn step(&mut self) -> bool {
+    pub(crate) fn step(&mut self) -> bool {
         let Some(next) = self.next() else {
             return false;
         };
@@ -350,14 +348,14 @@ impl World {
         self.drain();
     }
 
-    pub fn run_until(&mut self, mut done: impl FnMut(&Self) -> bool) {
+    pub(crate) fn run_until(&mut self, mut done: impl FnMut(&Self) -> bool) {
         let limit = self.now.saturating_add(Duration::from_secs(600));
         while !done(self) {
             assert!(self.step() && self.now < limit, "it never came to pass");
         }
     }
 
-    pub fn run_for(&mut self, time: Duration) {
+    pub(crate) fn run_for(&mut self, time: Duration) {
         let end = self.now.saturating_add(time);
         while self.next().is_some_and(|next| next <= end) {
             self.step();
@@ -366,7 +364,7 @@ impl World {
         self.happen();
     }
 
-    pub fn client_sends(&mut self, n: usize, payload: &[u8]) {
+    pub(crate) fn client_sends(&mut self, n: usize, payload: &[u8]) {
         let mut out = [0; 2048];
         let player = &mut self.players[n];
         let sent = player.client.send(self.now, payload, &mut out);
@@ -375,7 +373,7 @@ impl World {
         self.launch(from, to, &bytes);
     }
 
-    pub fn server_sends(&mut self, client: ClientIndex, payload: &[u8]) {
+    pub(crate) fn server_sends(&mut self, client: ClientIndex, payload: &[u8]) {
         let mut out = [0; 2048];
         let outgoing = self
             .server

@@ -1,17 +1,10 @@
 //! Devices that receive tokens from untrusted sources: replay of a recorded token and its session.
 //! Each rule removed from the code makes its test fail.
-#![cfg(feature = "sealed")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod network;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::network::{EPOCH, PROTOCOL, Ticket, World};
 use netcode_core::client::{Client, ClientState, ConnectError, Event, Received};
 use netcode_core::sealed::{
     DeviceId, DeviceNonce, DeviceSecret, OpenError, SEALED_TOKEN_BYTES, SealContext, SealerSecret,
@@ -19,7 +12,6 @@ use netcode_core::sealed::{
 };
 use netcode_core::token::ConnectToken;
 use netcode_core::{ClientIndex, Instant, UnixTime};
-use network::{EPOCH, PROTOCOL, Ticket, World};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 

@@ -1,20 +1,12 @@
 //! Tests of half-open connections. Each rule removed from the code makes its test fail.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crafted::{Forger, NOW, Opened, deliver, start, start_with};
+use crate::crafted::{Forger, NOW, Opened, deliver, start, start_with};
+use crate::network::{EPOCH, Ticket, World, client_address, config};
 use netcode_core::server::{Server, SourceLimit};
 use netcode_core::{ClientIndex, Dropped, Instant};
-use network::{EPOCH, Ticket, World, client_address, config};
 
 // Rule 7: half-open connections are bounded, short-lived, and cannot be overwritten by others.
 

@@ -177,7 +177,8 @@ fn bytes<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; N], 
 
 /// File named by `NETCODE_VECTORS`, by default the project's own.
 pub(crate) fn load() -> Vectors {
-    let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/netcode-1.02.json");
+    let own =
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/vectors/netcode-1.02.json");
     let path = std::env::var_os("NETCODE_VECTORS").map_or_else(own, PathBuf::from);
     let text = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -1,21 +1,12 @@
 //! Many clients at once: each connects, stays connected, leaves and reconnects.
-#![cfg(feature = "alloc")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod crafted;
-mod network;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
-use crafted::Forger;
+use crate::crafted::Forger;
+use crate::network::{EPOCH, Ticket, client_address, config};
 use netcode_core::server::{Capacity, DisconnectReason, Event, Server, Storage};
 use netcode_core::{ClientId, ClientIndex, Dropped, Instant};
-use network::{EPOCH, Ticket, client_address, config};
 use rand::SeedableRng;
 
 const NOW: Instant = Instant::ZERO;
@@ -59,15 +50,15 @@ fn all_come_and_go(clients: usize) {
             .find_by_id(ClientId(u64::try_from(n).unwrap()))
             .unwrap();
         assert_eq!(server.find_by_address(forger.from), Some(client));
-        crafted::deliver(&mut server, NOW, forger.from, &forger.payload(1)).unwrap();
+        crate::crafted::deliver(&mut server, NOW, forger.from, &forger.payload(1)).unwrap();
         assert_eq!(server.client(client).unwrap().stats.payloads_in, 1);
     }
     let late = Forger::new(
         &Ticket::new(u64::MAX),
         SocketAddr::from(([10, 200, 0, 1], 1)),
     );
-    let denied = crafted::deliver(&mut server, NOW, late.from, &late.request()).unwrap();
-    assert_eq!(late.open(&denied.unwrap()), crafted::Opened::Denied);
+    let denied = crate::crafted::deliver(&mut server, NOW, late.from, &late.request()).unwrap();
+    assert_eq!(late.open(&denied.unwrap()), crate::crafted::Opened::Denied);
 
     // Every other client leaves and reconnects with a new token.
     for index in (0..clients).step_by(2) {
