@@ -1,12 +1,12 @@
 //! Keys from files or the environment. Every user of a machine can read its command lines, so no
 //! key is taken from an option.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail};
-use netcode_std::core::crypto::Key;
+use anyhow::{Context, Result, anyhow};
+use netcode_std::{Key, KeyFile, KeyFileError};
 use zeroize::Zeroizing;
 
 use crate::text::say;
@@ -30,7 +30,7 @@ impl KeyArgs {
             return read_key_file(file).map(Some);
         }
         match std::env::var(KEY_VARIABLE) {
-            Ok(text) => parse_key(&Zeroizing::new(text))
+            Ok(text) => Key::from_hex(Zeroizing::new(text).trim())
                 .map(Some)
                 .with_context(|| format!("the environment variable {KEY_VARIABLE}")),
             Err(std::env::VarError::NotPresent) => Ok(None),
@@ -49,38 +49,24 @@ impl KeyArgs {
     }
 }
 
-/// Reads a file of 64 hexadecimal digits.
+/// Reads a key file. One that others than its owner can read is named, with what to do.
 pub(crate) fn read_key_file(path: &Path) -> Result<Key> {
-    warn_of_readers(path);
-    let text = fs::read_to_string(path).map_err(|error| {
-        let remedy = match error.kind() {
-            std::io::ErrorKind::NotFound => " (`netcode keygen --out FILE` makes one)",
+    let shown = path.display();
+    let read = KeyFile::read(path).map_err(|error| {
+        let remedy = match &error {
+            KeyFileError::Read(error) if error.kind() == ErrorKind::NotFound => {
+                " (`netcode keygen --out FILE` makes one)"
+            }
             _ => "",
         };
-        anyhow!(
-            "cannot read the key file {}: {error}{remedy}",
-            path.display()
-        )
+        anyhow!("the key file {shown}: {error}{remedy}")
     })?;
-    parse_key(&Zeroizing::new(text)).with_context(|| format!("the key file {}", path.display()))
-}
-
-fn parse_key(text: &str) -> Result<Key> {
-    let text = text.trim();
-    let mut bytes = Zeroizing::new([0; 32]);
-    // The message must not repeat text that may be most of a key.
-    if hex::decode_to_slice(text, &mut *bytes).is_err() {
-        bail!(
-            "is not a key: it must be 64 hexadecimal digits, and it is {} characters{}",
-            text.chars().count(),
-            if text.len() == 64 {
-                ", not all of them digits"
-            } else {
-                ""
-            }
-        );
+    if read.readable_by_others {
+        say(format_args!(
+            "the key file {shown} can be read by others than its owner: chmod 600 it"
+        ));
     }
-    Ok(Key::from_bytes(*bytes))
+    Ok(read.key)
 }
 
 /// Writes a secret to a new file that only its owner can read.
@@ -90,7 +76,7 @@ pub(crate) fn write_new(path: &Path, key: &Key) -> Result<()> {
         *Zeroizing::new(hex::encode(key.as_bytes()))
     ));
     let mut file = create_private(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => anyhow!(
+        ErrorKind::AlreadyExists => anyhow!(
             "{} is there already, and a key is never overwritten: choose another name",
             path.display()
         ),
@@ -107,19 +93,4 @@ fn create_private(path: &Path) -> std::io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
-}
-
-/// Warns about a key file that others than its owner can read. Not an error: secrets mounted into a
-/// container are often readable there.
-fn warn_of_readers(path: &Path) {
-    #[cfg(unix)]
-    if let Ok(found) = fs::metadata(path) {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions());
-        if found.is_file() && mode & 0o077 != 0 {
-            say(format_args!(
-                "the key file {} can be read by others than its owner: chmod 600 it",
-                path.display()
-            ));
-        }
-    }
 }

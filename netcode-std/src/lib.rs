@@ -97,6 +97,7 @@ mod clock;
 #[cfg(feature = "native-crypto")]
 mod crypto;
 mod error;
+mod key_file;
 mod link;
 mod loopback;
 mod random;
@@ -119,6 +120,7 @@ pub use self::clock::unix_time;
 #[cfg(feature = "native-crypto")]
 pub use self::crypto::NativeCrypto;
 pub use self::error::{BindError, SendError};
+pub use self::key_file::{KeyFile, KeyFileError};
 pub use self::link::Link;
 pub use self::loopback::LocalClient;
 pub use self::random::generator;
