@@ -8,7 +8,7 @@
 )]
 
 mod executor;
-#[path = "../frames/mod.rs"]
+#[path = "../it/frames/mod.rs"]
 mod frames;
 mod neighbours;
 mod rig;

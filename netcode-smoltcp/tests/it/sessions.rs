@@ -1,13 +1,7 @@
 //! Sessions between a client and a server on microcontrollers' network stacks.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
 
-mod wire;
-mod world;
-
+use crate::wire::Sizes;
+use crate::world::{CLIENT_SIZES, SERVER_SIZES, SLOTS, World, cidr};
 use netcode_smoltcp::SendError;
 use netcode_smoltcp::core::ClientIndex;
 use netcode_smoltcp::core::client::ClientState;
@@ -17,8 +11,6 @@ use netcode_smoltcp::smoltcp::phy::Medium;
 use netcode_smoltcp::smoltcp::socket::udp;
 use netcode_smoltcp::smoltcp::time::Duration;
 use netcode_smoltcp::smoltcp::wire::IpEndpoint;
-use wire::Sizes;
-use world::{CLIENT_SIZES, SERVER_SIZES, SLOTS, World, cidr};
 
 #[test]
 fn payloads_of_every_size_cross_over_ethernet_and_ipv4() {

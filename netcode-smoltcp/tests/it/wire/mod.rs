@@ -1,6 +1,5 @@
 //! Two or more smoltcp interfaces on one wire, on virtual time. The wire loses, delays and
 //! reorders frames by a seeded generator, and can be cut.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,28 +14,28 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 /// What the wire does to frames.
-pub struct Wire {
-    pub loss: f64,
-    pub latency: Duration,
-    pub jitter: Duration,
+pub(crate) struct Wire {
+    pub(crate) loss: f64,
+    pub(crate) latency: Duration,
+    pub(crate) jitter: Duration,
     /// What the cards carry in one piece, Ethernet's header included.
     mtu: usize,
     /// Nothing passes.
-    pub cut: bool,
+    pub(crate) cut: bool,
     rng: StdRng,
     frames: u64,
     /// What is under way to each port, by arrival.
     ports: Vec<BTreeMap<(Instant, u64), Vec<u8>>>,
 }
 
-pub type SharedWire = Rc<RefCell<Wire>>;
+pub(crate) type SharedWire = Rc<RefCell<Wire>>;
 
-pub fn wire() -> SharedWire {
+pub(crate) fn wire() -> SharedWire {
     wire_of(1514)
 }
 
 /// A wire whose cards carry `mtu` bytes in one piece.
-pub fn wire_of(mtu: usize) -> SharedWire {
+pub(crate) fn wire_of(mtu: usize) -> SharedWire {
     Rc::new(RefCell::new(Wire {
         loss: 0.0,
         latency: Duration::from_millis(1),
@@ -51,7 +50,7 @@ pub fn wire_of(mtu: usize) -> SharedWire {
 
 impl Wire {
     /// Puts a frame of nobody's on the wire; it reaches every port.
-    pub fn inject(&mut self, now: Instant, frame: &[u8]) {
+    pub(crate) fn inject(&mut self, now: Instant, frame: &[u8]) {
         self.carry(usize::MAX, now, frame);
     }
 
@@ -75,13 +74,13 @@ impl Wire {
 }
 
 /// A network card on the wire.
-pub struct Card {
+pub(crate) struct Card {
     wire: SharedWire,
     port: usize,
     medium: Medium,
 }
 
-pub struct Received(Vec<u8>);
+pub(crate) struct Received(Vec<u8>);
 
 impl phy::RxToken for Received {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
@@ -89,7 +88,7 @@ impl phy::RxToken for Received {
     }
 }
 
-pub struct Sending<'c>(&'c Card, Instant);
+pub(crate) struct Sending<'c>(&'c Card, Instant);
 
 impl phy::TxToken for Sending<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
@@ -129,21 +128,21 @@ impl Device for Card {
 }
 
 /// A device on the wire: an interface, and sockets.
-pub struct Node {
-    pub iface: Interface,
-    pub card: Card,
-    pub sockets: SocketSet<'static>,
+pub(crate) struct Node {
+    pub(crate) iface: Interface,
+    pub(crate) card: Card,
+    pub(crate) sockets: SocketSet<'static>,
 }
 
 /// Bytes and entries of a socket's two buffers.
 #[derive(Clone, Copy)]
-pub struct Sizes {
-    pub rx: (usize, usize),
-    pub tx: (usize, usize),
+pub(crate) struct Sizes {
+    pub(crate) rx: (usize, usize),
+    pub(crate) tx: (usize, usize),
 }
 
 impl Node {
-    pub fn new(wire: &SharedWire, medium: Medium, addresses: &[IpCidr]) -> Self {
+    pub(crate) fn new(wire: &SharedWire, medium: Medium, addresses: &[IpCidr]) -> Self {
         let port = wire.borrow().ports.len();
         wire.borrow_mut().ports.push(BTreeMap::new());
         let mut card = Card {
@@ -164,14 +163,14 @@ impl Node {
         }
     }
 
-    pub fn udp(&mut self, port: u16, sizes: Sizes) -> SocketHandle {
+    pub(crate) fn udp(&mut self, port: u16, sizes: Sizes) -> SocketHandle {
         let handle = self.unbound(sizes);
         let socket = self.sockets.get_mut::<udp::Socket<'_>>(handle);
         socket.bind(port).unwrap();
         handle
     }
 
-    pub fn unbound(&mut self, sizes: Sizes) -> SocketHandle {
+    pub(crate) fn unbound(&mut self, sizes: Sizes) -> SocketHandle {
         let buffer = |(bytes, packets)| {
             udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; packets], vec![0; bytes])
         };
@@ -180,15 +179,15 @@ impl Node {
     }
 
     /// Forgets everybody's hardware address.
-    pub fn forget_neighbours(&mut self) {
+    pub(crate) fn forget_neighbours(&mut self) {
         self.iface.update_ip_addrs(|_| {});
     }
 
-    pub fn ingress(&mut self, now: Instant) {
+    pub(crate) fn ingress(&mut self, now: Instant) {
         self.iface.poll(now, &mut self.card, &mut self.sockets);
     }
 
-    pub fn egress(&mut self, now: Instant) {
+    pub(crate) fn egress(&mut self, now: Instant) {
         self.iface
             .poll_egress(now, &mut self.card, &mut self.sockets);
     }

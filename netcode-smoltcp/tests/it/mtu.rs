@@ -1,22 +1,14 @@
 //! Interfaces that carry less in one piece than Ethernet.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
 
-mod wire;
-mod world;
-
+use crate::world::World;
 use netcode_smoltcp::smoltcp::phy::{Device, Medium};
 use netcode_smoltcp::{MIN_IPV4_MTU, MIN_IPV6_MTU, MtuTooSmall, check_mtu};
-use world::World;
 
 const ETHERNET_HEADER_BYTES: usize = 14;
 
 fn world_over(ip_mtu: usize, network: &str, address: &str) -> World {
     World::over(
-        wire::wire_of(ip_mtu + ETHERNET_HEADER_BYTES),
+        crate::wire::wire_of(ip_mtu + ETHERNET_HEADER_BYTES),
         Medium::Ethernet,
         network,
         address,

@@ -1,22 +1,13 @@
 //! Turns that come late, while datagrams wait: what has arrived is read before time is judged.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod frames;
-mod wire;
-mod world;
 
 use std::net::SocketAddr;
 
+use crate::world::World;
 use netcode_smoltcp::BUFFER_BYTES;
 use netcode_smoltcp::core::ClientIndex;
 use netcode_smoltcp::smoltcp::iface::PollIngressSingleResult::None as NoFrame;
 use netcode_smoltcp::smoltcp::time::Duration;
 use netcode_smoltcp::smoltcp::wire::EthernetAddress;
-use world::World;
 
 const SLOT: ClientIndex = ClientIndex(0);
 
@@ -27,11 +18,14 @@ fn after_a_hitch() -> (World, usize) {
     world.timeout = 1;
     let n = world.connect();
     world.run(500);
-    let stranger = frames::v4("10.0.0.77:1".parse().unwrap());
+    let stranger = crate::frames::v4("10.0.0.77:1".parse().unwrap());
     let client: SocketAddr = "10.0.0.2:50000".parse().unwrap();
     for (port, address) in [(0, world.address), (1, client)] {
-        let to = (EthernetAddress([2, 0, 0, 0, 0, port]), frames::v4(address));
-        let frame = frames::datagram(stranger, to, b"nothing of netcode's");
+        let to = (
+            EthernetAddress([2, 0, 0, 0, 0, port]),
+            crate::frames::v4(address),
+        );
+        let frame = crate::frames::datagram(stranger, to, b"nothing of netcode's");
         world.wire.borrow_mut().inject(world.now, &frame);
     }
     world.client_sends(n, b"up").unwrap();

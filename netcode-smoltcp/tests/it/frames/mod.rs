@@ -1,5 +1,4 @@
 //! Ethernet frames, as they stand on the wire: what a network stack would not send by itself.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
@@ -27,7 +26,7 @@ fn ethernet(to: EthernetAddress, kind: EthernetProtocol, payload: &[u8]) -> Vec<
 
 /// Asks for `target`'s hardware address on behalf of `source`, which the one asked takes for a
 /// neighbour from then on.
-pub fn arp_request(source: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
+pub(crate) fn arp_request(source: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
     let repr = ArpRepr::EthernetIpv4 {
         operation: ArpOperation::Request,
         source_hardware_addr: STRANGER,
@@ -41,7 +40,7 @@ pub fn arp_request(source: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
 }
 
 /// A UDP datagram that says that it comes from `source`.
-pub fn datagram(
+pub(crate) fn datagram(
     source: SocketAddrV4,
     (hardware, target): (EthernetAddress, SocketAddrV4),
     payload: &[u8],
@@ -72,7 +71,7 @@ pub fn datagram(
 }
 
 /// The connection request that a client sends with `token`.
-pub fn request(token: &[u8]) -> Vec<u8> {
+pub(crate) fn request(token: &[u8]) -> Vec<u8> {
     let mut client = Client::new();
     client.connect(Instant::ZERO, token).unwrap();
     let mut buffer = [0; 1225];
@@ -80,7 +79,7 @@ pub fn request(token: &[u8]) -> Vec<u8> {
     request.datagram.to_vec()
 }
 
-pub fn v4(address: SocketAddr) -> SocketAddrV4 {
+pub(crate) fn v4(address: SocketAddr) -> SocketAddrV4 {
     match address {
         SocketAddr::V4(address) => address,
         SocketAddr::V6(_) => unreachable!("tests craft frames of IPv4 alone"),

@@ -1,9 +1,4 @@
 //! The crate's example, run as a reader would run it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
 
 use std::process::Command;
 

@@ -1,19 +1,10 @@
 //! Neighbours that do not answer: whoever cannot be reached costs nobody else anything.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests stop where they fail"
-)]
-
-mod frames;
-mod wire;
-mod world;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use crate::world::{SLOTS, World};
 use netcode_smoltcp::core::client::ClientState;
 use netcode_smoltcp::smoltcp::wire::EthernetAddress;
-use world::{SLOTS, World};
 
 /// On the servers' own network, and nobody's.
 const DEAD: &str = "10.0.0.200:40000";
@@ -42,9 +33,9 @@ fn join_after(world: &mut World, servers: &[&str]) -> usize {
 
 /// A request with a valid token, said to come from `source`, which does not answer for its address.
 fn spoof(world: &mut World, source: &str, id: u64) {
-    let request = frames::request(&world.token(id, id));
-    let to = (SERVER, frames::v4(world.address));
-    let frame = frames::datagram(frames::v4(address(source)), to, &request);
+    let request = crate::frames::request(&world.token(id, id));
+    let to = (SERVER, crate::frames::v4(world.address));
+    let frame = crate::frames::datagram(crate::frames::v4(address(source)), to, &request);
     let now = world.now;
     world.wire.borrow_mut().inject(now, &frame);
 }
@@ -53,9 +44,9 @@ fn spoof(world: &mut World, source: &str, id: u64) {
 /// of for longest.
 fn crowd(world: &mut World, others: u8) {
     for host in 0..others {
-        let frame = frames::arp_request(
+        let frame = crate::frames::arp_request(
             Ipv4Addr::new(10, 0, 1, host),
-            *frames::v4(world.address).ip(),
+            *crate::frames::v4(world.address).ip(),
         );
         let now = world.now;
         world.wire.borrow_mut().inject(now, &frame);

@@ -1,5 +1,4 @@
 //! A server on one network stack and clients on others, and what they saw of each other.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::net::SocketAddr;
 
@@ -22,66 +21,66 @@ use rand::SeedableRng;
 
 use crate::wire::{Node, SharedWire, Sizes, wire};
 
-pub const UNIX: UnixTime = UnixTime::from_secs(1_700_000_000);
-pub const SLOTS: usize = 4;
-pub const CLIENT_SIZES: Sizes = Sizes {
+pub(crate) const UNIX: UnixTime = UnixTime::from_secs(1_700_000_000);
+pub(crate) const SLOTS: usize = 4;
+pub(crate) const CLIENT_SIZES: Sizes = Sizes {
     rx: (CLIENT_RX_BYTES, CLIENT_RX_PACKETS),
     tx: (CLIENT_TX_BYTES, CLIENT_TX_PACKETS),
 };
-pub const SOCKETS: usize = server_sockets(SLOTS);
-pub const SERVER_SIZES: Sizes = Sizes {
+pub(crate) const SOCKETS: usize = server_sockets(SLOTS);
+pub(crate) const SERVER_SIZES: Sizes = Sizes {
     rx: (server_rx_bytes(SLOTS), server_rx_packets(SLOTS)),
     tx: (REPLY_TX_BYTES, REPLY_TX_PACKETS),
 };
-pub const SESSION_SIZES: Sizes = Sizes {
+pub(crate) const SESSION_SIZES: Sizes = Sizes {
     rx: (0, 0),
     tx: (SESSION_TX_BYTES, SESSION_TX_PACKETS),
 };
 
-pub fn key() -> Key {
+pub(crate) fn key() -> Key {
     Key::from_bytes([7; 32])
 }
 
-pub fn cidr(text: &str) -> IpCidr {
+pub(crate) fn cidr(text: &str) -> IpCidr {
     text.parse().unwrap()
 }
 
-pub struct Player {
-    pub node: Node,
-    pub handle: SocketHandle,
-    pub client: Client,
-    pub states: Vec<ClientState>,
-    pub payloads: Vec<Vec<u8>>,
+pub(crate) struct Player {
+    pub(crate) node: Node,
+    pub(crate) handle: SocketHandle,
+    pub(crate) client: Client,
+    pub(crate) states: Vec<ClientState>,
+    pub(crate) payloads: Vec<Vec<u8>>,
     /// Without power: it neither hears nor answers.
-    pub dead: bool,
+    pub(crate) dead: bool,
 }
 
 /// A server, its clients, and the wire between them.
-pub struct World {
-    pub now: Instant,
-    pub wire: SharedWire,
-    pub medium: Medium,
-    pub timeout: i32,
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) wire: SharedWire,
+    pub(crate) medium: Medium,
+    pub(crate) timeout: i32,
     /// What the server says to each client at once when it has connected.
-    pub greeting: Option<&'static [u8]>,
-    pub address: SocketAddr,
-    pub node: Node,
-    pub server: Server<'static, SOCKETS>,
-    pub events: Vec<server::Event<()>>,
-    pub payloads: Vec<(ClientIndex, Vec<u8>)>,
-    pub players: Vec<Player>,
+    pub(crate) greeting: Option<&'static [u8]>,
+    pub(crate) address: SocketAddr,
+    pub(crate) node: Node,
+    pub(crate) server: Server<'static, SOCKETS>,
+    pub(crate) events: Vec<server::Event<()>>,
+    pub(crate) payloads: Vec<(ClientIndex, Vec<u8>)>,
+    pub(crate) players: Vec<Player>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Medium::Ethernet, "10.0.0.1/8", "10.0.0.1:40000")
     }
 
-    pub fn with(medium: Medium, network: &str, address: &str) -> Self {
+    pub(crate) fn with(medium: Medium, network: &str, address: &str) -> Self {
         Self::over(wire(), medium, network, address)
     }
 
-    pub fn over(wire: SharedWire, medium: Medium, network: &str, address: &str) -> Self {
+    pub(crate) fn over(wire: SharedWire, medium: Medium, network: &str, address: &str) -> Self {
         let address = address.parse().unwrap();
         let mut node = Node::new(&wire, medium, &[cidr(network)]);
         let sockets: [SocketHandle; SOCKETS] = std::array::from_fn(|socket| match socket {
@@ -116,12 +115,12 @@ impl World {
         }
     }
 
-    pub fn token(&self, id: u64, seed: u64) -> ConnectToken {
+    pub(crate) fn token(&self, id: u64, seed: u64) -> ConnectToken {
         self.token_for(&[self.address], id, seed)
     }
 
     /// A token that lists `servers`.
-    pub fn token_for(&self, servers: &[SocketAddr], id: u64, seed: u64) -> ConnectToken {
+    pub(crate) fn token_for(&self, servers: &[SocketAddr], id: u64, seed: u64) -> ConnectToken {
         let spec = TokenSpec::new(ProtocolId(1), ClientId(id), servers, UNIX)
             .with_lifetime(std::time::Duration::from_secs(600))
             .with_timeout(Timeout::from_secs(self.timeout));
@@ -129,7 +128,7 @@ impl World {
         mint(&spec, &key(), &mut rng).unwrap()
     }
 
-    pub fn join_from(&mut self, addresses: &[IpCidr], sizes: Sizes) -> usize {
+    pub(crate) fn join_from(&mut self, addresses: &[IpCidr], sizes: Sizes) -> usize {
         let n = self.players.len();
         let mut node = Node::new(&self.wire, self.medium, addresses);
         let handle = node.udp(50000, sizes);
@@ -148,7 +147,7 @@ impl World {
     }
 
     /// Adds a client that begins to connect.
-    pub fn join(&mut self) -> usize {
+    pub(crate) fn join(&mut self) -> usize {
         let host = self.players.len() + 2;
         let network = if self.address.is_ipv4() {
             format!("10.0.0.{host}/8")
@@ -159,7 +158,7 @@ impl World {
     }
 
     /// A millisecond passes, and everybody has a turn.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.now += Duration::from_millis(1);
         self.serve();
         for n in 0..self.players.len() {
@@ -226,13 +225,13 @@ impl World {
         player.node.egress(self.now);
     }
 
-    pub fn run(&mut self, millis: u32) {
+    pub(crate) fn run(&mut self, millis: u32) {
         for _ in 0..millis {
             self.step();
         }
     }
 
-    pub fn run_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+    pub(crate) fn run_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         for _ in 0..60_000 {
             if done(self) {
                 return;
@@ -242,26 +241,30 @@ impl World {
         assert!(done(self), "{what}: not within a minute");
     }
 
-    pub fn connect(&mut self) -> usize {
+    pub(crate) fn connect(&mut self) -> usize {
         let n = self.join();
         self.run_until("connecting", |world| world.players[n].client.is_connected());
         n
     }
 
-    pub fn client_sends(&mut self, n: usize, payload: &[u8]) -> Result<bool, SendError> {
+    pub(crate) fn client_sends(&mut self, n: usize, payload: &[u8]) -> Result<bool, SendError> {
         let player = &mut self.players[n];
         player
             .client
             .send(self.now, &mut player.node.sockets, payload)
     }
 
-    pub fn server_sends(&mut self, client: ClientIndex, payload: &[u8]) -> Result<bool, SendError> {
+    pub(crate) fn server_sends(
+        &mut self,
+        client: ClientIndex,
+        payload: &[u8],
+    ) -> Result<bool, SendError> {
         self.server
             .send(self.now, &mut self.node.sockets, client, payload)
     }
 
     /// Payloads of each size cross in both directions, whole.
-    pub fn exchange(&mut self, n: usize) {
+    pub(crate) fn exchange(&mut self, n: usize) {
         let index = self.players[n].client.core().client_index().unwrap();
         for len in [1, 100, 1200] {
             self.client_sends(n, &vec![7; len]).unwrap();
