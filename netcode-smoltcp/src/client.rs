@@ -8,7 +8,7 @@ use smoltcp::time::Instant;
 
 use crate::convert::{from_core, to_core};
 use crate::error::SendError;
-use crate::lanes::Traffic;
+use crate::lanes::Purpose;
 use crate::link::Link;
 use crate::stats::SocketStats;
 
@@ -117,7 +117,7 @@ impl<C: Crypto> Client<C> {
             let _ = self.link.send(
                 now,
                 sockets,
-                Traffic::Session,
+                Purpose::Session,
                 transmit.to,
                 transmit.datagram,
             );
@@ -139,7 +139,7 @@ impl<C: Crypto> Client<C> {
         let Some((to, len)) = self.core.send_size(payload)? else {
             return Ok(false);
         };
-        let place = self.link.place(now, sockets, Traffic::Session, to, len)?;
+        let place = self.link.place(now, sockets, Purpose::Session, to, len)?;
         // Sealed in the socket's buffer: a buffer in between would take 1225 bytes more.
         Ok(self.core.send(now, payload, place)?.is_some())
     }

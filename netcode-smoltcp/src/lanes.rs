@@ -73,7 +73,7 @@ impl Load {
 
 /// Kind of a server's datagram. A client has no replies, and one lane.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Traffic {
+pub(crate) enum Purpose {
     /// Reply to a handshake. Replies have the first lane to themselves: their addresses may be
     /// forged.
     Reply,
@@ -81,7 +81,7 @@ pub(crate) enum Traffic {
     Session,
 }
 
-impl Traffic {
+impl Purpose {
     /// Lanes for this kind, of `count`.
     const fn lanes(self, count: usize) -> Range<usize> {
         match self {
@@ -127,7 +127,7 @@ struct Busy<E> {
     left: u32,
     /// Datagrams queued since then.
     load: Load,
-    traffic: Traffic,
+    purpose: Purpose,
 }
 
 /// Host that could not be reached. It is forgotten when a datagram to it leaves.
@@ -168,29 +168,29 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
     pub(crate) fn choose(
         &mut self,
         peer: E,
-        traffic: Traffic,
+        purpose: Purpose,
         sockets: &mut impl Sockets,
     ) -> Result<usize, Refused> {
         if self.known(peer.host()).is_some_and(|host| host.left() > 0) {
             return Err(Refused::Unreachable);
         }
-        if let Some(at) = self.position(traffic, |lane| lane.peer() == Some(peer)) {
+        if let Some(at) = self.position(purpose, |lane| lane.peer() == Some(peer)) {
             self.settle(at, sockets);
             return Ok(at);
         }
-        if let Some(at) = self.position(traffic, |lane| matches!(lane, Lane::Free)) {
+        if let Some(at) = self.position(purpose, |lane| matches!(lane, Lane::Free)) {
             return Ok(at);
         }
-        for at in traffic.lanes(N) {
+        for at in purpose.lanes(N) {
             self.settle(at, sockets);
         }
-        self.position(traffic, |lane| matches!(lane, Lane::Free))
-            .or_else(|| self.position(traffic, |lane| matches!(lane, Lane::Resting(_))))
+        self.position(purpose, |lane| matches!(lane, Lane::Free))
+            .or_else(|| self.position(purpose, |lane| matches!(lane, Lane::Resting(_))))
             .ok_or(Refused::Full)
     }
 
-    fn position(&self, traffic: Traffic, wanted: impl Fn(&Lane<E>) -> bool) -> Option<usize> {
-        let mut lanes = traffic.lanes(N);
+    fn position(&self, purpose: Purpose, wanted: impl Fn(&Lane<E>) -> bool) -> Option<usize> {
+        let mut lanes = purpose.lanes(N);
         lanes.find(|&at| self.lanes.get(at).is_some_and(&wanted))
     }
 
@@ -210,7 +210,7 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
     pub(crate) fn fill(
         &mut self,
         now: Instant,
-        (at, peer, traffic): (usize, E, Traffic),
+        (at, peer, purpose): (usize, E, Purpose),
         len: usize,
         capacity: Load,
     ) {
@@ -224,7 +224,7 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
                 peer,
                 left,
                 load: Load::NONE,
-                traffic,
+                purpose,
             },
         };
         busy.load.add(len);
@@ -267,10 +267,10 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
                 Lane::Busy(busy) => {
                     busy.left = busy.left.saturating_sub(step);
                     if busy.left == 0 {
-                        let Busy { peer, traffic, .. } = *busy;
+                        let Busy { peer, purpose, .. } = *busy;
                         *lane = Lane::Resting(REST);
                         sockets.clear(at);
-                        self.leave_alone(peer.host(), traffic.silence(N));
+                        self.leave_alone(peer.host(), purpose.silence(N));
                         cleared = cleared.saturating_add(1);
                     }
                 }

@@ -9,7 +9,7 @@ use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use crate::convert::to_endpoint;
 use crate::error::Refused;
-use crate::lanes::{Endpoint, Lanes, Load, Sockets, Traffic};
+use crate::lanes::{Endpoint, Lanes, Load, Purpose, Sockets};
 use crate::stats::SocketStats;
 
 /// Sockets of a client or a server: the first receives, each is a lane.
@@ -54,11 +54,11 @@ impl<const N: usize> Link<N> {
         &mut self,
         now: Instant,
         sockets: &mut SocketSet<'_>,
-        traffic: Traffic,
+        purpose: Purpose,
         to: SocketAddr,
         datagram: &[u8],
     ) -> Result<(), Refused> {
-        let place = self.place(now, sockets, traffic, to, datagram.len())?;
+        let place = self.place(now, sockets, purpose, to, datagram.len())?;
         place.copy_from_slice(datagram);
         Ok(())
     }
@@ -69,11 +69,11 @@ impl<const N: usize> Link<N> {
         &mut self,
         now: Instant,
         sockets: &'s mut SocketSet<'_>,
-        traffic: Traffic,
+        purpose: Purpose,
         to: SocketAddr,
         len: usize,
     ) -> Result<&'s mut [u8], Refused> {
-        let place = self.try_place(now, sockets, traffic, to, len);
+        let place = self.try_place(now, sockets, purpose, to, len);
         place.inspect_err(|&refused| self.stats.count_refused(refused))
     }
 
@@ -81,7 +81,7 @@ impl<const N: usize> Link<N> {
         &mut self,
         now: Instant,
         sockets: &'s mut SocketSet<'_>,
-        traffic: Traffic,
+        purpose: Purpose,
         to: SocketAddr,
         len: usize,
     ) -> Result<&'s mut [u8], Refused> {
@@ -90,7 +90,7 @@ impl<const N: usize> Link<N> {
             handles: &self.handles,
             sockets,
         };
-        let at = self.lanes.choose(endpoint, traffic, &mut set)?;
+        let at = self.lanes.choose(endpoint, purpose, &mut set)?;
         set.bind(at);
         let socket = udp(sockets, self.handles.get(at)).ok_or(Refused::Unaddressable)?;
         let capacity = Load {
@@ -98,7 +98,7 @@ impl<const N: usize> Link<N> {
             bytes: socket.payload_send_capacity(),
         };
         let place = socket.send(len, endpoint).map_err(refused)?;
-        let lane = (at, endpoint, traffic);
+        let lane = (at, endpoint, purpose);
         self.lanes.fill(now, lane, len, capacity);
         Ok(place)
     }

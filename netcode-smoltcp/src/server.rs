@@ -13,7 +13,7 @@ use smoltcp::time::Instant;
 
 use crate::convert::{from_core, to_core};
 use crate::error::{ConfigError, SendError};
-use crate::lanes::Traffic;
+use crate::lanes::Purpose;
 use crate::link::Link;
 use crate::sizes::check_sockets;
 use crate::stats::SocketStats;
@@ -172,7 +172,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
                 }
                 Ok(Received::Reply(reply)) => {
                     let (to, datagram) = (reply.to, reply.datagram);
-                    let _ = self.link.send(now, sockets, Traffic::Reply, to, datagram);
+                    let _ = self.link.send(now, sockets, Purpose::Reply, to, datagram);
                 }
                 Ok(Received::Handled) => self.link.heard(from),
                 Err(_) => {}
@@ -189,7 +189,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
             let to = transmit.to;
             let _ = self
                 .link
-                .send(now, sockets, Traffic::Session, to, transmit.datagram);
+                .send(now, sockets, Purpose::Session, to, transmit.datagram);
         }
     }
 
@@ -212,7 +212,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         for transmit in outgoing {
             let to = transmit.to;
             self.link
-                .send(now, sockets, Traffic::Session, to, transmit.datagram)?;
+                .send(now, sockets, Purpose::Session, to, transmit.datagram)?;
         }
         Ok(true)
     }

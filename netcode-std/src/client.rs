@@ -9,7 +9,7 @@ use netcode_core::client::{ClientState, ConnectError, Event, Received};
 use netcode_core::crypto::Crypto;
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
 
-use crate::clock::Clock;
+use crate::clock::Origin;
 use crate::error::{BindError, SendError};
 use crate::link::Link;
 use crate::socket::{SocketOptions, UdpLink};
@@ -23,7 +23,7 @@ use crate::{DefaultCrypto, RECEIVE_BUFFER_BYTES};
 pub struct Client<L = UdpLink, C = DefaultCrypto> {
     core: Box<netcode_core::client::Client<C>>,
     link: L,
-    clock: Clock,
+    origin: Origin,
     now: Instant,
     /// Timeouts of this turn are still to be evaluated and due packets to be sent: that happens
     /// after everything that has arrived was read.
@@ -71,7 +71,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
         Self {
             core: Box::new(netcode_core::client::Client::with_crypto(crypto)),
             link,
-            clock: Clock::start(now),
+            origin: Origin::start(now),
             now,
             owes_transmit: false,
             out: Box::new([0; MAX_DATAGRAM_BYTES]),
@@ -84,7 +84,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
     /// See [`ConnectError`].
     pub fn connect(&mut self, token: &[u8]) -> Result<(), ConnectError> {
         self.now = self.now.max(Instant::now());
-        self.core.connect(self.clock.to_core(self.now), token)
+        self.core.connect(self.origin.to_core(self.now), token)
     }
 
     /// Begins a turn at `now`. [`next_event`](Self::next_event) then gives what it brings.
@@ -125,7 +125,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
 
     /// Next event of what has happened or arrived; a payload's range is one in `buffer`.
     fn read_event(&mut self, buffer: &mut [u8]) -> io::Result<Option<Event>> {
-        let now = self.clock.to_core(self.now);
+        let now = self.origin.to_core(self.now);
         loop {
             // Events of a command or of time precede those of the next datagram.
             if let Some(event) = self.core.poll_event() {
@@ -151,7 +151,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
     }
 
     fn transmit(&mut self) -> io::Result<()> {
-        let now = self.clock.to_core(self.now);
+        let now = self.origin.to_core(self.now);
         while let Some(transmit) = self.core.poll_transmit(now, &mut *self.out) {
             self.link.send(transmit.to, transmit.datagram)?;
         }
@@ -167,7 +167,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
     /// # Errors
     /// See [`SendError`].
     pub fn send(&mut self, payload: &[u8]) -> Result<bool, SendError> {
-        let now = self.clock.to_core(self.now);
+        let now = self.origin.to_core(self.now);
         let Some(transmit) = self.core.send(now, payload, &mut *self.out)? else {
             return Ok(false);
         };
@@ -202,7 +202,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
     pub fn next_deadline(&self) -> Option<Instant> {
         self.core
             .next_deadline()
-            .and_then(|due| self.clock.to_system(due))
+            .and_then(|due| self.origin.to_system(due))
     }
 
     /// Ends the session or the attempt, and tells the server.
@@ -210,7 +210,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
     /// # Errors
     /// The link is broken.
     pub fn disconnect(&mut self) -> io::Result<()> {
-        self.core.disconnect(self.clock.to_core(self.now));
+        self.core.disconnect(self.origin.to_core(self.now));
         self.transmit()?;
         self.flush()
     }

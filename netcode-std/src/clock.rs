@@ -4,26 +4,26 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use netcode_core::UnixTime;
 
-/// Clock that counts the core's microseconds from its creation.
+/// Origin of the core's time: a moment of the system, from which the core counts microseconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    origin: Instant,
+pub(crate) struct Origin {
+    at: Instant,
 }
 
-impl Clock {
+impl Origin {
     pub(crate) fn start(now: Instant) -> Self {
-        Self { origin: now }
+        Self { at: now }
     }
 
     /// Converts to the core's instant. Instants before the origin count as the origin.
     pub(crate) fn to_core(self, now: Instant) -> netcode_core::Instant {
-        let micros = now.saturating_duration_since(self.origin).as_micros();
+        let micros = now.saturating_duration_since(self.at).as_micros();
         netcode_core::Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
     /// Converts to the system's instant, if the system can express it.
     pub(crate) fn to_system(self, at: netcode_core::Instant) -> Option<Instant> {
-        self.origin
+        self.at
             .checked_add(std::time::Duration::from_micros(at.as_micros()))
     }
 }

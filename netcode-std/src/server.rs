@@ -11,7 +11,7 @@ use netcode_core::server::{
 };
 use netcode_core::{ClientId, ClientIndex, UserData};
 
-use crate::clock::{Clock, unix_time};
+use crate::clock::{Origin, unix_time};
 use crate::error::{BindError, SendError};
 use crate::link::Link;
 use crate::loopback::{LocalClient, LoopbackClients};
@@ -27,7 +27,7 @@ use crate::{DefaultCrypto, RECEIVE_BUFFER_BYTES};
 pub struct Server<L = UdpLink, C = DefaultCrypto> {
     core: netcode_core::server::Server<'static, C>,
     link: L,
-    clock: Clock,
+    origin: Origin,
     now: Instant,
     /// Timeouts of this turn are still to be evaluated and due packets to be sent: that happens
     /// after everything that has arrived was read.
@@ -85,7 +85,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         let mut server = Self {
             core,
             link,
-            clock: Clock::start(now),
+            origin: Origin::start(now),
             now,
             owes_transmit: false,
             loopback: LoopbackClients::default(),
@@ -102,7 +102,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
     /// [`BindError::Randomness`] if the system provides none.
     pub fn start(&mut self) -> Result<(), BindError> {
         let mut rng = random::generator().map_err(BindError::Randomness)?;
-        let now = self.clock.to_core(self.now);
+        let now = self.origin.to_core(self.now);
         Ok(self.core.start(now, unix_time(), &mut rng)?)
     }
 
@@ -112,7 +112,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
     /// # Errors
     /// The link is broken.
     pub fn stop(&mut self) -> io::Result<()> {
-        self.core.stop(self.clock.to_core(self.now));
+        self.core.stop(self.origin.to_core(self.now));
         self.transmit()?;
         self.flush()
     }
@@ -127,8 +127,8 @@ impl<L: Link, C: Crypto> Server<L, C> {
         self.owes_transmit = true;
         self.link.turn(now);
         self.core
-            .set_unix_time(self.clock.to_core(now), unix_time());
-        self.loopback.turn(&mut self.core, self.clock.to_core(now));
+            .set_unix_time(self.origin.to_core(now), unix_time());
+        self.loopback.turn(&mut self.core, self.origin.to_core(now));
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
 
     /// Next event of what has happened or arrived; a payload's range is one in `buffer`.
     fn read_event(&mut self, buffer: &mut [u8]) -> io::Result<Option<Event>> {
-        let now = self.clock.to_core(self.now);
+        let now = self.origin.to_core(self.now);
         loop {
             // Events of a command or of time precede those of the next datagram.
             if let Some(event) = self.core.poll_event() {
@@ -192,7 +192,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
     }
 
     fn transmit(&mut self) -> io::Result<()> {
-        let now = self.clock.to_core(self.now);
+        let now = self.origin.to_core(self.now);
         while let Some(transmit) = self.core.poll_transmit(now, &mut *self.out) {
             self.link.send(transmit.to, transmit.datagram)?;
         }
@@ -211,7 +211,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         if self.loopback.contains(client) {
             return Ok(self.loopback.send(&mut self.core, client, payload)?);
         }
-        let now = self.clock.to_core(self.now);
+        let now = self.origin.to_core(self.now);
         let Some(outgoing) = self.core.send(now, client, payload, &mut *self.out)? else {
             return Ok(false);
         };
@@ -290,7 +290,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
     pub fn next_deadline(&self) -> Option<Instant> {
         self.core
             .next_deadline()
-            .and_then(|due| self.clock.to_system(due))
+            .and_then(|due| self.origin.to_system(due))
     }
 
     /// Connects a client in this process, without network or encryption, such as a hosting
@@ -303,7 +303,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         client_id: ClientId,
         user_data: &UserData,
     ) -> Result<LocalClient, LoopbackError> {
-        let now = self.clock.to_core(self.now);
+        let now = self.origin.to_core(self.now);
         let client = self.core.connect_loopback(now, client_id, user_data)?;
         Ok(self.loopback.join(client, self.core.config().max_clients))
     }
@@ -313,7 +313,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
     /// # Errors
     /// The link is broken.
     pub fn disconnect(&mut self, client: ClientIndex) -> io::Result<bool> {
-        let was_connected = self.core.disconnect(self.clock.to_core(self.now), client);
+        let was_connected = self.core.disconnect(self.origin.to_core(self.now), client);
         self.transmit()?;
         Ok(was_connected)
     }
@@ -323,7 +323,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
     /// # Errors
     /// The link is broken.
     pub fn disconnect_all(&mut self) -> io::Result<()> {
-        self.core.disconnect_all(self.clock.to_core(self.now));
+        self.core.disconnect_all(self.origin.to_core(self.now));
         self.transmit()
     }
 

@@ -5,14 +5,14 @@
 //! but never late.
 
 use super::column::Column;
-use super::index::Link;
+use super::index::EntryId;
 
 /// Row *i*: the deadline of entry *i*, and place *i* of the heap. All-zero is empty.
 #[derive(Clone, Copy)]
 pub(crate) struct Wait {
     due: u64,
     /// Place of this entry in the heap.
-    place: Link,
+    place: EntryId,
     /// Entry at this place of the heap.
     id: u32,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Wait {
 impl Wait {
     pub(crate) const EMPTY: Self = Self {
         due: 0,
-        place: Link::NONE,
+        place: EntryId::NONE,
         id: 0,
     };
 }
@@ -67,7 +67,7 @@ impl<'s> Deadlines<'s> {
         let Some(wait) = self.waits.get_mut(id) else {
             return;
         };
-        let Some(place) = core::mem::replace(&mut wait.place, Link::NONE).get() else {
+        let Some(place) = core::mem::replace(&mut wait.place, EntryId::NONE).get() else {
             return;
         };
         self.waiting = self.waiting.saturating_sub(1);
@@ -124,7 +124,7 @@ impl<'s> Deadlines<'s> {
             wait.id = u32::try_from(id).unwrap_or(u32::MAX);
         }
         if let Some(wait) = self.waits.get_mut(id) {
-            wait.place = Link::to(place);
+            wait.place = EntryId::to(place);
         }
     }
 }

@@ -6,9 +6,9 @@ use super::hash::scale;
 
 /// Number of an entry, or none. All-zero is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Link(u32);
+pub(crate) struct EntryId(u32);
 
-impl Link {
+impl EntryId {
     pub(crate) const NONE: Self = Self(0);
 
     pub(crate) fn to(id: usize) -> Self {
@@ -24,15 +24,15 @@ impl Link {
 #[derive(Clone, Copy)]
 pub(crate) struct Hook {
     /// First entry of the bucket.
-    first: Link,
+    first: EntryId,
     /// Next entry in the chain.
-    next: Link,
+    next: EntryId,
 }
 
 impl Hook {
     pub(crate) const EMPTY: Self = Self {
-        first: Link::NONE,
-        next: Link::NONE,
+        first: EntryId::NONE,
+        next: EntryId::NONE,
     };
 }
 
@@ -40,21 +40,21 @@ impl Hook {
 /// that is in no chain serves the list of free entries, or another list of the table's owner.
 pub(crate) struct Index<'s> {
     hooks: Column<'s, Hook>,
-    free: Link,
+    free: EntryId,
 }
 
 impl<'s> Index<'s> {
     pub(crate) fn new(hooks: Column<'s, Hook>) -> Self {
         Self {
             hooks,
-            free: Link::NONE,
+            free: EntryId::NONE,
         }
     }
 
     /// Clears all chains; the first `usable` entries become free, and are taken lowest first.
     pub(crate) fn reset(&mut self, usable: usize) {
         self.hooks.fill(Hook::EMPTY);
-        self.free = Link::NONE;
+        self.free = EntryId::NONE;
         for id in (0..usable.min(self.hooks.len())).rev() {
             self.give_back(id);
         }
@@ -63,20 +63,20 @@ impl<'s> Index<'s> {
     pub(crate) fn take_free(&mut self) -> Option<usize> {
         let id = self.free.get()?;
         self.free = self.next(id);
-        self.set_next(id, Link::NONE);
+        self.set_next(id, EntryId::NONE);
         Some(id)
     }
 
     /// Frees an entry that is in no chain.
     pub(crate) fn give_back(&mut self, id: usize) {
         self.set_next(id, self.free);
-        self.free = Link::to(id);
+        self.free = EntryId::to(id);
     }
 
     pub(crate) fn insert(&mut self, hash: u64, id: usize) {
         let bucket = self.bucket(hash);
         if let Some(hook) = self.hooks.get_mut(bucket) {
-            let first = core::mem::replace(&mut hook.first, Link::to(id));
+            let first = core::mem::replace(&mut hook.first, EntryId::to(id));
             self.set_next(id, first);
         }
     }
@@ -94,7 +94,7 @@ impl<'s> Index<'s> {
                 self.set_next(before, after);
             }
         }
-        self.set_next(id, Link::NONE);
+        self.set_next(id, EntryId::NONE);
     }
 
     /// Entries whose key may have this `hash`; the caller compares the keys.
@@ -108,11 +108,11 @@ impl<'s> Index<'s> {
         scale(hash >> 32, self.hooks.len())
     }
 
-    pub(crate) fn next(&self, id: usize) -> Link {
-        self.hooks.get(id).map_or(Link::NONE, |hook| hook.next)
+    pub(crate) fn next(&self, id: usize) -> EntryId {
+        self.hooks.get(id).map_or(EntryId::NONE, |hook| hook.next)
     }
 
-    pub(crate) fn set_next(&mut self, id: usize, link: Link) {
+    pub(crate) fn set_next(&mut self, id: usize, link: EntryId) {
         if let Some(hook) = self.hooks.get_mut(id) {
             hook.next = link;
         }

@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 use super::event::{DisconnectReason, Event};
 use super::hash::HashKey;
-use super::index::Link;
+use super::index::EntryId;
 use super::peer::{Peer, Source};
 use super::session::Session;
 use super::table::{Entry, Hashes, KeyedTable, TableStorage};
@@ -160,8 +160,8 @@ pub(crate) struct Slots<'s> {
     pub(crate) connected_count: u32,
     /// Queue of slots with pending events. None of them is in the index by address, because its
     /// client has left or is a loopback client, so the links of that index serve the queue.
-    first_event: Link,
-    last_event: Link,
+    first_event: EntryId,
+    last_event: EntryId,
     replaced: Option<Replaced>,
 }
 
@@ -178,8 +178,8 @@ impl<'s> Slots<'s> {
             table,
             usable: 0,
             connected_count: 0,
-            first_event: Link::NONE,
-            last_event: Link::NONE,
+            first_event: EntryId::NONE,
+            last_event: EntryId::NONE,
             replaced: None,
         }
     }
@@ -189,8 +189,8 @@ impl<'s> Slots<'s> {
         self.table.reset(usable, hash_key);
         self.usable = usable;
         self.connected_count = 0;
-        self.first_event = Link::NONE;
-        self.last_event = Link::NONE;
+        self.first_event = EntryId::NONE;
+        self.last_event = EntryId::NONE;
         self.replaced = None;
     }
 
@@ -329,14 +329,14 @@ impl<'s> Slots<'s> {
     /// Queues a slot with a pending event, if it is not queued.
     fn queue_event(&mut self, id: usize) {
         let [links, _] = &mut self.table.indexes;
-        if self.last_event == Link::to(id) || links.next(id) != Link::NONE {
+        if self.last_event == EntryId::to(id) || links.next(id) != EntryId::NONE {
             return;
         }
         match self.last_event.get() {
-            Some(last) => links.set_next(last, Link::to(id)),
-            None => self.first_event = Link::to(id),
+            Some(last) => links.set_next(last, EntryId::to(id)),
+            None => self.first_event = EntryId::to(id),
         }
-        self.last_event = Link::to(id);
+        self.last_event = EntryId::to(id);
     }
 
     /// Takes the next pending event.
@@ -362,9 +362,9 @@ impl<'s> Slots<'s> {
         if !slot.owes_event() {
             let [links, _] = &mut self.table.indexes;
             self.first_event = links.next(id);
-            links.set_next(id, Link::NONE);
-            if self.first_event == Link::NONE {
-                self.last_event = Link::NONE;
+            links.set_next(id, EntryId::NONE);
+            if self.first_event == EntryId::NONE {
+                self.last_event = EntryId::NONE;
             }
             self.settle(id);
         }

@@ -6,7 +6,7 @@ use netcode_core::crypto::{Crypto, RustCrypto};
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
 
 use super::socket::{Link, now};
-use crate::lanes::Traffic;
+use crate::lanes::Purpose;
 use crate::{SendError, SocketStats};
 
 /// Client. About 3.6 KiB: keep it in a `static` where the stack is small.
@@ -94,7 +94,7 @@ impl<'s, C: Crypto> Client<'s, C> {
             // Without room the datagram is lost, as on the network, and counted.
             let _ = self
                 .link
-                .send(Traffic::Session, transmit.to, transmit.datagram);
+                .send(Purpose::Session, transmit.to, transmit.datagram);
         }
     }
 
@@ -108,7 +108,7 @@ impl<'s, C: Crypto> Client<'s, C> {
             return Ok(false);
         };
         self.link
-            .send(Traffic::Session, transmit.to, transmit.datagram)?;
+            .send(Purpose::Session, transmit.to, transmit.datagram)?;
         Ok(true)
     }
 

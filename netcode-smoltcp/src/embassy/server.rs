@@ -11,7 +11,7 @@ use netcode_core::{ClientIndex, UnixTime};
 use rand_core::{CryptoRng, SeedableRng};
 
 use super::socket::{Link, now};
-use crate::lanes::Traffic;
+use crate::lanes::Purpose;
 use crate::sizes::check_sockets;
 use crate::{ConfigError, SendError, SocketStats};
 
@@ -136,7 +136,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
                     return Some(event);
                 }
                 Ok(Received::Reply(reply)) => {
-                    let _ = self.link.send(Traffic::Reply, reply.to, reply.datagram);
+                    let _ = self.link.send(Purpose::Reply, reply.to, reply.datagram);
                 }
                 Ok(Received::Handled) => self.link.heard(from),
                 Err(_) => {}
@@ -149,7 +149,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
             // Without room the datagram is lost, as on the network, and counted.
             let _ = self
                 .link
-                .send(Traffic::Session, transmit.to, transmit.datagram);
+                .send(Purpose::Session, transmit.to, transmit.datagram);
         }
     }
 
@@ -164,7 +164,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         };
         for transmit in outgoing {
             self.link
-                .send(Traffic::Session, transmit.to, transmit.datagram)?;
+                .send(Purpose::Session, transmit.to, transmit.datagram)?;
         }
         Ok(true)
     }

@@ -11,7 +11,7 @@ use embassy_time::Timer;
 use netcode_core::Instant;
 
 use crate::error::Refused;
-use crate::lanes::{Endpoint, Lanes, Load, Sockets, Traffic};
+use crate::lanes::{Endpoint, Lanes, Load, Purpose, Sockets};
 use crate::stats::SocketStats;
 
 pub(super) fn now() -> Instant {
@@ -117,22 +117,22 @@ impl<'s, const N: usize> Link<'s, N> {
     /// counted.
     pub(super) fn send(
         &mut self,
-        traffic: Traffic,
+        purpose: Purpose,
         to: SocketAddr,
         datagram: &[u8],
     ) -> Result<(), Refused> {
-        let sent = self.try_send(traffic, to, datagram);
+        let sent = self.try_send(purpose, to, datagram);
         sent.inspect_err(|&refused| self.stats.count_refused(refused))
     }
 
     fn try_send(
         &mut self,
-        traffic: Traffic,
+        purpose: Purpose,
         to: SocketAddr,
         datagram: &[u8],
     ) -> Result<(), Refused> {
         let endpoint = to_endpoint(to).ok_or(Refused::Unaddressable)?;
-        let at = self.lanes.choose(endpoint, traffic, &mut self.sockets)?;
+        let at = self.lanes.choose(endpoint, purpose, &mut self.sockets)?;
         self.bind(at);
         let socket = self.sockets.get(at).ok_or(Refused::Unaddressable)?;
         // No waiting for room: a datagram that cannot be queued now is lost.
@@ -150,7 +150,7 @@ impl<'s, const N: usize> Link<'s, N> {
             datagrams: socket.packet_send_capacity(),
             bytes: socket.payload_send_capacity(),
         };
-        let lane = (at, endpoint, traffic);
+        let lane = (at, endpoint, purpose);
         self.lanes.fill(now(), lane, datagram.len(), capacity);
         Ok(())
     }

@@ -47,14 +47,14 @@ impl Bench {
         }
     }
 
-    fn send(&mut self, peer: Peer, traffic: Traffic) -> Option<usize> {
-        let at = self.lanes.choose(peer, traffic, &mut self.queues).ok()?;
+    fn send(&mut self, peer: Peer, purpose: Purpose) -> Option<usize> {
+        let at = self.lanes.choose(peer, purpose, &mut self.queues).ok()?;
         let capacity = Load {
             datagrams: 4,
             bytes: 4 * LEN,
         };
         self.queues.0[at] += 1;
-        let lane = (at, peer, traffic);
+        let lane = (at, peer, purpose);
         self.lanes.fill(self.now, lane, LEN, capacity);
         Some(at)
     }
@@ -72,7 +72,7 @@ impl Bench {
     /// Time during which nothing is sent to `peer`, milliseconds.
     fn pause(&mut self, peer: Peer) -> u64 {
         let began = self.now;
-        while self.send(peer, Traffic::Session).is_none() {
+        while self.send(peer, Purpose::Session).is_none() {
             self.pass(10);
         }
         (self.now.as_micros() - began.as_micros()) / 1000
@@ -82,34 +82,34 @@ impl Bench {
 #[test]
 fn a_socket_holds_datagrams_to_one_peer() {
     let mut bench = Bench::new();
-    assert_eq!(bench.send(A, Traffic::Session), Some(1));
-    assert_eq!(bench.send(B, Traffic::Session), Some(2));
-    assert_eq!(bench.send(A, Traffic::Session), Some(1));
-    assert_eq!(bench.send(C, Traffic::Session), None);
+    assert_eq!(bench.send(A, Purpose::Session), Some(1));
+    assert_eq!(bench.send(B, Purpose::Session), Some(2));
+    assert_eq!(bench.send(A, Purpose::Session), Some(1));
+    assert_eq!(bench.send(C, Purpose::Session), None);
     bench.queues.0[1] = 0;
-    assert_eq!(bench.send(C, Traffic::Session), Some(1));
+    assert_eq!(bench.send(C, Purpose::Session), Some(1));
 }
 
 #[test]
 fn two_clients_of_one_host_have_a_socket_each() {
     let mut bench = Bench::new();
-    assert_eq!(bench.send((1, 1), Traffic::Session), Some(1));
-    assert_eq!(bench.send((1, 2), Traffic::Session), Some(2));
+    assert_eq!(bench.send((1, 1), Purpose::Session), Some(1));
+    assert_eq!(bench.send((1, 2), Purpose::Session), Some(2));
 }
 
 #[test]
 fn replies_take_no_socket_from_clients() {
     let mut bench = Bench::new();
-    assert_eq!(bench.send(A, Traffic::Reply), Some(0));
-    assert_eq!(bench.send(B, Traffic::Reply), None);
-    assert_eq!(bench.send(B, Traffic::Session), Some(1));
+    assert_eq!(bench.send(A, Purpose::Reply), Some(0));
+    assert_eq!(bench.send(B, Purpose::Reply), None);
+    assert_eq!(bench.send(B, Purpose::Session), Some(1));
 }
 
 #[test]
 fn what_waits_for_a_second_is_thrown_away_before_smoltcp_tries_again() {
     let mut bench = Bench::new();
     bench.pass(250);
-    bench.send(A, Traffic::Session);
+    bench.send(A, Purpose::Session);
     assert_eq!(bench.pass(890), 0);
     assert_eq!(bench.pass(10), 1);
     assert_eq!(bench.queues.0[1], 0);
@@ -119,7 +119,7 @@ fn what_waits_for_a_second_is_thrown_away_before_smoltcp_tries_again() {
 #[test]
 fn a_host_that_is_heard_of_is_tried_soon_and_then_less_often() {
     let mut bench = Bench::new();
-    bench.send(A, Traffic::Session);
+    bench.send(A, Purpose::Session);
     for expected in [200, 400, 800, 800] {
         assert_eq!(bench.pass(900), 1);
         bench.lanes.heard(A.host());
@@ -128,7 +128,7 @@ fn a_host_that_is_heard_of_is_tried_soon_and_then_less_often() {
     // It is reached, and its failures are forgotten.
     bench.queues.0 = [0; 3];
     bench.pass(10);
-    bench.send(A, Traffic::Session);
+    bench.send(A, Purpose::Session);
     bench.pass(900);
     bench.lanes.heard(A.host());
     assert_eq!(bench.pause(A), 200);
@@ -137,7 +137,7 @@ fn a_host_that_is_heard_of_is_tried_soon_and_then_less_often() {
 #[test]
 fn a_host_that_is_silent_is_left_alone_for_long() {
     let mut bench = Bench::new();
-    bench.send(A, Traffic::Session);
+    bench.send(A, Purpose::Session);
     bench.pass(900);
     assert_eq!(bench.pause(A), 16_000);
 }
@@ -145,10 +145,10 @@ fn a_host_that_is_silent_is_left_alone_for_long() {
 #[test]
 fn a_slow_link_is_no_dead_neighbour() {
     let mut bench = Bench::new();
-    bench.send(A, Traffic::Session);
+    bench.send(A, Purpose::Session);
     for _ in 0..100 {
         // One leaves and another is queued: the socket is never empty.
-        assert!(bench.send(A, Traffic::Session).is_some());
+        assert!(bench.send(A, Purpose::Session).is_some());
         bench.queues.0[1] -= 1;
         assert_eq!(bench.pass(100), 0);
     }
@@ -157,7 +157,7 @@ fn a_slow_link_is_no_dead_neighbour() {
 #[test]
 fn a_turn_that_comes_late_is_no_dead_neighbour() {
     let mut bench = Bench::new();
-    bench.send(A, Traffic::Session);
+    bench.send(A, Purpose::Session);
     bench.now = Instant::from_millis(60_000);
     assert_eq!(bench.lanes.pass_time(bench.now, &mut bench.queues), 0);
 }
@@ -167,7 +167,7 @@ fn a_clock_that_is_set_back_holds_nothing_up() {
     let mut bench = Bench::new();
     bench.now = Instant::from_millis(60_000);
     bench.pass(10);
-    bench.send(A, Traffic::Session);
+    bench.send(A, Purpose::Session);
     bench.now = Instant::ZERO;
     bench.pass(920);
     assert_eq!(bench.queues.0[1], 0);
@@ -177,15 +177,15 @@ fn a_clock_that_is_set_back_holds_nothing_up() {
 fn a_client_that_turns_to_another_server_sends_at_once() {
     let mut lanes = Lanes::<Peer, 1>::new();
     let mut queues = Queues::default();
-    let at = lanes.choose(A, Traffic::Session, &mut queues).ok().unwrap();
+    let at = lanes.choose(A, Purpose::Session, &mut queues).ok().unwrap();
     let capacity = Load {
         datagrams: 4,
         bytes: 4 * LEN,
     };
     queues.0[at] = 1;
-    lanes.fill(Instant::ZERO, (at, A, Traffic::Session), LEN, capacity);
-    assert!(lanes.choose(B, Traffic::Session, &mut queues).is_err());
+    lanes.fill(Instant::ZERO, (at, A, Purpose::Session), LEN, capacity);
+    assert!(lanes.choose(B, Purpose::Session, &mut queues).is_err());
     lanes.turn_to(B, &mut queues);
     assert_eq!(queues.0[at], 0);
-    assert!(lanes.choose(B, Traffic::Session, &mut queues).is_ok());
+    assert!(lanes.choose(B, Purpose::Session, &mut queues).is_ok());
 }
