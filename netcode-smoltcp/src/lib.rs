@@ -9,7 +9,6 @@
 //! for that answers nobody.
 //!
 //! ```
-//! use netcode_smoltcp::core::client::Event;
 //! use netcode_smoltcp::smoltcp::iface::PollIngressSingleResult::None as NoFrame;
 //! use netcode_smoltcp::smoltcp::iface::{Interface, SocketSet};
 //! use netcode_smoltcp::smoltcp::phy::Device;
@@ -17,7 +16,7 @@
 //! use netcode_smoltcp::smoltcp::time::{Duration, Instant};
 //! use netcode_smoltcp::{
 //!     BUFFER_BYTES, CLIENT_RX_BYTES, CLIENT_RX_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS,
-//!     Client, check_mtu,
+//!     Client, ClientEvent, check_mtu,
 //! };
 //!
 //! /// Taken in between two times that something is sent.
@@ -59,14 +58,14 @@
 //!         let idle = (0..FRAMES_A_TURN).any(|_| {
 //!             let frame = iface.poll_ingress_single(now, device, &mut sockets);
 //!             while let Some(event) = client.next_arrived(now, &mut sockets, &mut buffer) {
-//!                 if let Event::Payload { payload, .. } = event {
+//!                 if let ClientEvent::Payload { payload, .. } = event {
 //!                     obey(payload);
 //!                 }
 //!             }
 //!             frame == NoFrame
 //!         });
 //!         while let Some(event) = client.next_event(now, &mut sockets, &mut buffer) {
-//!             if let Event::Payload { payload, .. } = event {
+//!             if let ClientEvent::Payload { payload, .. } = event {
 //!                 obey(payload);
 //!             }
 //!         }
@@ -181,6 +180,14 @@ mod sizes;
 mod stats;
 
 pub use netcode_core as core;
+pub use netcode_core::address::AddressList;
+pub use netcode_core::client::{ClientState, ConnectError, Event as ClientEvent};
+pub use netcode_core::crypto::{Crypto, Key};
+pub use netcode_core::server::{
+    DisconnectReason, Event as ServerEvent, ReconnectRule, RestartRule, ServerConfig, SourceLimit,
+    StartError, StaticStorage,
+};
+pub use netcode_core::{ClientId, ClientIndex, ProtocolId, Sequence, Timeout, UnixTime, UserData};
 pub use smoltcp;
 
 pub use self::client::Client;
