@@ -12,7 +12,6 @@ use crate::crypto::Crypto;
 use crate::drop_reason::Dropped;
 use crate::identity::ClientIndex;
 use crate::packet::{Header, Packet, PacketType, Role};
-use crate::standard::MAC_BYTES;
 use crate::time::{Instant, Local};
 
 impl<C: Crypto> Server<'_, C> {
@@ -104,16 +103,14 @@ impl<C: Crypto> Server<'_, C> {
                 self.slots.free(id);
                 Ok(Received::Event(event))
             }
-            Packet::Payload(payload) => {
+            Packet::Payload(_) => {
                 slot.state = SlotState::Connected { confirmed: true };
                 slot.traffic.payloads_in = slot.traffic.payloads_in.saturating_add(1);
                 self.stats.payloads_in = self.stats.payloads_in.saturating_add(1);
-                // The payload lies between header and MAC.
-                let end = len.saturating_sub(MAC_BYTES);
                 Ok(Received::Event(Event::Payload {
                     client: ClientIndex::of_slot(id),
                     sequence: header.sequence,
-                    payload: end.saturating_sub(payload.len())..end,
+                    payload: header.body(len),
                 }))
             }
             // A keep-alive: no other type is accepted in a session.

@@ -61,7 +61,7 @@ pub(crate) struct World {
     pub(crate) wire: SharedWire,
     pub(crate) medium: Medium,
     pub(crate) timeout: i32,
-    /// What the server says to each client at once when it has connected.
+    /// Payload that the server sends to each client at once when it has connected.
     pub(crate) greeting: Option<&'static [u8]>,
     pub(crate) address: SocketAddr,
     pub(crate) node: Node,
