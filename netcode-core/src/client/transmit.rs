@@ -203,8 +203,9 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
-    use crate::crypto::{Key, SessionKeys};
+    use crate::crypto::{Key, RustCrypto, SessionKeys};
     use crate::identity::{ClientId, ProtocolId, Timeout};
+    use crate::packet::{Header, Role};
     use crate::time::UnixTime;
     use crate::token::{TokenSpec, mint};
 
@@ -239,9 +240,26 @@ mod tests {
     }
 
     #[test]
+    fn disconnect_packets_are_due_at_once_and_sealed_with_the_session_s_key() {
+        let mut out = [0; 1225];
+        let mut client = connected();
+        let key = client.attempt.keys.client_to_server.clone();
+        client.disconnect(Instant::ZERO);
+        for _ in 0..10 {
+            assert_eq!(client.next_deadline(), Some(Instant::ZERO));
+            let transmit = client.poll_transmit(Instant::ZERO, &mut out).unwrap();
+            let mut datagram = transmit.datagram.to_vec();
+            let header = Header::parse(&datagram, Role::Server).unwrap();
+            let packet = header.open(&RustCrypto, &key, ProtocolId(1), &mut datagram);
+            assert!(matches!(packet, Ok(Packet::Disconnect)), "{packet:?}");
+        }
+        assert_eq!(client.next_deadline(), None);
+    }
+
+    #[test]
     fn the_last_sequence_is_used_and_none_after_it() {
         let mut client = connected();
-        client.sequence = LAST_SEQUENCE;
+        client.sequence = (1 << 63) - 1;
         let mut out = [0; 1225];
         let last = client.send(Instant::ZERO, b"last", &mut out);
         assert!(matches!(last, Ok(Some(_))));

@@ -30,7 +30,7 @@ const HOST_PART: u64 = 8;
 /// One in this many of the bucket's decryptions is reserved for responses.
 const RESPONSE_PART: u64 = 8;
 
-/// Circumference of the circle of hashes.
+/// Number of places on the circle of hashes. A place is a `u32`, and wraps.
 const CIRCLE: u64 = 1 << 32;
 
 /// Kind of datagram to decrypt.
@@ -45,8 +45,8 @@ pub(crate) struct Budget {
     level: u64,
     filled_at: Local,
     turn_began: Local,
-    /// Arc of the circle that this turn serves: its begin and its length.
-    arc: (u64, u64),
+    /// Arc of the circle that this turn serves: its first place and its length.
+    arc: (u32, u64),
     /// Decryptions requested in this turn while the budget was short, by hosts below their share.
     demand: u64,
 }
@@ -61,15 +61,11 @@ impl Budget {
         demand: 0,
     };
 
-    /// A full bucket.
-    pub(crate) fn full(now: Local) -> Self {
-        Self {
-            level: u64::MAX,
-            filled_at: now,
-            turn_began: now,
-            ..Self::NONE
-        }
-    }
+    /// A full bucket. Its first decryption begins a turn.
+    pub(crate) const FULL: Self = Self {
+        level: u64::MAX,
+        ..Self::NONE
+    };
 
     /// Spends one decryption on a datagram of the host with this hash; `false` if none is available
     /// to it now. Without a rate one always is. `hosts` counts the decryptions of each host in this
@@ -125,7 +121,8 @@ impl Budget {
         let payable = rate.saturating_mul(TURN * 3 / 4 / 1_000);
         let wanted = self.demand.saturating_mul(1_000).max(1);
         let share = payable.saturating_mul(CIRCLE).checked_div(wanted);
-        let began = began.saturating_add(len) % CIRCLE;
+        #[expect(clippy::cast_possible_truncation, reason = "the circle is u32 wide")]
+        let began = began.wrapping_add(len as u32);
         self.arc = (began, share.unwrap_or(CIRCLE).clamp(1, CIRCLE));
         self.demand = 0;
         self.turn_began = now;
@@ -133,8 +130,9 @@ impl Budget {
 
     fn is_its_turn(&self, host: u64) -> bool {
         let (began, len) = self.arc;
-        let place = host >> 32;
-        place.wrapping_sub(began) % CIRCLE < len
+        #[expect(clippy::cast_possible_truncation, reason = "a u64 shifted by 32 bits")]
+        let place = (host >> 32) as u32;
+        u64::from(place.wrapping_sub(began)) < len
     }
 }
 
@@ -166,7 +164,7 @@ mod tests {
     fn with_budget(test: impl FnOnce(&mut Purse<'_>)) {
         let mut counters = [[0; 2]; 64];
         let hosts = Tally::new(Column::Borrowed(&mut counters));
-        test(&mut Purse(Budget::full(Local(0)), hosts));
+        test(&mut Purse(Budget::FULL, hosts));
     }
 
     fn spent(budget: &mut Purse<'_>, now: u64, from: u32, work: Work) -> usize {
@@ -213,6 +211,26 @@ mod tests {
             let waits = turns_of_honest.windows(2).map(|two| two[1] - two[0]);
             assert!(waits.max().unwrap() <= 20, "{turns_of_honest:?}");
         });
+    }
+
+    #[test]
+    fn a_turn_serves_the_places_of_its_arc_and_the_next_one_those_that_follow() {
+        let place = |place: u32| u64::from(place) << 32 | 0xffff_ffff;
+        let mut budget = Budget {
+            arc: (u32::MAX - 1, 4),
+            demand: 1 << 40,
+            ..Budget::FULL
+        };
+        let served = |budget: &Budget, places: &[u32]| -> Vec<u32> {
+            let mut places = places.to_vec();
+            places.retain(|of| budget.is_its_turn(place(*of)));
+            places
+        };
+        let places = [u32::MAX - 2, u32::MAX - 1, u32::MAX, 0, 1, 2, 3];
+        assert_eq!(served(&budget, &places), [u32::MAX - 1, u32::MAX, 0, 1]);
+        budget.next_turn(Local(0), 1);
+        assert_eq!(budget.arc.0, 2);
+        assert_eq!(served(&budget, &places), [2]);
     }
 
     #[test]

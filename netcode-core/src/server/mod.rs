@@ -199,7 +199,7 @@ impl<'s, C: Crypto> Server<'s, C> {
         self.slots
             .reset(self.config.max_clients as usize, self.hash_key);
         self.half_open.reset(usize::MAX, self.hash_key);
-        self.budget = Budget::full(local);
+        self.budget = Budget::FULL;
         self.challenge_key = Key::generate(rng);
         self.challenge_sequence = 0;
         self.global_sequence = rng.next_u64();

@@ -35,7 +35,7 @@ fn assert_a_new_token_connects(world: &mut World, n: usize) {
 }
 
 #[test]
-fn states_have_the_numbers_of_the_standard() {
+fn states_have_the_numbers_and_names_of_the_standard() {
     let states = [
         ClientState::ConnectTokenExpired,
         ClientState::InvalidConnectToken,
@@ -50,6 +50,22 @@ fn states_have_the_numbers_of_the_standard() {
     ];
     let codes: Vec<i8> = states.iter().map(|state| state.code()).collect();
     assert_eq!(codes, (-6..=3).collect::<Vec<i8>>());
+    let names = states.map(|state| state.to_string());
+    assert_eq!(
+        names,
+        [
+            "connect token expired",
+            "invalid connect token",
+            "connection timed out",
+            "connection response timed out",
+            "connection request timed out",
+            "connection denied",
+            "disconnected",
+            "sending connection request",
+            "sending connection response",
+            "connected",
+        ]
+    );
     assert!(
         states
             .iter()
