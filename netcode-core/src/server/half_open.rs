@@ -71,11 +71,6 @@ impl Entry<1> for HalfOpen {
             sources: Some([peer.hash_host(hash_key), hash_key.hash_id(*client_id)]),
         }
     }
-
-    fn wipe(&mut self) {
-        // Dropping the keys wipes them.
-        *self = Self::EMPTY;
-    }
 }
 
 /// Half-open connections of one server.

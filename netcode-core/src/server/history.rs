@@ -55,10 +55,6 @@ impl Entry<1> for UsedToken {
             ]),
         }
     }
-
-    fn wipe(&mut self) {
-        *self = Self::EMPTY;
-    }
 }
 
 /// Token history of one server.

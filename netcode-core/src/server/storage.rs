@@ -141,14 +141,15 @@ mod tests {
     use crate::identity::UserData;
     use crate::server::half_open::HalfOpen;
     use crate::server::hash::HashKey;
+    use crate::server::history::UsedToken;
     use crate::server::peer::{Peer, Source};
     use crate::server::session::Session;
     use crate::server::slots::{Slot, Slots};
     use crate::server::table::Entry;
-    use crate::time::Local;
+    use crate::time::{Local, UnixTime};
 
     #[test]
-    fn tables_keep_no_key_when_their_server_is_dropped() {
+    fn tables_keep_no_key_and_no_address_when_their_server_is_dropped() {
         let source = Source::new("10.0.0.2:50000".parse().unwrap(), HashKey::NONE);
         let session = Session {
             keys: SessionKeys::generate(&mut StdRng::seed_from_u64(1)),
@@ -159,17 +160,22 @@ mod tests {
         let Storage {
             slots,
             mut half_open,
-            ..
+            mut tokens,
         } = storage.tables();
         let mut slots = Slots::new(slots);
         slots.reset(1, HashKey::NONE);
         let slot = Slot::new(session.clone(), &[3; 256], 0, Local::ZERO);
         assert_eq!(slots.join(slot, &source), Some(0));
         half_open.reset(1, HashKey::NONE);
-        let entry = HalfOpen::new(session, Mac([4; 16]), Local::ZERO);
+        let entry = HalfOpen::new(session.clone(), Mac([4; 16]), Local::ZERO);
         let hashes = entry.hashes(HashKey::NONE);
         assert_eq!(half_open.admit(&source, entry, &hashes), Ok(0));
-        drop((slots, half_open));
+        tokens.reset(1, HashKey::NONE);
+        let token = UsedToken::pending(Mac([4; 16]), &session);
+        let hashes = token.hashes(HashKey::NONE);
+        let expires = UnixTime::from_secs(1);
+        assert_eq!(tokens.admit(token, expires, &hashes), Ok(()));
+        drop((slots, half_open, tokens));
         assert_eq!(storage.slots.entries()[0].session.keys, SessionKeys::EMPTY);
         assert_eq!(storage.slots.entries()[0].user_data, UserData::ZERO);
         assert_eq!(
@@ -177,5 +183,10 @@ mod tests {
             SessionKeys::EMPTY
         );
         assert!(storage.half_open.entries()[0].session.peer == Peer::NONE);
+        let [token] = storage.tokens.entries() else {
+            panic!("one token was recorded");
+        };
+        let [held, empty] = [token, &UsedToken::EMPTY].map(|token| token.hashes(HashKey::NONE));
+        assert_eq!((held.keys, held.sources), (empty.keys, empty.sources));
     }
 }

@@ -20,7 +20,10 @@ pub(crate) trait Entry<const KEYS: usize>: Sized {
     fn hashes(&self, hash_key: HashKey) -> Hashes<KEYS>;
 
     /// Resets the entry and wipes its secrets.
-    fn wipe(&mut self);
+    fn wipe(&mut self) {
+        // Dropping keys wipes them.
+        *self = Self::EMPTY;
+    }
 }
 
 /// Hashes of an entry's lookup keys and of the sources it is counted for.
