@@ -53,15 +53,12 @@ impl Peer {
         hash_key.hash(&self.0)
     }
 
-    /// Hash of the host: family, then an IPv4 address or the first 64 bits of an IPv6 address, the
-    /// smallest prefix that a provider assigns to one customer. Its input is nine bytes, so it
-    /// never equals that of a client id.
+    /// Hash of the host: family, then an IPv4 address, which zeros follow, or the first 64 bits of
+    /// an IPv6 address, the smallest prefix that a provider assigns to one customer. Its input is
+    /// nine bytes, so it never equals that of a client id.
     pub(crate) fn hash_host(&self, hash_key: HashKey) -> u64 {
         let [family, _, _, a, b, c, d, e, f, g, h, ..] = self.0;
-        hash_key.hash(&match family {
-            4 => [family, a, b, c, d, 0, 0, 0, 0],
-            _ => [family, a, b, c, d, e, f, g, h],
-        })
+        hash_key.hash(&[family, a, b, c, d, e, f, g, h])
     }
 }
 

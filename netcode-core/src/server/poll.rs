@@ -52,7 +52,7 @@ impl<C: Crypto> Server<'_, C> {
                 let packet = Packet::Disconnect;
                 let written = slot.write(&self.crypto, protocol_id, now, &packet, out);
                 self.slots.settle(id);
-                Some((to?, written.ok()?))
+                Some((to?, written.ok()?.len()))
             }
             SlotState::Connected { .. } => {
                 if slot.times_out_at(handshake).is_some_and(|at| at <= now) {
@@ -62,7 +62,7 @@ impl<C: Crypto> Server<'_, C> {
                 let mut written = None;
                 if slot.keep_alive_at <= now {
                     let sealed = slot.write(&self.crypto, protocol_id, now, &keep_alive, out);
-                    written = sealed.ok();
+                    written = sealed.ok().map(|datagram| datagram.len());
                     // A keep-alive that could not be written is not retried at once.
                     slot.keep_alive_at = now.after(SEND_INTERVAL_MICROS);
                 }

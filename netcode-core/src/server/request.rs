@@ -241,21 +241,15 @@ impl<C: Crypto> Server<'_, C> {
         let sequence = self.next_global_sequence();
         let key = &keys.server_to_client;
         let protocol_id = self.config.protocol_id;
-        let sealed = seal(packet, &self.crypto, key, protocol_id, sequence, datagram);
-        let len = sealed.ok().map(|sealed| sealed.len());
-        self.sent_over(to, len, datagram)
+        // A reply is shorter than the datagram that it answers.
+        match seal(packet, &self.crypto, key, protocol_id, sequence, datagram) {
+            Ok(datagram) => self.reply_with(to, datagram),
+            Err(_) => Received::Handled,
+        }
     }
 
-    /// Reply of `len` bytes at the front of the datagram that it answers, which is longer.
-    pub(super) fn sent_over<'d>(
-        &mut self,
-        to: SocketAddr,
-        len: Option<usize>,
-        datagram: &'d [u8],
-    ) -> Received<'d> {
-        let Some(datagram) = len.and_then(|len| datagram.get(..len)) else {
-            return Received::Handled;
-        };
+    /// Counts a datagram as sent, and returns it as the reply.
+    pub(super) fn reply_with<'d>(&mut self, to: SocketAddr, datagram: &'d [u8]) -> Received<'d> {
         self.stats.sent(datagram.len());
         Received::Reply(Transmit { to, datagram })
     }

@@ -101,12 +101,12 @@ impl<C: Crypto> Server<'_, C> {
         let written = old.and_then(|old| {
             let to = old.session.peer.address()?;
             let packet = Packet::Disconnect;
-            let len = old.write(&self.crypto, protocol_id, now, &packet, datagram);
-            Some((to, len.ok()?))
+            let written = old.write(&self.crypto, protocol_id, now, &packet, datagram);
+            Some((to, &*written.ok()?))
         });
         self.slots.replace(id, slot, source);
         Ok(match written {
-            Some((to, len)) => self.sent_over(to, Some(len), datagram),
+            Some((to, reply)) => self.reply_with(to, reply),
             None => Received::Handled,
         })
     }

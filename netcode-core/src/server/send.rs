@@ -79,7 +79,7 @@ impl<C: Crypto> Server<'_, C> {
         let (front, back) = out.split_at_mut_checked(room_before).unwrap_or_default();
         let payload = Packet::Payload(payload);
         let sealed = slot.seal(&self.crypto, protocol_id, packets_before, &payload, back);
-        let len = sealed.map_err(|error| match error {
+        let datagram = sealed.map_err(|error| match error {
             SendError::BufferTooShort { needed } => SendError::BufferTooShort {
                 needed: needed.saturating_add(room_before),
             },
@@ -89,13 +89,13 @@ impl<C: Crypto> Server<'_, C> {
             0 => None,
             _ => Some(slot.write(&self.crypto, protocol_id, now, &keep_alive, front)?),
         };
-        slot.count_sent(now, len);
+        slot.count_sent(now, datagram.len());
         slot.traffic.payloads_out = slot.traffic.payloads_out.saturating_add(1);
         self.stats.payloads_out = self.stats.payloads_out.saturating_add(1);
         let outgoing = Outgoing {
             to,
-            keep_alive: keep_alive.and_then(|len| front.get(..len)),
-            datagram: back.get(..len).unwrap_or_default(),
+            keep_alive: keep_alive.map(|datagram| &*datagram),
+            datagram,
         };
         for transmit in outgoing {
             self.stats.sent(transmit.datagram.len());
@@ -113,36 +113,35 @@ impl<C: Crypto> Server<'_, C> {
 }
 
 impl Slot {
-    /// Writes the next packet of the session and counts it as sent; returns its length.
-    pub(super) fn write(
+    /// Writes the next packet of the session and counts it as sent.
+    pub(super) fn write<'b>(
         &mut self,
         crypto: &impl Crypto,
         protocol_id: ProtocolId,
         now: Local,
         packet: &Packet<'_>,
-        out: &mut [u8],
-    ) -> Result<usize, SendError> {
-        let len = self.seal(crypto, protocol_id, 0, packet, out)?;
-        self.count_sent(now, len);
-        Ok(len)
+        out: &'b mut [u8],
+    ) -> Result<&'b mut [u8], SendError> {
+        let datagram = self.seal(crypto, protocol_id, 0, packet, out)?;
+        self.count_sent(now, datagram.len());
+        Ok(datagram)
     }
 
     /// Writes the packet of the session that follows `packets_before` others.
-    fn seal(
+    fn seal<'b>(
         &self,
         crypto: &impl Crypto,
         protocol_id: ProtocolId,
         packets_before: u8,
         packet: &Packet<'_>,
-        out: &mut [u8],
-    ) -> Result<usize, SendError> {
+        out: &'b mut [u8],
+    ) -> Result<&'b mut [u8], SendError> {
         let sequence = self.sequence.saturating_add(u64::from(packets_before));
         if sequence >= GLOBAL {
             return Err(SendError::SequenceExhausted);
         }
         let key = &self.session.keys.server_to_client;
-        let sealed = seal(packet, crypto, key, protocol_id, Sequence(sequence), out)?;
-        Ok(sealed.len())
+        seal(packet, crypto, key, protocol_id, Sequence(sequence), out)
     }
 
     fn count_sent(&mut self, now: Local, len: usize) {
@@ -167,8 +166,12 @@ mod tests {
     use crate::server::{RestartRule, ServerConfig, StaticStorage};
     use crate::time::UnixTime;
 
-    #[test]
-    fn the_last_sequence_is_used_and_none_after_it() {
+    /// Server with one client, whose next packet has this sequence.
+    fn with_client(
+        storage: &mut StaticStorage<1, 1, 1>,
+        sequence: u64,
+        confirmed: bool,
+    ) -> Server<'_> {
         let addresses = AddressList::new(&["10.0.0.1:40000".parse().unwrap()]).unwrap();
         let config = ServerConfig::new(
             ProtocolId(1),
@@ -177,7 +180,6 @@ mod tests {
             1,
             RestartRule::AdmitAgain,
         );
-        let mut storage = StaticStorage::<1, 1, 1>::new();
         let mut server = Server::new(storage.tables(), config).unwrap();
         let mut rng = StdRng::seed_from_u64(1);
         let unix = UnixTime::from_secs(1_700_000_000);
@@ -190,9 +192,29 @@ mod tests {
             peer: source.peer,
             ..Session::EMPTY
         };
-        let mut slot = Slot::new(session, &[0; 256], GLOBAL - 1, Local::ZERO);
-        slot.state = SlotState::Connected { confirmed: true };
+        let mut slot = Slot::new(session, &[0; 256], sequence, Local::ZERO);
+        slot.state = SlotState::Connected { confirmed };
         server.slots.join(slot, &source).unwrap();
+        server
+    }
+
+    #[test]
+    fn the_longest_packets_of_a_send_fill_the_longest_buffer() {
+        let mut storage = StaticStorage::new();
+        let mut server = with_client(&mut storage, GLOBAL - 2, false);
+        let mut out = [0; MAX_SEND_BYTES];
+        let sent = server.send(Instant::ZERO, ClientIndex(0), &[1; 1200], &mut out);
+        let Ok(Some(outgoing)) = sent else {
+            panic!("{sent:?}");
+        };
+        let bytes: usize = outgoing.into_iter().map(|sent| sent.datagram.len()).sum();
+        assert_eq!(bytes, MAX_SEND_BYTES);
+    }
+
+    #[test]
+    fn the_last_sequence_is_used_and_none_after_it() {
+        let mut storage = StaticStorage::new();
+        let mut server = with_client(&mut storage, GLOBAL - 1, true);
         let mut out = [0; MAX_SEND_BYTES];
         let client = ClientIndex(0);
         let last = server.send(Instant::ZERO, client, b"last", &mut out);

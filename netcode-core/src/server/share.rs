@@ -119,6 +119,13 @@ mod tests {
         assert_eq!(SourceLimit::Unlimited.entries(1), usize::MAX);
     }
 
+    #[test]
+    fn each_half_of_a_hash_gives_the_place_in_one_row() {
+        let mut counters = [[0; 2]; 64];
+        let tally = Tally::new(Column::Borrowed(&mut counters));
+        assert_eq!(tally.places(0x8000_0000_4000_0000), [32, 16]);
+    }
+
     proptest! {
         /// Compared with exact counts.
         #[test]

@@ -23,6 +23,7 @@ mod examples;
 mod floods;
 mod half_open;
 mod handshake;
+mod loopback;
 mod network;
 mod no_panic;
 mod nonce_collector;
