@@ -130,7 +130,6 @@ impl Budget {
 
     fn is_its_turn(&self, host: u64) -> bool {
         let (began, len) = self.arc;
-        #[expect(clippy::cast_possible_truncation, reason = "a u64 shifted by 32 bits")]
         let place = (host >> 32) as u32;
         u64::from(place.wrapping_sub(began)) < len
     }

@@ -250,6 +250,8 @@ pub fn mint_with(
 
 #[cfg(test)]
 mod tests {
+    use std::string::ToString;
+
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
@@ -304,7 +306,10 @@ mod tests {
         let server: SocketAddr = "[2001:db8::1]:40000".parse().unwrap();
         let servers = [server; 33];
         let mut rng = StdRng::seed_from_u64(1);
-        let refused = Some(MintError::Addresses(AddressError::Count));
+        let error = MintError::Addresses(AddressError::Count);
+        let cause = core::error::Error::source(&error).unwrap();
+        assert_eq!(cause.to_string(), AddressError::Count.to_string());
+        let refused = Some(error);
         for wrong in [&servers[..0], &servers] {
             assert_eq!(mint(&spec(wrong), &KEY, &mut rng).err(), refused);
         }
