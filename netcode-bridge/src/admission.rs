@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::config::Limits;
 use super::rate::Arrivals;
 
-/// Resources of a bridge that strangers can hold, with their limits.
+/// Resources that unauthenticated peers hold in a bridge, with their limits.
 pub(super) struct Admission {
     /// Sessions, with one UDP socket each.
     pub(super) sessions: Places,
@@ -24,7 +24,7 @@ pub(super) struct Admission {
     /// New QUIC connections a second, from validated addresses.
     pub(super) quic_arrivals: Arrivals,
     /// New QUIC connections a second, from addresses not yet validated.
-    pub(super) quic_strangers: Arrivals,
+    pub(super) quic_unvalidated_arrivals: Arrivals,
     closed: AtomicBool,
 }
 
@@ -47,12 +47,12 @@ impl Admission {
             connections: Places::new(limits.connections, limits.connections_per_address),
             tcp_arrivals: arrivals(),
             quic_arrivals: arrivals(),
-            quic_strangers: arrivals(),
+            quic_unvalidated_arrivals: arrivals(),
             closed: AtomicBool::new(false),
         }
     }
 
-    /// Admits nobody from now on.
+    /// Admits no further peer.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_total_is_limited_whoever_asks() {
+    fn the_total_is_limited_over_all_addresses() {
         let places = Places::new(3, 2);
         let held = ["192.0.2.1", "192.0.2.2"].map(|from| places.take(address(from)).unwrap());
         let for_many = places.take_for_many().unwrap();
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_asks_in_vain_leaves_nothing_behind() {
+    fn a_refused_address_leaves_no_entry_behind() {
         let places = Places::new(3, 0);
         for last in 0..=u8::MAX {
             places.take(IpAddr::from([192, 0, 2, last])).unwrap_err();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_is_half_of_all_or_half_of_an_address_s_share() {
+    fn half_of_the_total_or_half_of_a_share_is_crowded() {
         let places = Places::new(8, 4);
         let mut held = vec![places.take(address("192.0.2.1")).unwrap()];
         assert!(!places.is_crowded(address("192.0.2.1")));

@@ -196,7 +196,7 @@ impl Context {
         code
     }
 
-    /// Admits nobody from now on, and ends every session.
+    /// Admits no further session, and ends the open ones.
     pub(super) fn end(&self) {
         self.admission.close();
         self.ending.send_replace(true);
@@ -277,7 +277,7 @@ mod tests {
     use crate::{AllowList, Certificate};
 
     #[test]
-    fn events_that_nobody_takes_are_bounded_and_counted() {
+    fn unread_events_are_bounded_and_counted() {
         let config = BridgeConfig::new(AllowList::default(), Certificate::for_development());
         let (events, taken) = sync_channel(3);
         let context = Context::new(config, events);

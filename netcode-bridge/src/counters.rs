@@ -138,7 +138,7 @@ pub(super) struct Counters {
     refused: Family<ByTransportAndCause, Counter>,
     pub(super) to_server: Flow,
     pub(super) to_browser: Flow,
-    /// Resources held by strangers without a session; read when displayed.
+    /// Resources held by peers without a session; read when displayed.
     held: Family<ByResource, Gauge<i64, AtomicI64>>,
     limited: [Counter; Limit::ALL.len()],
     /// QUIC Retry packets sent.
@@ -176,20 +176,24 @@ impl Counters {
         about.register("dropped", "Messages dropped", dropped.clone());
         about.register(
             "held",
-            "Connections, handshakes and offers at present",
+            "Connections, QUIC handshakes and offers held at present",
             held.clone(),
         );
         about.register(
             "limited",
-            "Times that a limit turned somebody away, or cut somebody off",
+            "Refusals and disconnections by a limit",
             limited.clone(),
         );
         about.register(
             "quic_retries",
-            "QUIC newcomers asked to show their address",
+            "QUIC Retry packets sent to validate an address",
             quic_retries.clone(),
         );
-        about.register("events_lost", "Events nobody took", events_lost.clone());
+        about.register(
+            "events_lost",
+            "Events dropped because the queue was full",
+            events_lost.clone(),
+        );
         let flow = |direction: Direction| {
             let direction = direction.name();
             Flow {

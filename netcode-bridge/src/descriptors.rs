@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_system_gives_is_refused_with_the_number_it_gives() {
+    fn a_need_above_the_system_s_limit_is_refused_with_that_limit() {
         let refused = provide(u64::MAX - 1);
         let Err(BridgeError::Descriptors { needed, allowed }) = refused else {
             panic!("{refused:?}");

@@ -98,8 +98,8 @@ impl Bridge {
             let (listener, bound) = http::listen(address)?;
             self.addresses.metrics = Some(bound);
             let routes = http::metrics(Arc::clone(&self.context));
-            let door = http::Door::for_metrics(Arc::clone(&self.context));
-            runtime.spawn(http::serve(listener, routes, None, door));
+            let limiter = http::ConnectionLimiter::for_metrics(Arc::clone(&self.context));
+            runtime.spawn(http::serve(listener, routes, None, limiter));
         }
         if self.context.servers.has_names() {
             runtime.spawn(look_up_names(Arc::clone(&self.context)));
@@ -142,8 +142,8 @@ impl Bridge {
             self.addresses.http.push(bound);
             let routes = http::offers(Arc::clone(&offers));
             let tls = self.tls.as_ref().map(watch::Sender::subscribe);
-            let door = http::Door::for_offers(Arc::clone(&self.context));
-            tokio::spawn(http::serve(listener, routes, tls, door));
+            let limiter = http::ConnectionLimiter::for_offers(Arc::clone(&self.context));
+            tokio::spawn(http::serve(listener, routes, tls, limiter));
         }
         Ok(())
     }
@@ -199,13 +199,13 @@ impl Bridge {
         self.context.sessions()
     }
 
-    /// Admits nobody from now on. Open sessions go on.
+    /// Admits no further session. Open sessions go on.
     pub fn drain(&self) {
         self.context.admission.close();
     }
 
     /// Ends every session with a close code
-    /// ([`CloseCode::Draining`](netcode_core::bridge::CloseCode)). Admits nobody from now on.
+    /// ([`CloseCode::Draining`](netcode_core::bridge::CloseCode)). Admits no further session.
     pub fn end_sessions(&self) {
         self.context.end();
     }
@@ -228,7 +228,7 @@ fn check(config: &BridgeConfig) -> Result<(), BridgeError> {
     }
     if config.allow.is_empty() {
         return Err(BridgeError::Config(
-            "a bridge that may reach no server serves nobody: allow one",
+            "the list of allowed servers is empty: allow one server at least",
         ));
     }
     if config.limits.buffer_bytes < MIN_BUFFER_BYTES {

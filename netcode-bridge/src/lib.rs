@@ -43,32 +43,32 @@
 //! Both include the time of the native client. Over WebRTC, 42 % of the bridge's own time is system
 //! calls.
 //!
-//! # Resources a stranger can hold
+//! # Resources of unauthenticated peers
 //!
 //! Each resource has a limit in total, a share of it for each address, and a time. An *address* is
 //! one IPv4 address or one IPv6 /64 network. Figures are those of [`Limits::default`]. Tests are
 //! those of `tests/it` unless they stand beside the code. Each refusal is counted under the name of
 //! its [`Limit`].
 //!
-//! | resource | in total | per address | time | held by |
 //! | resource | in total | per address | time | tests |
-//! | TCP connection, its descriptor, its TLS | [`connections`](Limits::connections), 512 | [`connections_per_address`](Limits::connections_per_address), 64 | [`request_timeout`](Limits::request_timeout), 10 s from accept to close; one request each | `connections_are_limited_in_total`, `an_address_has_its_share_of_connections_and_leaves_others_theirs`, `a_request_that_takes_too_long_is_cut_off_whatever_it_is_at`, `silence_in_a_handshake_of_tls_is_cut_off`, `a_connection_carries_one_request_and_is_closed` |
-//! | bytes of a request | 16 KiB of head and 16 KiB of body for each connection | the same | the same | `what_is_longer_than_an_offer_or_its_head_is_not_taken` |
-//! | new connections a second, over TCP and over QUIC (processor time of their handshakes) | [`arrivals_per_second`](Limits::arrivals_per_second), 2,000 | [`arrivals_per_second_per_address`](Limits::arrivals_per_second_per_address), 200 | what two seconds bring, at once | `newcomers_are_limited_by_the_second`, `a_newcomer_who_comes_too_often_is_turned_away_over_quic_too`, `who_arrives_too_often_is_refused_and_takes_nothing_from_others` |
-//! | handshake of QUIC and HTTP/3 | [`quic_handshakes`](Limits::quic_handshakes), 512 | [`quic_handshakes_per_address`](Limits::quic_handshakes_per_address), 32 | [`quic_handshake_timeout`](Limits::quic_handshake_timeout), 4 s | `handshakes_are_limited_in_total`, `silent_connections_of_one_address_keep_nobody_else_out`, `a_silent_connection_is_closed_in_time` |
+//! | --- | --- | --- | --- | --- |
+//! | TCP connection, its descriptor, its TLS | [`connections`](Limits::connections), 512 | [`connections_per_address`](Limits::connections_per_address), 64 | [`request_timeout`](Limits::request_timeout), 10 s from accept to close; one request each | `connections_are_limited_in_total`, `an_address_has_its_share_of_connections_and_leaves_others_theirs`, `a_request_that_takes_too_long_is_closed_at_any_stage`, `a_silent_tls_handshake_is_closed`, `a_connection_carries_one_request_and_is_closed` |
+//! | bytes of a request | 16 KiB of head and 16 KiB of body for each connection | the same | the same | `a_request_with_too_long_a_head_or_body_is_refused` |
+//! | new connections a second, over TCP and over QUIC (processor time of their handshakes) | [`arrivals_per_second`](Limits::arrivals_per_second), 2,000 | [`arrivals_per_second_per_address`](Limits::arrivals_per_second_per_address), 200 | what two seconds bring, at once | `new_tcp_connections_over_the_rate_are_closed`, `new_quic_connections_over_the_rate_are_refused`, `an_address_over_its_rate_is_refused_at_no_cost_to_others` |
+//! | handshake of QUIC and HTTP/3 | [`quic_handshakes`](Limits::quic_handshakes), 512 | [`quic_handshakes_per_address`](Limits::quic_handshakes_per_address), 32 | [`quic_handshake_timeout`](Limits::quic_handshake_timeout), 4 s | `handshakes_are_limited_in_total`, `silent_connections_of_one_address_keep_no_other_address_out`, `a_silent_connection_is_closed_in_time` |
 //! | the same, from an address that has not shown that it receives (QUIC's Retry) | half of it | half of it | the same | `forged_addresses_take_half_of_a_share_at_most` |
 //! | connection of a refused WebTransport session | a handshake's place | a handshake's place | 4 s for the answer, 3 s for the close code to arrive | `a_refused_session_leaves_nothing_behind` |
-//! | offer for WebRTC without a data channel, its peer connection | [`offers`](Limits::offers), 512 | [`offers_per_address`](Limits::offers_per_address), 32 | [`offer_timeout`](Limits::offer_timeout), 8 s | `offers_are_limited_in_total_and_forgotten_in_time`, `an_address_has_its_share_of_offers_and_leaves_others_theirs`, `offers_that_nothing_follows_hold_no_session_s_place` |
+//! | offer for WebRTC without a data channel, its peer connection | [`offers`](Limits::offers), 512 | [`offers_per_address`](Limits::offers_per_address), 32 | [`offer_timeout`](Limits::offer_timeout), 8 s | `offers_are_limited_in_total_and_expire`, `an_address_has_its_share_of_offers_and_leaves_others_theirs`, `abandoned_offers_hold_no_session_s_place` |
 //! | session: its place, its UDP socket | [`sessions`](Limits::sessions), 4,096 | [`sessions_per_address`](Limits::sessions_per_address), 64 | [`handshake_timeout`](Limits::handshake_timeout), 10 s; then [`idle_timeout`](Limits::idle_timeout), 30 s | `an_address_has_its_share_of_sessions_and_the_bridge_its_total`, `silence_ends_sessions_before_and_after_the_request` |
 //! | descriptors of the process | sessions and connections and 128 | | seen to at the start ([`BridgeError::Descriptors`]) | `a_bridge_has_the_descriptors_that_its_limits_need_or_does_not_start` |
 //! | datagrams and bytes a second (processor time, the server's bandwidth) | for each session, each way, [`datagrams_per_second`](Limits::datagrams_per_second) and [`bytes_per_second`](Limits::bytes_per_second) | by its sessions | what two seconds bring, at once | `a_flood_from_a_browser_is_cut_to_its_rate`, `a_flood_from_a_server_is_cut_to_its_rate` |
-//! | bytes that wait for a browser | for each session, [`buffer_bytes`](Limits::buffer_bytes) | by its sessions | the session's | `a_slow_browser_misses_what_is_newest_or_what_is_oldest_by_choice` |
-//! | bytes in streams of a WebTransport session, which are never read | for each session, 16 KiB | by its sessions | the session's | `streams_of_a_session_hold_so_many_bytes_and_no_more` |
-//! | data channels of a WebRTC session | for each session, [`MAX_DATA_CHANNELS`] | by its sessions | the session's | `a_peer_has_so_many_data_channels_and_no_more` |
-//! | addresses of a WebRTC peer | for each peer, [`MAX_PEER_ADDRESSES`] | by its offers and sessions | the peer's | `a_peer_has_so_many_addresses_and_no_more` |
-//! | bytes sent to an address that has not answered a check | as many as came from it, and never a stream | the same | until it answers | `a_victim_gets_no_handshake_and_no_more_bytes_than_were_forged`, `a_forged_nomination_sends_nobody_s_stream_to_a_victim`, `an_address_gets_no_more_than_came_from_it_until_it_has_answered` |
+//! | bytes that wait for a browser | for each session, [`buffer_bytes`](Limits::buffer_bytes) | by its sessions | the session's | `a_slow_browser_misses_the_newest_or_the_oldest_messages_as_configured` |
+//! | bytes in streams of a WebTransport session, which are never read | for each session, 16 KiB | by its sessions | the session's | `the_streams_of_a_session_hold_a_bounded_number_of_bytes` |
+//! | data channels of a WebRTC session | for each session, [`MAX_DATA_CHANNELS`] | by its sessions | the session's | `the_data_channels_of_a_peer_are_limited` |
+//! | addresses of a WebRTC peer | for each peer, [`MAX_PEER_ADDRESSES`] | by its offers and sessions | the peer's | `the_addresses_of_a_peer_are_limited` |
+//! | bytes sent to an address that has not answered a check | as many as came from it, and never a stream | the same | until it answers | `a_victim_gets_no_handshake_and_no_more_bytes_than_were_forged`, `a_forged_nomination_redirects_no_stream_to_a_victim`, `an_address_gets_no_more_than_came_from_it_until_it_has_answered` |
 //! | strings: a page's origin, and nothing else | for each session and each event that waits, [`MAX_ORIGIN_BYTES`] | by its sessions | the session's | `an_origin_that_no_page_has_is_refused_and_not_kept` |
-//! | events not taken | 4,096 | | until they are taken; more are dropped | `events_that_nobody_takes_are_bounded_and_counted` |
+//! | events not taken | 4,096 | | until they are taken; more are dropped | `unread_events_are_bounded_and_counted` |
 //!
 //! Messages in transit from a browser: 256 datagrams of 2 KiB over WebRTC, and incomplete messages
 //! within the library's SCTP window of 1 MiB; over WebTransport `buffer_bytes`. These buffers
@@ -89,7 +89,7 @@
 //! | `session` | one session and its socket to the server |
 //! | `traffic` | counters of one session |
 //! | `relay` | the rules of a session, without sockets or clock |
-//! | `admission`, `rate`, `limit` | limits on resources and arrivals of strangers |
+//! | `admission`, `rate`, `limit` | limits on the resources and arrivals of unauthenticated peers |
 //! | `allow` | the servers that may be reached |
 //! | `descriptors` | the system's limit of descriptors |
 //! | `certificate`, `config`, `context`, `counters`, `event`, `error` | as named |
@@ -128,7 +128,7 @@ pub use self::event::{BridgeEvent, EndCause, SessionInfo, Transport};
 pub use self::handle::{Bridge, BridgeAddresses};
 pub use self::http::{ParseNetworkError, ProxyHeader, ProxyNetwork};
 pub use self::limit::Limit;
-pub use self::relay::{Downlink, Refused, Relay, Uplink};
+pub use self::relay::{Downlink, Relay, Uplink, UplinkError};
 
 /// Examples of the crate's README.
 #[cfg(doctest)]

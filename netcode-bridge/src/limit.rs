@@ -1,4 +1,4 @@
-//! Limits of a bridge on strangers, by name.
+//! Limits of a bridge on unauthenticated peers, by name.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::admission::Exhausted;
 
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
-        /// A limit that turned somebody away, or cut somebody off.
+        /// Limit that caused a refusal, or the end of a connection.
         ///
         /// Counted in [`BridgeStats::limited`](super::BridgeStats::limited) and, for Prometheus, in
         /// `netcode_bridge_limited_total`.

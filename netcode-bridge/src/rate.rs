@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_jumps_back_brings_nothing() {
+    fn a_clock_that_steps_back_adds_no_allowance() {
         let start = Instant::now() + Duration::from_secs(10);
         let mut rate = Rate::new(1, start);
         assert!(take(&mut rate, start, 2));
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn who_arrives_too_often_is_refused_and_takes_nothing_from_others() {
+    fn an_address_over_its_rate_is_refused_at_no_cost_to_others() {
         let now = Instant::now();
         let arrivals = Arrivals::new(10, 2, now);
         let [here, there] = ["192.0.2.1", "192.0.2.2"].map(|it| it.parse().unwrap());

@@ -12,9 +12,9 @@ use super::config::Limits;
 use super::counters::DropCause;
 use super::rate::Rate;
 
-/// Reason why a message from a browser is not forwarded.
+/// Error of [`Relay::uplink`]: the message from the browser is not forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum UplinkError {
     /// The message is dropped; the session goes on.
     Dropped(DropCause),
     /// The session ends.
@@ -98,18 +98,18 @@ impl Relay {
     /// costs little more than reading the clock.
     ///
     /// # Errors
-    /// See [`Refused`].
+    /// See [`UplinkError`].
     pub fn uplink<'d>(
         &'d mut self,
         now: Instant,
         unix: UnixTime,
         message: &'d [u8],
-    ) -> Result<Uplink<'d>, Refused> {
+    ) -> Result<Uplink<'d>, UplinkError> {
         self.up
             .spend(now, message.len())
-            .map_err(Refused::Dropped)?;
+            .map_err(UplinkError::Dropped)?;
         if !self.admitted {
-            check_request(unix, message).map_err(Refused::Closed)?;
+            check_request(unix, message).map_err(UplinkError::Closed)?;
             self.admitted = true;
         }
         self.heard = now;
@@ -118,12 +118,12 @@ impl Relay {
                 Ok(Uplink::Datagram(message))
             }
             Some(MessageKind::Fragment) => self.join(now, message),
-            _ => Err(Refused::Dropped(DropCause::Malformed)),
+            _ => Err(UplinkError::Dropped(DropCause::Malformed)),
         }
     }
 
-    fn join(&mut self, now: Instant, piece: &[u8]) -> Result<Uplink<'_>, Refused> {
-        let malformed = Refused::Dropped(DropCause::Malformed);
+    fn join(&mut self, now: Instant, piece: &[u8]) -> Result<Uplink<'_>, UplinkError> {
+        let malformed = UplinkError::Dropped(DropCause::Malformed);
         let micros = now.saturating_duration_since(self.began).as_micros();
         let since_began = u64::try_from(micros).unwrap_or(u64::MAX);
         let core_time = netcode_core::Instant::from_micros(since_began);

@@ -13,7 +13,7 @@ use super::config::{Backpressure, Limits};
 use super::context::{Context, Guest, Offer};
 use super::counters::DropCause;
 use super::event::{EndCause, SessionInfo};
-use super::relay::{Downlink, Refused, Relay, Uplink};
+use super::relay::{Downlink, Relay, Uplink, UplinkError};
 use super::traffic::{TO_BROWSER, TO_SERVER, Traffic};
 use netcode_std::RECEIVE_BUFFER_BYTES;
 use netcode_std::unix_time;
@@ -75,8 +75,8 @@ impl Session {
                 Err(_) => {}
             },
             Ok(Uplink::Nothing) => {}
-            Err(Refused::Dropped(cause)) => flow.dropped(cause),
-            Err(Refused::Closed(code)) => return Err(code),
+            Err(UplinkError::Dropped(cause)) => flow.dropped(cause),
+            Err(UplinkError::Closed(code)) => return Err(code),
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ use super::session::Session;
 use netcode_std::SocketOptions;
 
 /// Time for a browser to receive the close code.
-const FAREWELL: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// QUIC's initial MTU: a full netcode datagram (1225 bytes) fits, with QUIC's own overhead.
 const INITIAL_MTU: u16 = 1280;
@@ -111,14 +111,14 @@ enum Admitted {
 }
 
 /// Admits a connection. An unvalidated address may be forged: it gets a place only
-/// while half of them are free, so that forged addresses exhaust neither the total nor anybody's
-/// share.
+/// while half of them are free, so that forged addresses exhaust neither the total nor the share
+/// of another address.
 fn admit(incoming: &Incoming, context: &Context) -> Admitted {
     let address = incoming.remote_address().ip();
     let Admission {
         quic_handshakes,
         quic_arrivals,
-        quic_strangers,
+        quic_unvalidated_arrivals,
         ..
     } = &context.admission;
     let now = Instant::now();
@@ -126,7 +126,9 @@ fn admit(incoming: &Incoming, context: &Context) -> Admitted {
         if let Err(exhausted) = quic_arrivals.take(now, address) {
             return Admitted::No(Resource::Arrivals.limit(exhausted));
         }
-    } else if quic_handshakes.is_crowded(address) || quic_strangers.take(now, address).is_err() {
+    } else if quic_handshakes.is_crowded(address)
+        || quic_unvalidated_arrivals.take(now, address).is_err()
+    {
         return Admitted::Retry;
     }
     match quic_handshakes.take(address) {
@@ -254,5 +256,5 @@ async fn close(browser: &web_transport_quinn::Session, code: CloseCode) {
     let message = code.to_message();
     let _ = browser.send_datagram(Bytes::copy_from_slice(&message));
     browser.close(code.number(), code.as_str().as_bytes());
-    let _ = timeout(FAREWELL, browser.closed()).await;
+    let _ = timeout(CLOSE_TIMEOUT, browser.closed()).await;
 }

@@ -70,16 +70,16 @@ pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), B
     bind().map_err(|error| BridgeError::Listen { address, error })
 }
 
-/// Admission of connections, within limits.
+/// Limits on the connections of one listener.
 #[derive(Clone)]
-pub(crate) struct Door {
+pub(crate) struct ConnectionLimiter {
     context: Arc<Context>,
     places: Places,
     arrivals: Arrivals,
 }
 
-impl Door {
-    /// Admission of browsers.
+impl ConnectionLimiter {
+    /// Limits on browsers.
     pub(crate) fn for_offers(context: Arc<Context>) -> Self {
         Self {
             places: context.admission.connections.clone(),
@@ -88,7 +88,7 @@ impl Door {
         }
     }
 
-    /// Admission of metrics readers.
+    /// Limits on metrics readers.
     pub(crate) fn for_metrics(context: Arc<Context>) -> Self {
         let (most, a_second) = METRICS_CONNECTIONS;
         Self {
@@ -98,7 +98,7 @@ impl Door {
         }
     }
 
-    fn enter(&self, from: IpAddr) -> Result<Place, Limit> {
+    fn admit(&self, from: IpAddr) -> Result<Place, Limit> {
         let arrivals = &self.arrivals;
         let now = Instant::now();
         // A trusted proxy connects on behalf of many: each request names its browser, and counts
@@ -114,14 +114,19 @@ impl Door {
 }
 
 /// Serves `routes`, over TLS if configured.
-pub(crate) async fn serve(listener: TcpListener, routes: Router, tls: Option<Tls>, door: Door) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    tls: Option<Tls>,
+    limiter: ConnectionLimiter,
+) {
     loop {
         let Ok((stream, from)) = listener.accept().await else {
             sleep(AFTER_FAILURE).await;
             continue;
         };
-        let context = Arc::clone(&door.context);
-        let place = match door.enter(from.ip()) {
+        let context = Arc::clone(&limiter.context);
+        let place = match limiter.admit(from.ip()) {
             Ok(place) => place,
             Err(limit) => {
                 context.counters.limited(limit);
@@ -134,7 +139,10 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, tls: Option<Tls
         let routes = routes.clone().layer(Extension(ConnectInfo(from)));
         tokio::spawn(async move {
             let limit = context.config.limits.request_timeout;
-            if timeout(limit, converse(stream, tls, routes)).await.is_err() {
+            if timeout(limit, serve_connection(stream, tls, routes))
+                .await
+                .is_err()
+            {
                 context.counters.limited(Limit::RequestTimeout);
             }
             // Not before the descriptor is closed.
@@ -144,22 +152,22 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, tls: Option<Tls
 }
 
 /// Serves one request and its response.
-async fn converse(stream: TcpStream, tls: Option<TlsAcceptor>, routes: Router) {
+async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, routes: Router) {
     match tls {
         Some(tls) => {
             if let Ok(stream) = tls.accept(stream).await {
-                speak_http(stream, routes).await;
+                serve_request(stream, routes).await;
             }
         }
-        None => speak_http(stream, routes).await,
+        None => serve_request(stream, routes).await,
     }
 }
 
-async fn speak_http(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router) {
+async fn serve_request(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router) {
     let served = http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(READ_BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
-    // Failures concern the stranger's connection alone.
+    // A failure concerns this connection alone.
     let _ = served.await;
 }

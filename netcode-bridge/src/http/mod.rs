@@ -10,6 +10,6 @@ mod connection;
 mod proxy;
 mod routes;
 
-pub(super) use connection::{Door, listen, serve, tls_config};
+pub(super) use connection::{ConnectionLimiter, listen, serve, tls_config};
 pub use proxy::{ParseNetworkError, ProxyHeader, ProxyNetwork};
 pub(super) use routes::{metrics, offers};

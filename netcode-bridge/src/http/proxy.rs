@@ -143,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_believed_without_configuration() {
+    fn forwarding_headers_are_ignored_without_trusted_proxies() {
         let config = config(&[], ProxyHeader::XForwardedFor);
         let at = found(&config, "192.0.2.9:1", &["198.51.100.1"]);
         assert_eq!(at, "192.0.2.9:1");
     }
 
     #[test]
-    fn the_last_address_that_is_no_proxy_counts_whatever_stands_before_it() {
+    fn the_last_address_that_is_no_proxy_counts() {
         let config = config(&["10.0.0.0/8", "2001:db8::1"], ProxyHeader::XForwardedFor);
         let from_proxy = |lines: &[&str]| found(&config, "10.1.2.3:1", lines);
         assert_eq!(from_proxy(&["198.51.100.1"]), "198.51.100.1:0");
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_names_nobody_is_counted_itself() {
+    fn a_proxy_that_names_no_address_is_counted_itself() {
         let config = config(&["10.0.0.0/8"], ProxyHeader::XForwardedFor);
         for lines in [
             &[][..],

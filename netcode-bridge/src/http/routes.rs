@@ -42,7 +42,7 @@ async fn answer(
     headers: HeaderMap,
     offer: String,
 ) -> Response {
-    // A task of its own: a panic that a stranger's offer causes ends that task alone.
+    // A task of its own: a panic caused by an offer ends that task alone.
     let answered = tokio::spawn(async move {
         let origin = headers.get(header::ORIGIN);
         let visitor = Visitor {

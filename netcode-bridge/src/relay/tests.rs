@@ -42,7 +42,10 @@ fn nothing_passes_before_a_connection_request() {
     ];
     for (message, code) in cases {
         let mut relay = Relay::new(Limits::default(), now);
-        assert_eq!(relay.uplink(now, UNIX, message), Err(Refused::Closed(code)));
+        assert_eq!(
+            relay.uplink(now, UNIX, message),
+            Err(UplinkError::Closed(code))
+        );
     }
 }
 
@@ -52,7 +55,7 @@ fn an_expired_token_ends_the_session_at_once() {
     let mut relay = Relay::new(Limits::default(), now);
     assert_eq!(
         relay.uplink(now, UNIX, &request(UNIX)),
-        Err(Refused::Closed(CloseCode::TokenExpired))
+        Err(UplinkError::Closed(CloseCode::TokenExpired))
     );
 }
 
@@ -65,7 +68,7 @@ fn after_the_request_datagrams_pass_as_they_are() {
         relay.uplink(now, UNIX, &datagram),
         Ok(Uplink::Datagram(&datagram))
     );
-    let malformed = Err(Refused::Dropped(DropCause::Malformed));
+    let malformed = Err(UplinkError::Dropped(DropCause::Malformed));
     for message in [
         &[0x15; MAX_DATAGRAM_BYTES + 1][..],
         &[0x09],
@@ -77,7 +80,7 @@ fn after_the_request_datagrams_pass_as_they_are() {
 }
 
 #[test]
-fn a_datagram_in_pieces_reaches_the_server_whole() {
+fn a_fragmented_datagram_reaches_the_server_whole() {
     let now = Instant::now();
     let mut relay = admitted(Limits::default(), now);
     let datagram = [0x25; 1225];
@@ -91,7 +94,7 @@ fn a_datagram_in_pieces_reaches_the_server_whole() {
 }
 
 #[test]
-fn pieces_of_a_piece_go_nowhere() {
+fn fragments_of_a_fragment_are_dropped() {
     let now = Instant::now();
     let mut relay = admitted(Limits::default(), now);
     let mut out = [[0; MAX_FRAGMENT_BYTES]; 2];
@@ -99,12 +102,12 @@ fn pieces_of_a_piece_go_nowhere() {
     relay.uplink(now, UNIX, front).unwrap();
     assert_eq!(
         relay.uplink(now, UNIX, back),
-        Err(Refused::Dropped(DropCause::Malformed))
+        Err(UplinkError::Dropped(DropCause::Malformed))
     );
 }
 
 #[test]
-fn what_is_too_long_for_the_session_goes_down_in_pieces() {
+fn a_datagram_too_long_for_the_session_is_sent_in_fragments() {
     let now = Instant::now();
     let mut relay = admitted(Limits::default(), now);
     let datagram = [0x15; 1225];
@@ -123,7 +126,7 @@ fn what_is_too_long_for_the_session_goes_down_in_pieces() {
 }
 
 #[test]
-fn a_server_cannot_speak_as_the_bridge() {
+fn a_server_cannot_forge_a_message_of_the_bridge() {
     let now = Instant::now();
     let mut relay = admitted(Limits::default(), now);
     for datagram in [&CloseCode::Full.to_message()[..], &[0x07, 0, 0, 1], &[]] {
@@ -164,13 +167,13 @@ fn bytes_are_limited_too() {
     let mut relay = admitted(limits, now);
     assert_eq!(
         relay.uplink(now, UNIX, &[0x15; 1000]),
-        Err(Refused::Dropped(DropCause::Rate))
+        Err(UplinkError::Dropped(DropCause::Rate))
     );
     assert!(relay.uplink(now, UNIX, &[0x15; 900]).is_ok());
 }
 
 #[test]
-fn silence_ends_a_session_and_what_is_dropped_breaks_no_silence() {
+fn an_idle_session_ends_and_dropped_messages_do_not_keep_it_alive() {
     let now = Instant::now();
     let limits = Limits {
         datagrams_per_second: 1,

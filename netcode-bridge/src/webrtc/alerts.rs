@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn only_alerts_in_the_clear_are_found_wherever_they_stand() {
+    fn unencrypted_alerts_are_found_in_any_position() {
         let alert = record(ALERT, 0, &[2, 40]);
         let handshake = record(22, 0, &[1; 40]);
         assert!(has_plaintext_alert(&alert));
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_is_no_alert() {
+    fn a_truncated_record_is_no_alert() {
         let whole = [record(22, 0, &[1; 40]), record(ALERT, 0, &[2, 40])].concat();
         for len in 0..whole.len() - 2 {
             // The header alone suffices.

@@ -81,8 +81,8 @@ impl Connection {
     }
 
     /// Processes a datagram. The library requires a drain before the next one.
-    pub(super) fn take_in(&mut self, packet: &Packet) -> Result<(), EndCause> {
-        match self.paths.take_in(packet.from, &packet.bytes) {
+    pub(super) fn handle_packet(&mut self, packet: &Packet) -> Result<(), EndCause> {
+        match self.paths.handle_datagram(packet.from, &packet.bytes) {
             Incoming::ForPeer => {}
             Incoming::Answer => {
                 while let Some((to, datagram)) = self.paths.next() {
@@ -192,7 +192,7 @@ impl Connection {
     /// Closes the connection and notifies the browser if it can still be reached.
     pub(super) fn close(&mut self) {
         if self.rtc.close().is_ok() {
-            // The output is sent; there is nobody left to report an error to.
+            // The output is sent; an error has no recipient any more.
             let _ = self.drain();
         }
     }

@@ -20,7 +20,7 @@ use crate::context::{Context, Visitor};
 use crate::error::BridgeError;
 
 /// Maximum message length that leaves in one UDP datagram: any netcode datagram, with the overhead
-/// of SCTP, DTLS and UDP, below the usual path MTU.
+/// of SCTP, DTLS and UDP, below the path MTU of the Internet.
 const MTU: usize = 1400;
 
 /// Maximum length of a browser's message, bytes: above that of any netcode datagram.

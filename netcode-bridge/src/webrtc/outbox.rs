@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_newest_goes_first_or_what_is_oldest_by_choice() {
+    fn a_full_outbox_drops_the_newest_or_the_oldest_message_as_configured() {
         let mut newest = Outbox::new(Backpressure::DropNewest, 3);
         assert!(newest.push(&[1, 1]));
         assert!(!newest.push(&[2, 2]));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_never_fits_takes_no_other_with_it() {
+    fn a_message_longer_than_the_outbox_displaces_no_other() {
         let mut outbox = Outbox::new(Backpressure::DropOldest, 3);
         assert!(outbox.push(&[1]));
         assert!(!outbox.push(&[0; 4]));

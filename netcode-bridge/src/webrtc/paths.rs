@@ -1,7 +1,7 @@
 //! Paths to a browser: an address gets a stream only after it has answered a check.
 //!
 //! ICE's lite agent sends no checks of its own: it trusts any peer that knows the password and
-//! names an address. So that nobody can direct a stream at a victim, each address is sent a
+//! names an address. So that no peer can direct a stream at a victim, each address is sent a
 //! connectivity check with a random transaction id (consent, RFC 7675). Until the address has
 //! answered, it gets only such checks: none longer than what came from it.
 
@@ -37,7 +37,7 @@ pub(super) struct Paths {
     tie_breaker: u64,
     paths: Vec<Path>,
     /// Source and length of the latest datagram from an address that is no path.
-    stranger: Option<(SocketAddr, usize)>,
+    unknown: Option<(SocketAddr, usize)>,
     /// Destination of the stream: the last of the chosen addresses that has answered.
     current: Option<SocketAddr>,
     /// Datagrams queued until an address has answered.
@@ -73,7 +73,7 @@ impl Paths {
             password: remote.pass.clone(),
             tie_breaker: random().map_or(0, u64::from_le_bytes),
             paths: Vec::new(),
-            stranger: None,
+            unknown: None,
             current: None,
             waiting: VecDeque::new(),
         }
@@ -85,13 +85,13 @@ impl Paths {
     }
 
     /// Processes a datagram. Queued datagrams may be ready to send afterwards.
-    pub(super) fn take_in(&mut self, from: SocketAddr, datagram: &[u8]) -> Incoming {
-        self.stranger = None;
+    pub(super) fn handle_datagram(&mut self, from: SocketAddr, datagram: &[u8]) -> Incoming {
+        self.unknown = None;
         let Some(path) = self.paths.iter_mut().find(|path| path.address == from) else {
             if self.paths.len() >= MAX_PEER_ADDRESSES {
                 return Incoming::TooMany;
             }
-            self.stranger = Some((from, datagram.len()));
+            self.unknown = Some((from, datagram.len()));
             return Incoming::ForPeer;
         };
         let Some(question) = path.question else {
@@ -159,7 +159,7 @@ impl Paths {
 
     /// Check of `to`, if it has credit for it.
     fn check(&mut self, to: SocketAddr) -> Option<Outgoing> {
-        if let Some((address, credit)) = self.stranger.take_if(|(from, _)| *from == to) {
+        if let Some((address, credit)) = self.unknown.take_if(|(from, _)| *from == to) {
             self.paths.push(Path {
                 address,
                 credit,

@@ -15,8 +15,8 @@ use crate::event::EndCause;
 use crate::session::Session;
 
 /// Copies of the close message: these channels do not retransmit.
-const FAREWELLS: u32 = 3;
-const BETWEEN_FAREWELLS: Duration = Duration::from_millis(50);
+const CLOSE_MESSAGES: u32 = 3;
+const CLOSE_MESSAGE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Datagrams read from the browser before the server's turn.
 const PACKETS_PER_TURN: usize = 64;
@@ -27,7 +27,7 @@ pub(super) async fn run(mut connection: Connection, offer: Offer) {
         Ok(session) => Peer::new(connection, session).run().await,
         // A data channel without a session gets the close code.
         Err(Some(code)) => {
-            let _ = say_farewell(&mut connection, code).await;
+            let _ = send_close_code(&mut connection, code).await;
             connection.close();
         }
         Err(None) => connection.close(),
@@ -51,7 +51,7 @@ async fn open(connection: &mut Connection, offer: Offer) -> Result<Session, Opti
         tokio::select! {
             packet = connection.packet() => {
                 let packet = packet.ok_or(None)?;
-                connection.take_in(&packet).map_err(|_| None)?;
+                connection.handle_packet(&packet).map_err(|_| None)?;
             }
             () = sleep_until(due.min(offer.deadline).into()) => {
                 connection.time_passes().map_err(|_| None)?;
@@ -91,7 +91,7 @@ impl Peer {
         };
         if let EndCause::Bridge(code) = cause {
             // The browser may be gone meanwhile.
-            let _ = say_farewell(&mut self.connection, code).await;
+            let _ = send_close_code(&mut self.connection, code).await;
         }
         self.connection.close();
         self.session.finish(cause);
@@ -125,13 +125,13 @@ impl Peer {
 
     /// Processes datagrams of the browser. The library requires a drain before the next one.
     fn receive(&mut self, first: &Packet) -> Result<(), EndCause> {
-        self.connection.take_in(first)?;
+        self.connection.handle_packet(first)?;
         for _ in 1..PACKETS_PER_TURN {
             let Some(packet) = self.connection.next_packet() else {
                 break;
             };
             self.drain()?;
-            self.connection.take_in(&packet)?;
+            self.connection.handle_packet(&packet)?;
         }
         Ok(())
     }
@@ -162,13 +162,13 @@ impl Peer {
 }
 
 /// Sends the close code as a message: a data channel closes without one.
-async fn say_farewell(connection: &mut Connection, code: CloseCode) -> Result<(), EndCause> {
-    for _ in 0..FAREWELLS {
+async fn send_close_code(connection: &mut Connection, code: CloseCode) -> Result<(), EndCause> {
+    for _ in 0..CLOSE_MESSAGES {
         connection.write(&code.to_message())?;
         connection.drain()?;
-        sleep(BETWEEN_FAREWELLS).await;
+        sleep(CLOSE_MESSAGE_INTERVAL).await;
         while let Some(packet) = connection.next_packet() {
-            connection.take_in(&packet)?;
+            connection.handle_packet(&packet)?;
             connection.drain()?;
         }
         connection.time_passes()?;

@@ -83,7 +83,7 @@ fn a_browser_reaches_the_server_beside_the_bridge() {
 }
 
 #[test]
-fn the_example_ends_by_itself_when_it_is_told_how_long_to_run() {
+fn the_example_ends_after_its_given_duration() {
     let output = example().args(["--for", "0"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let output = example().arg("--nonsense").output().unwrap();

@@ -1,12 +1,12 @@
-//! What strangers hold before they have a session: offers over WebRTC, handshakes of QUIC.
+//! Resources held before a session exists: WebRTC offers and QUIC handshakes.
 #![cfg(target_os = "linux")]
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use crate::pair::until;
+use crate::world::raw_peer::{ELSEWHERE, connect_from, offer, post, status};
 use crate::world::silent::{Silent, closed, fill_streams};
-use crate::world::stranger::{ELSEWHERE, connect_from, offer, post, status};
 use crate::world::{BOTH, Browser, Visit, listener, request};
 use netcode_bridge::{Bridge, Limit, Limits, Transport};
 use netcode_std::core::bridge::CloseCode;
@@ -36,7 +36,7 @@ fn offered(from: &str, bridge: &Bridge, server: SocketAddr) -> String {
 }
 
 #[test]
-fn offers_that_nothing_follows_hold_no_session_s_place() {
+fn abandoned_offers_hold_no_session_s_place() {
     let (server, address) = listener();
     let limits = Limits {
         sessions: 2,
@@ -74,7 +74,7 @@ fn an_address_has_its_share_of_offers_and_leaves_others_theirs() {
 }
 
 #[test]
-fn offers_are_limited_in_total_and_forgotten_in_time() {
+fn offers_are_limited_in_total_and_expire() {
     let (server, address) = listener();
     let limits = Limits {
         offers: 2,
@@ -107,7 +107,7 @@ fn an_offer_s_place_is_free_once_it_is_a_session() {
 }
 
 #[test]
-fn silent_connections_of_one_address_keep_nobody_else_out() {
+fn silent_connections_of_one_address_keep_no_other_address_out() {
     let (server, address) = listener();
     let limits = Limits {
         quic_handshakes: 8,
@@ -188,12 +188,12 @@ fn forged_addresses_take_half_of_a_share_at_most() {
         bridge.metrics().lines().any(|line| line == retries)
     });
     assert_eq!(bridge.stats().quic_handshakes, 4);
-    // Who really is at that address gets in.
+    // A client that really has that address is admitted.
     open(Transport::WebTransport, &bridge, &server);
 }
 
 #[test]
-fn a_newcomer_who_comes_too_often_is_turned_away_over_quic_too() {
+fn new_quic_connections_over_the_rate_are_refused() {
     let (_server, address) = listener();
     let limits = Limits {
         arrivals_per_second_per_address: 1,
@@ -202,7 +202,7 @@ fn a_newcomer_who_comes_too_often_is_turned_away_over_quic_too() {
     };
     let bridge = start(address, limits);
     let attacker = Silent::at(ELSEWHERE);
-    until("it is turned away", || {
+    until("it is refused", || {
         let _ = attacker.open(bridge.addresses().webtransport[0]);
         bridge.stats().limited(Limit::ArrivalsPerAddress) > 0
     });
@@ -222,7 +222,7 @@ fn a_refused_session_leaves_nothing_behind() {
 }
 
 #[test]
-fn streams_of_a_session_hold_so_many_bytes_and_no_more() {
+fn the_streams_of_a_session_hold_a_bounded_number_of_bytes() {
     let (_server, address) = listener();
     let bridge = crate::world::start(&[address]);
     let visit = Visit::new(Transport::WebTransport, bridge.addresses(), address);

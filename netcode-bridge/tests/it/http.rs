@@ -1,4 +1,4 @@
-//! What strangers can do over TCP: how much, how long, and in whose name.
+//! Limits over TCP: bytes, time, connections, and the address that counts behind a proxy.
 #![cfg(target_os = "linux")]
 
 use std::io::{Read as _, Write as _};
@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::pair::until;
-use crate::world::stranger::{
+use crate::world::raw_peer::{
     ELSEWHERE, connect, connect_from, head, offer, post, read_to_end, status,
 };
 use crate::world::{BOTH, Browser, Visit, listener, request};
@@ -30,7 +30,7 @@ fn short(config: &mut BridgeConfig) {
 }
 
 #[test]
-fn a_request_that_takes_too_long_is_cut_off_whatever_it_is_at() {
+fn a_request_that_takes_too_long_is_closed_at_any_stage() {
     let (bridge, http, server) = start(|config| {
         short(config);
         config.limits.connections_per_address = 6;
@@ -71,7 +71,7 @@ fn a_request_that_takes_too_long_is_cut_off_whatever_it_is_at() {
 }
 
 #[test]
-fn silence_in_a_handshake_of_tls_is_cut_off() {
+fn a_silent_tls_handshake_is_closed() {
     let (bridge, http, _) = start(|config| {
         short(config);
         config.plain_http = false;
@@ -134,11 +134,11 @@ fn connections_are_limited_in_total() {
 }
 
 #[test]
-fn newcomers_are_limited_by_the_second() {
+fn new_tcp_connections_over_the_rate_are_closed() {
     let (bridge, http, server) = start(|config| {
         config.limits.arrivals_per_second_per_address = 5;
     });
-    until("some are turned away", || {
+    until("connections are refused", || {
         drop(connect_from(ELSEWHERE, http));
         bridge.stats().limited(Limit::ArrivalsPerAddress) >= 10
     });
@@ -166,7 +166,7 @@ fn http_2_is_not_spoken() {
 }
 
 #[test]
-fn what_is_longer_than_an_offer_or_its_head_is_not_taken() {
+fn a_request_with_too_long_a_head_or_body_is_refused() {
     let (_bridge, http, server) = start(|_| ());
     let answered = post(&mut connect(http), server, "", &"v".repeat(17 * 1024));
     assert_eq!(status(&answered), Some(413), "{answered}");
@@ -232,7 +232,7 @@ fn behind_a_trusted_proxy_the_browser_s_address_counts() {
         assert_eq!(offered("127.0.0.1", &["192.0.2.1"]), Some(429));
         // What stands before the last address is the browser's own invention.
         assert_eq!(offered("127.0.0.1", &["192.0.2.3", "192.0.2.2"]), Some(429));
-        // Nobody else is believed.
+        // No other proxy is trusted.
         assert_eq!(offered("127.0.0.3", &["192.0.2.4"]), Some(201));
         assert_eq!(bridge.stats().limited(Limit::OffersPerAddress), 2);
         assert_eq!(bridge.stats().offers, 3);
@@ -240,7 +240,7 @@ fn behind_a_trusted_proxy_the_browser_s_address_counts() {
 }
 
 #[test]
-fn without_configuration_no_proxy_is_believed() {
+fn without_trusted_proxies_the_address_of_the_connection_counts() {
     let (_bridge, http, server) = start(|config| config.limits.offers_per_address = 1);
     for (browser, expected) in [("192.0.2.1", 201), ("192.0.2.2", 429)] {
         let headers = format!("X-Forwarded-For: {browser}\r\nForwarded: for={browser}\r\n");
@@ -250,14 +250,14 @@ fn without_configuration_no_proxy_is_believed() {
 }
 
 #[test]
-fn the_counters_can_be_read_while_strangers_hold_every_connection() {
+fn the_metrics_can_be_read_while_every_connection_is_held() {
     let (bridge, http, _) = start(|config| {
         config.limits.connections = 2;
         config.limits.arrivals_per_second = 2;
         config.metrics = Some("127.0.0.1:0".parse().unwrap());
     });
     let _held = [connect(http), connect(http)];
-    until("nobody else gets in", || {
+    until("further connections are refused", || {
         drop(connect(http));
         bridge.stats().limited(Limit::Arrivals) > 0
     });

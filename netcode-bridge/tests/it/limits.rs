@@ -101,7 +101,7 @@ fn hostile_messages_reach_no_server_and_end_no_session() {
 }
 
 #[test]
-fn what_no_netcode_server_sends_reaches_no_browser() {
+fn a_datagram_that_is_no_netcode_packet_reaches_no_browser() {
     for transport in BOTH {
         let (server, address) = listener();
         let bridge = crate::world::start(&[address]);
@@ -188,7 +188,7 @@ fn overrun(transport: Transport, backpressure: Backpressure) -> (BTreeSet<u32>, 
 }
 
 #[test]
-fn a_slow_browser_misses_what_is_newest_or_what_is_oldest_by_choice() {
+fn a_slow_browser_misses_the_newest_or_the_oldest_messages_as_configured() {
     // Half of WebRTC's is SCTP's, which drops nothing.
     let room = u32::try_from(BUFFER_BYTES / NUMBERED_BYTES).unwrap();
     for transport in BOTH {
@@ -208,11 +208,11 @@ fn a_slow_browser_misses_what_is_newest_or_what_is_oldest_by_choice() {
 }
 
 #[test]
-fn a_thousand_sessions_at_once_each_keep_to_themselves() {
+fn a_thousand_concurrent_sessions_do_not_mix() {
     let (server, address) = listener();
     let mut config = crate::world::config(&[address]);
     config.limits.sessions_per_address = 1000;
-    // On a busy machine a handshake may take longer than a stranger's may.
+    // On a busy machine a handshake may take longer than the default limits allow.
     let long = Duration::from_secs(120);
     config.limits.idle_timeout = long;
     config.limits.handshake_timeout = long;

@@ -1,10 +1,10 @@
-//! Where the bridge sends to over WebRTC: nobody gets what he did not ask for.
+//! Destinations over WebRTC: no address is sent a stream that it did not ask for.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use crate::pair::until;
-use crate::world::stranger::{Victim, connect, is_stun, nomination, offer, post};
+use crate::world::raw_peer::{Victim, connect, is_stun, nomination, offer, post};
 use crate::world::{Browser, Visit, listener, request};
 use netcode_bridge::{Bridge, Limit, MAX_DATA_CHANNELS, MAX_PEER_ADDRESSES, Transport};
 
@@ -22,7 +22,7 @@ fn greet(browser: &Browser, server: &UdpSocket) -> SocketAddr {
 }
 
 #[test]
-fn a_forged_nomination_sends_nobody_s_stream_to_a_victim() {
+fn a_forged_nomination_redirects_no_stream_to_a_victim() {
     let (server, address) = listener();
     let bridge = crate::world::start(&[address]);
     let browser = Browser::open(visit(&bridge, address));
@@ -74,7 +74,7 @@ fn a_victim_gets_no_handshake_and_no_more_bytes_than_were_forged() {
 }
 
 #[test]
-fn a_peer_has_so_many_addresses_and_no_more() {
+fn the_addresses_of_a_peer_are_limited() {
     let (_server, address) = listener();
     let bridge = crate::world::start(&[address]);
     let offer = offer();
@@ -120,7 +120,7 @@ fn forged_alerts_end_no_handshake() {
 }
 
 #[test]
-fn a_peer_has_so_many_data_channels_and_no_more() {
+fn the_data_channels_of_a_peer_are_limited() {
     let (server, address) = listener();
     let bridge = crate::world::start(&[address]);
     let few = Browser::open(Visit {

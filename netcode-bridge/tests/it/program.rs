@@ -105,7 +105,7 @@ fn get(address: &str, path: &str) -> String {
 }
 
 #[test]
-fn browsers_reach_a_server_through_the_program_and_hear_its_goodbye() {
+fn browsers_reach_a_server_through_the_program_and_receive_its_disconnect() {
     for (id, transport) in (7..).zip(BOTH) {
         let mut server = server(1);
         let allowed = server.local_addresses()[0];
@@ -127,7 +127,7 @@ fn browsers_reach_a_server_through_the_program_and_hear_its_goodbye() {
             client_turn(&mut client) == [b"hello"]
         });
         server.stop().unwrap();
-        until("the goodbye", || {
+        until("the disconnect", || {
             client_turn(&mut client);
             client.wait(Duration::from_millis(1)).unwrap();
             client.state() == ClientState::Disconnected
@@ -136,7 +136,7 @@ fn browsers_reach_a_server_through_the_program_and_hear_its_goodbye() {
 }
 
 #[test]
-fn a_bridge_reads_its_certificate_again_when_it_is_asked_to() {
+fn a_bridge_reloads_its_certificate_on_request() {
     let mut bridge = Service::start(&format!("--allow 127.0.0.1:1 {ON_LOOPBACK}"));
     let before = bridge.listening["certificate_hash"].clone();
     bridge.signal("HUP");
@@ -169,7 +169,7 @@ fn prometheus_finds_the_counters_and_nothing_else() {
 }
 
 #[test]
-fn what_cannot_work_is_refused_in_words() {
+fn an_unusable_configuration_is_refused_with_an_explanation() {
     let refused = fail("", 2);
     assert!(refused.contains("--allow"), "{refused}");
     let refused = fail("--allow 127.0.0.1", 2);

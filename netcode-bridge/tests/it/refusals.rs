@@ -24,7 +24,7 @@ fn nothing_arrived(server: &UdpSocket, address: SocketAddr) {
 }
 
 #[test]
-fn a_bridge_does_not_start_with_what_cannot_work() {
+fn a_bridge_does_not_start_with_an_unusable_configuration() {
     let refused = |change: fn(&mut BridgeConfig)| {
         let mut config = crate::world::config(&["127.0.0.1:1".parse().unwrap()]);
         change(&mut config);
@@ -41,7 +41,7 @@ fn a_bridge_does_not_start_with_what_cannot_work() {
 }
 
 #[test]
-fn a_session_must_begin_with_a_request_that_could_be_good() {
+fn a_session_must_begin_with_a_plausible_connection_request() {
     let (server, address) = listener();
     let bridge = crate::world::start(&[address]);
     let good = request(address);
@@ -102,7 +102,7 @@ fn only_servers_on_the_list_are_reached() {
 }
 
 #[test]
-fn pages_of_other_origins_are_refused_and_so_is_who_has_none() {
+fn pages_of_other_origins_and_requests_without_an_origin_are_refused() {
     let (_server, address) = listener();
     let mut config = crate::world::config(&[address]);
     config.origins = vec!["https://game.example".to_owned()];
@@ -206,7 +206,7 @@ fn silence_ends_sessions_before_and_after_the_request() {
 }
 
 #[test]
-fn a_bridge_that_goes_away_lets_nobody_in_and_tells_those_it_holds() {
+fn a_draining_bridge_admits_no_session_and_closes_the_open_ones_with_its_code() {
     for transport in BOTH {
         let (server, address) = listener();
         let bridge = crate::world::start(&[address]);

@@ -130,7 +130,7 @@ fn browsers_and_desktops_are_alike_to_a_server() {
         server.send(index, b"to all").unwrap();
     }
     let mut heard = [false; 3];
-    until("everybody has heard it", || {
+    until("every client has received it", || {
         turn(&mut server);
         heard[0] |= client_turn(&mut browsers[0]) == [b"to all"];
         heard[1] |= client_turn(&mut browsers[1]) == [b"to all"];
@@ -147,11 +147,11 @@ fn a_server_that_comes_back_is_reached_over_the_same_session() {
         drop(server);
         // What is sent meanwhile comes back as ICMP errors; they end nothing.
         for _ in 0..10 {
-            client.send(b"anybody?").unwrap();
+            client.send(b"payload").unwrap();
         }
         let sent = bridge.stats().to_server;
         until("the bridge has tried", || {
-            client.send(b"anybody?").unwrap();
+            client.send(b"payload").unwrap();
             bridge.stats().to_server != sent
         });
         server = Server::bind(&addresses, crate::pair::config(4)).unwrap();
@@ -171,8 +171,8 @@ fn a_new_certificate_leaves_sessions_as_they_are() {
         client.send(b"still here").unwrap();
         until("a payload", || !turn(&mut server).payloads.is_empty());
 
-        let mut newcomer = Client::with_link(BrowserLink::new(transport, bridge.addresses()));
-        connect(&mut newcomer, &mut server, 8);
+        let mut second = Client::with_link(BrowserLink::new(transport, bridge.addresses()));
+        connect(&mut second, &mut server, 8);
         let mut stale = bridge.addresses().clone();
         stale.certificate_hash = before;
         if transport == Transport::WebTransport {
@@ -190,10 +190,10 @@ fn nothing_from_anywhere_but_the_server_reaches_a_browser() {
         let index = server.core().find_by_id(ClientId(7)).unwrap();
         let seen = server.core().client(index).unwrap().address.unwrap();
         let dropped = client.core().dropped().total();
-        let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let other = UdpSocket::bind("127.0.0.1:0").unwrap();
         for _ in 0..100 {
-            // The bridge's socket is not connected to us: it may even say so.
-            let _ = stranger.send_to(&[0x15; 40], seen);
+            // The bridge's socket is connected to its server alone, so this may be an error.
+            let _ = other.send_to(&[0x15; 40], seen);
         }
         let before = bridge.stats().to_browser;
         server.send(index, b"mine").unwrap();
@@ -204,7 +204,7 @@ fn nothing_from_anywhere_but_the_server_reaches_a_browser() {
 }
 
 #[test]
-fn events_tell_of_every_session_from_its_beginning_to_its_end() {
+fn events_report_every_session_from_its_start_to_its_end() {
     for transport in BOTH {
         let (_server, bridge, client) = connected(transport);
         let limit = Duration::from_secs(20);

@@ -6,7 +6,7 @@ use netcode_bridge::Limits;
 
 use super::options::seconds;
 
-/// Limits on strangers. "One address" is one IPv4 address or one IPv6 /64 network.
+/// Limits on unauthenticated peers. "One address" is one IPv4 address or one IPv6 /64 network.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Limits on browsers (IPv6: one address is one network of 64 bits)")]
 pub(crate) struct LimitArgs {

@@ -30,8 +30,8 @@ const LOOK_AT_FILES: Duration = Duration::from_secs(5);
 ///
 /// Datagrams pass unopened: the bridge needs no key, and any netcode 1.02 server works behind it.
 ///
-/// At Ctrl-C or SIGTERM it admits nobody and waits for its sessions to end; a second signal ends it
-/// at once. SIGHUP, or a change of the files, makes it read its certificate again.
+/// At Ctrl-C or SIGTERM it refuses new sessions and waits for the open ones to end; a second signal
+/// ends it at once. At SIGHUP, or when the files change, it reads its certificate again.
 #[derive(Parser)]
 #[command(name = "netcode-bridge", version)]
 struct Args {

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_port_is_never_none() {
+    fn the_next_port_is_never_zero() {
         let next = |port| next_port(SocketAddr::from(([127, 0, 0, 1], port))).port();
         assert_eq!((next(0), next(4433), next(65535)), (0, 4434, 65534));
     }

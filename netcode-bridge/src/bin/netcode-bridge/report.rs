@@ -135,7 +135,7 @@ impl Report {
             return print_json(&json!({ "event": "draining", "sessions": sessions }));
         }
         print(format_args!(
-            "ending: nobody gets in; {sessions} sessions are still open"
+            "draining: new sessions are refused; {sessions} sessions are still open"
         ))
     }
 

@@ -48,7 +48,7 @@ fn check_and_reply(paths: &Paths, from: SocketAddr) -> (Vec<u8>, Vec<u8>) {
 /// Datagram sent after a check from `from`.
 fn checked(paths: &mut Paths, from: SocketAddr) -> Option<Outgoing> {
     let (check, reply) = check_and_reply(paths, from);
-    assert_eq!(paths.take_in(from, &check), Incoming::ForPeer);
+    assert_eq!(paths.handle_datagram(from, &check), Incoming::ForPeer);
     paths.send(from, reply)
 }
 
@@ -64,7 +64,7 @@ fn answered(paths: &mut Paths, from: SocketAddr) {
     let (to, check) = checked(paths, from).unwrap();
     assert_eq!(to, from);
     let answer = answer(paths, &check, PASSWORD);
-    assert_eq!(paths.take_in(from, &answer), Incoming::Answer);
+    assert_eq!(paths.handle_datagram(from, &answer), Incoming::Answer);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn an_address_gets_no_more_than_came_from_it_until_it_has_answered() {
     for _ in 0..50 {
         let (check, reply) = check_and_reply(&paths, address(1));
         came += check.len();
-        paths.take_in(address(1), &check);
+        paths.handle_datagram(address(1), &check);
         went += paths.send(address(1), reply).map_or(0, |(_, it)| it.len());
         // A handshake of DTLS, and the stream.
         assert_eq!(paths.send(address(1), vec![22; 1000]), None);
@@ -90,7 +90,7 @@ fn a_check_is_sent_once_as_many_bytes_have_come() {
     let (_, reply) = check_and_reply(&paths, address(1));
     let (mut came, mut went) = (0, 0);
     for _ in 0..100 {
-        paths.take_in(address(1), &[0; 30]);
+        paths.handle_datagram(address(1), &[0; 30]);
         came += 30;
         let check = paths.send(address(1), reply.clone());
         went += check.map_or(0, |(_, it)| it.len());
@@ -100,12 +100,12 @@ fn a_check_is_sent_once_as_many_bytes_have_come() {
 }
 
 #[test]
-fn what_waited_goes_out_once_the_address_has_answered() {
+fn queued_datagrams_are_sent_once_the_address_has_answered() {
     let mut paths = paths();
     let (_, check) = checked(&mut paths, address(1)).unwrap();
     assert_eq!(paths.send(address(1), vec![22; 9]), None);
     let answer = answer(&paths, &check, PASSWORD);
-    assert_eq!(paths.take_in(address(1), &answer), Incoming::Answer);
+    assert_eq!(paths.handle_datagram(address(1), &answer), Incoming::Answer);
     assert_eq!(paths.current(), Some(address(1)));
     assert!(is_stun(&paths.next().unwrap().1));
     assert_eq!(paths.next(), Some((address(1), vec![22; 9])));
@@ -141,41 +141,53 @@ fn only_the_right_answer_from_the_right_address_counts() {
     let (_, check) = checked(&mut paths, address(1)).unwrap();
     let (_, other) = checked(&mut paths, address(2)).unwrap();
     let wrong = answer(&paths, &check, "another password");
-    assert_eq!(paths.take_in(address(1), &wrong), Incoming::ForPeer);
+    assert_eq!(paths.handle_datagram(address(1), &wrong), Incoming::ForPeer);
     let elsewhere = answer(&paths, &other, PASSWORD);
-    assert_eq!(paths.take_in(address(1), &elsewhere), Incoming::ForPeer);
+    assert_eq!(
+        paths.handle_datagram(address(1), &elsewhere),
+        Incoming::ForPeer
+    );
     let guessed = StunMessage::binding_reply(TransId::new(), address(1));
     let guessed = bytes_of(&paths, guessed, PASSWORD);
-    assert_eq!(paths.take_in(address(1), &guessed), Incoming::ForPeer);
+    assert_eq!(
+        paths.handle_datagram(address(1), &guessed),
+        Incoming::ForPeer
+    );
     assert_eq!(paths.current(), None);
     let right = answer(&paths, &check, PASSWORD);
-    assert_eq!(paths.take_in(address(1), &right), Incoming::Answer);
+    assert_eq!(paths.handle_datagram(address(1), &right), Incoming::Answer);
 }
 
 #[test]
-fn an_address_too_many_is_not_heard() {
+fn datagrams_from_an_address_over_the_limit_are_dropped() {
     let mut paths = paths();
     for port in 1..=u16::try_from(MAX_PEER_ADDRESSES).unwrap() {
         checked(&mut paths, address(port)).unwrap();
     }
     let (check, _) = check_and_reply(&paths, address(999));
-    assert_eq!(paths.take_in(address(999), &check), Incoming::TooMany);
-    assert_eq!(paths.take_in(address(1), &check), Incoming::ForPeer);
+    assert_eq!(
+        paths.handle_datagram(address(999), &check),
+        Incoming::TooMany
+    );
+    assert_eq!(paths.handle_datagram(address(1), &check), Incoming::ForPeer);
 }
 
 #[test]
-fn who_does_not_know_the_password_takes_no_path() {
+fn a_check_without_the_password_adds_no_path() {
     let mut paths = paths();
     for port in 1..100 {
         // The library does not reply to what it cannot verify.
         let (check, _) = check_and_reply(&paths, address(port));
-        assert_eq!(paths.take_in(address(port), &check), Incoming::ForPeer);
+        assert_eq!(
+            paths.handle_datagram(address(port), &check),
+            Incoming::ForPeer
+        );
     }
     answered(&mut paths, address(200));
 }
 
 #[test]
-fn what_waits_is_bounded() {
+fn the_queue_is_bounded() {
     let mut paths = paths();
     for _ in 0..100 {
         paths.send(address(1), vec![22; 9]);

@@ -35,7 +35,7 @@ pub(crate) struct Visit {
     pub(crate) origin: Option<String>,
     /// Over WebRTC: data channels besides the session's.
     pub(crate) extra_channels: usize,
-    /// Over WebRTC: somebody forges alerts of DTLS in this browser's name.
+    /// Over WebRTC: forged DTLS alerts are sent in this browser's name.
     pub(crate) forged_alerts: bool,
 }
 

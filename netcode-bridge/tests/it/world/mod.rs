@@ -2,8 +2,8 @@
 
 mod browser;
 mod link;
+pub(crate) mod raw_peer;
 pub(crate) mod silent;
-pub(crate) mod stranger;
 mod webrtc;
 mod webtransport;
 

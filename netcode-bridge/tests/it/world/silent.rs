@@ -1,4 +1,4 @@
-//! QUIC connections of somebody who never asks for a session.
+//! QUIC connections that never ask for a session.
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
@@ -15,7 +15,7 @@ use web_transport_quinn::quinn::{ClientConfig, Connecting, Connection, Endpoint}
 use super::browser::{Visit, runtime};
 use super::webtransport;
 
-/// Who does not care whom he talks to.
+/// Verifier that accepts any certificate.
 #[derive(Debug)]
 struct Careless(Arc<rustls::crypto::CryptoProvider>);
 
@@ -118,8 +118,8 @@ pub(crate) fn closed(connection: &Connection) {
         .expect("the connection stays open");
 }
 
-/// Opens a session and writes into streams of it, which nobody reads, as much as there is room
-/// for; gives how many bytes that is.
+/// Opens a session and fills its streams, which the bridge never reads; returns the number of
+/// bytes they took.
 pub(crate) fn fill_streams(visit: &Visit) -> usize {
     runtime().block_on(async {
         let session = webtransport::connect(visit).await.unwrap();

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
 use super::browser::{Ends, Visit};
-use super::stranger::is_stun;
+use super::raw_peer::is_stun;
 
 const CHROMIUM: usize = 1225;
 
@@ -61,11 +61,11 @@ struct Peer {
     open: bool,
     code: Option<CloseCode>,
     over: bool,
-    /// Whether somebody forges alerts in this one's name.
+    /// Forged alerts are sent in this peer's name.
     forged_alerts: bool,
 }
 
-/// A fatal alert of DTLS (`handshake_failure`), as anybody can write it.
+/// A fatal alert of DTLS (`handshake_failure`), unauthenticated.
 const ALERT: [u8; 15] = [21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 2, 40];
 
 impl Peer {
@@ -124,7 +124,7 @@ impl Peer {
                     // Told of a datagram sent before, perhaps (ICMP).
                     let Ok((len, from)) = received else { continue };
                     let receive = Receive::new(Protocol::Udp, from, self.address, &buffer[..len]);
-                    self.take_in(Input::Receive(Instant::now(), receive.unwrap()));
+                    self.handle_input(Input::Receive(Instant::now(), receive.unwrap()));
                 }
                 message = ends.outgoing.recv(), if self.open => match message {
                     Some(message) => self.send(&message),
@@ -135,14 +135,14 @@ impl Peer {
                     }
                 },
                 () = tokio::time::sleep_until(due.into()) => {
-                    self.take_in(Input::Timeout(Instant::now()));
+                    self.handle_input(Input::Timeout(Instant::now()));
                 }
             }
         }
         self.code
     }
 
-    fn take_in(&mut self, input: Input<'_>) {
+    fn handle_input(&mut self, input: Input<'_>) {
         self.over |= self.rtc.handle_input(input).is_err();
     }
 

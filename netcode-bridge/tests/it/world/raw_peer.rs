@@ -1,4 +1,4 @@
-//! What somebody sends who is no browser.
+//! Raw TCP and UDP peers: requests and datagrams that no browser sends.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -106,11 +106,11 @@ pub(crate) fn nomination(offer: &str, answer: &str) -> Vec<u8> {
     bytes
 }
 
-/// Somebody who never asked for anything; what arrives can be looked at.
+/// A socket that never asked the bridge for anything; it records the datagrams that arrive.
 pub(crate) struct Victim {
     socket: UdpSocket,
     bridge: SocketAddr,
-    /// Bytes sent in this one's name.
+    /// Bytes sent with this address as their source.
     pub(crate) forged: usize,
 }
 
@@ -125,7 +125,7 @@ impl Victim {
         }
     }
 
-    /// Somebody else sends this, with the victim's address as its source.
+    /// Sends a datagram as an attacker would, with the victim's address as its source.
     pub(crate) fn forge(&mut self, datagram: &[u8]) {
         self.socket.send_to(datagram, self.bridge).unwrap();
         self.forged += datagram.len();
@@ -138,7 +138,7 @@ impl Victim {
         buffer[..len].to_vec()
     }
 
-    /// What has arrived.
+    /// Datagrams that have arrived.
     pub(crate) fn received(&self) -> Vec<Vec<u8>> {
         self.socket.set_nonblocking(true).unwrap();
         let mut buffer = [0; 2048];
