@@ -243,7 +243,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_split_is_joined_again_in_either_order(
+        fn fragments_are_reassembled_in_either_order(
             datagram in prop::collection::vec(any::<u8>(), 2..=MAX_DATAGRAM_BYTES),
             back_first in any::<bool>(),
         ) {

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_rate_nobody_waits() {
+    fn without_a_rate_no_datagram_waits() {
         with_budget(|budget| {
             let spend = |_| budget.spend(0, host(1), Work::Request, None);
             assert!((0..1000).all(spend));

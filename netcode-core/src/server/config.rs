@@ -75,11 +75,11 @@ pub struct ServerConfig {
     /// Treatment of a connected client id that presents another token. Default: reject it.
     pub reconnect_rule: ReconnectRule,
     /// Largest share of one host in the half-open connections and in the token history. Default: a
-    /// quarter. One household can still fill every slot of a server whose storage has the default
+    /// quarter. One host can still fill every slot of a server whose storage has the default
     /// proportions, and one host with many tokens cannot keep others out. Raise it where most
-    /// players share an address: a campus, a carrier's NAT, a bridge.
+    /// clients share an address: a campus, a carrier's NAT, a bridge.
     pub per_host: SourceLimit,
-    /// The same for one client id. Default: a sixteenth. A player needs one handshake at a time,
+    /// The same for one client id. Default: a sixteenth. A user needs one handshake at a time,
     /// and one token for each reconnect while earlier tokens are valid.
     pub per_id: SourceLimit,
     /// Decryptions per second for senders without a session: of the tokens in requests, and of
@@ -93,7 +93,7 @@ pub struct ServerConfig {
 impl ServerConfig {
     /// Default decryption budget per second: enough for all clients of a server to reconnect at
     /// once.
-    const fn usual_opens(max_clients: u32) -> Option<NonZeroU32> {
+    const fn default_opens(max_clients: u32) -> Option<NonZeroU32> {
         match max_clients.checked_mul(4) {
             Some(opens @ 10_000..) => NonZeroU32::new(opens),
             Some(_) => NonZeroU32::new(10_000),
@@ -120,7 +120,7 @@ impl ServerConfig {
             reconnect_rule: ReconnectRule::Refuse,
             per_host: SourceLimit::QUARTER,
             per_id: SourceLimit::SIXTEENTH,
-            opens_per_second: Self::usual_opens(max_clients),
+            opens_per_second: Self::default_opens(max_clients),
         }
     }
 }
@@ -165,7 +165,7 @@ impl fmt::Display for ConfigError {
             }
             Self::NoAddress => f.write_str("the address list is empty; add the server's addresses"),
             Self::NoHandshakeTime => {
-                f.write_str("handshake_timeout is zero; the usual is ten seconds")
+                f.write_str("handshake_timeout is zero; the default is ten seconds")
             }
             Self::NoTokenLifetime => {
                 f.write_str("max_token_lifetime is below one second; set the backend's longest")
@@ -209,11 +209,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strangers_may_cost_four_decryptions_a_client_and_at_least_ten_thousand() {
-        let usual = |clients| ServerConfig::usual_opens(clients).map(NonZeroU32::get);
-        assert_eq!(usual(1), Some(10_000));
-        assert_eq!(usual(2_500), Some(10_000));
-        assert_eq!(usual(2_501), Some(10_004));
-        assert_eq!(usual(u32::MAX), None);
+    fn the_default_budget_is_four_decryptions_a_client_and_at_least_ten_thousand() {
+        let default = |clients| ServerConfig::default_opens(clients).map(NonZeroU32::get);
+        assert_eq!(default(1), Some(10_000));
+        assert_eq!(default(2_500), Some(10_000));
+        assert_eq!(default(2_501), Some(10_004));
+        assert_eq!(default(u32::MAX), None);
     }
 }

@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_keeps_no_key_once_its_goodbyes_are_out_and_nothing_once_its_events_are_taken() {
+    fn a_slot_keeps_no_key_after_its_disconnect_packets_and_nothing_after_its_events() {
         let mut storage = StaticStorage::<1, 1, 1>::new();
         let mut server = Server::new(storage.tables(), config()).unwrap();
         let mut rng = StdRng::seed_from_u64(1);

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_has_a_default() {
+    fn unset_fields_have_defaults() {
         let servers = ["10.0.0.1:40000".parse().unwrap()];
         let mut rng = StdRng::seed_from_u64(1);
         let token = mint(&spec(&servers), &KEY, &mut rng).unwrap();
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_is_minted() {
+    fn set_fields_are_minted() {
         let servers = ["10.0.0.1:40000".parse().unwrap()];
         let internal = ["[fd00::1]:7".parse().unwrap()];
         let user_data = UserData::from_slice(b"who").unwrap();

@@ -52,7 +52,7 @@ fn entered(state: ClientState) -> Received {
 }
 
 #[test]
-fn what_a_datagram_causes_comes_back_from_the_call_that_took_it() {
+fn the_event_of_a_datagram_is_returned_by_the_call_that_processed_it() {
     let mut pair = Pair::connecting();
     let begun = Event::StateChanged(ClientState::SendingConnectionRequest);
     assert_eq!(pair.client.poll_event(), Some(begun));
@@ -97,7 +97,7 @@ fn a_change_that_a_datagram_has_overtaken_is_not_reported_after_it() {
 }
 
 #[test]
-fn what_time_and_commands_cause_waits_for_poll_event() {
+fn events_of_time_and_commands_wait_for_poll_event() {
     let mut pair = Pair::connecting();
     pair.client.disconnect(NOW);
     let states: Vec<_> = std::iter::from_fn(|| pair.client.poll_event()).collect();
@@ -136,7 +136,7 @@ fn the_last_event_is_the_present_state_however_many_were_not_taken() {
 }
 
 #[test]
-fn nothing_is_sent_while_nobody_is_connected_and_that_is_no_error() {
+fn sending_before_the_connection_sends_nothing_and_is_no_error() {
     let mut pair = Pair::connecting();
     let mut out = [0; 1300];
     assert_eq!(pair.client.send(NOW, b"early", &mut out), Ok(None));

@@ -24,13 +24,13 @@ fn assert_a_new_token_connects(world: &mut World, n: usize) {
     world.cut.clear();
     world.server.disconnect_all(world.now);
     world.run_for(seconds(1));
-    let player = &mut world.players[n];
+    let test_client = &mut world.clients[n];
     let token = Ticket {
         seed: 999,
         ..Ticket::new(999)
     }
     .mint();
-    player.client.connect(world.now, &token).unwrap();
+    test_client.client.connect(world.now, &token).unwrap();
     world.run_until(|world| world.state(n) == ClientState::Connected);
 }
 
@@ -84,12 +84,12 @@ fn a_server_that_is_skipped_is_given_up_at_once() {
     });
     world.run_for(Duration::from_millis(200));
     let now = world.now;
-    world.players[n].client.skip_server(now);
-    let tried = world.players[n].client.server_address();
+    world.clients[n].client.skip_server(now);
+    let tried = world.clients[n].client.server_address();
     assert_eq!(tried, Some(server_address()));
     world.run_until(|world| world.state(n) == ClientState::Connected);
     let now = world.now;
-    world.players[n].client.skip_server(now);
+    world.clients[n].client.skip_server(now);
     assert_eq!(world.state(n), ClientState::Connected);
 }
 
@@ -100,7 +100,7 @@ fn skipping_the_last_server_ends_the_attempt() {
     let n = world.join(&Ticket::new(1));
     world.run_for(seconds(1));
     let now = world.now;
-    world.players[n].client.skip_server(now);
+    world.clients[n].client.skip_server(now);
     assert_eq!(world.state(n), ClientState::ConnectionRequestTimedOut);
     assert_a_new_token_connects(&mut world, n);
 }
@@ -111,11 +111,11 @@ fn a_server_that_is_skipped_after_its_challenge_is_given_up_too() {
     let n = world.join(&ticket);
     world.run_until(|world| world.state(n) == ClientState::SendingConnectionResponse);
     let now = world.now;
-    world.players[n].client.skip_server(now);
-    let client = &world.players[n].client;
+    world.clients[n].client.skip_server(now);
+    let client = &world.clients[n].client;
     assert_eq!(client.server_address(), Some(ticket.servers[1]));
     assert_eq!(client.state(), ClientState::SendingConnectionRequest);
-    world.players[n].client.skip_server(now);
+    world.clients[n].client.skip_server(now);
     assert_eq!(world.state(n), ClientState::ConnectionRequestTimedOut);
 }
 
@@ -128,7 +128,7 @@ fn without_an_answer_a_request_times_out() {
     assert_eq!(world.state(n), ClientState::SendingConnectionRequest);
     world.run_for(seconds(2));
     assert_eq!(world.state(n), ClientState::ConnectionRequestTimedOut);
-    assert_eq!(world.players[n].client.next_deadline(), None);
+    assert_eq!(world.clients[n].client.next_deadline(), None);
     assert_a_new_token_connects(&mut world, n);
 }
 
@@ -187,7 +187,7 @@ fn a_server_that_fills_up_during_the_handshake_denies_the_response() {
     assert_eq!(world.state(first), ClientState::Connected);
     assert_eq!(world.state(second), ClientState::ConnectionDenied);
     assert!(
-        world.players[second]
+        world.clients[second]
             .states
             .contains(&ClientState::SendingConnectionResponse)
     );
@@ -224,7 +224,7 @@ fn the_attempt_s_time_runs_over_all_addresses() {
     world.run_for(Duration::from_millis(4900));
     assert_eq!(world.state(n), ClientState::SendingConnectionRequest);
     assert_eq!(
-        world.players[n].client.server_address(),
+        world.clients[n].client.server_address(),
         Some(dead_servers(3)[2])
     );
     world.run_for(Duration::from_millis(200));
@@ -239,7 +239,7 @@ fn a_token_that_lives_no_second_is_expired_at_once() {
         ..Ticket::new(1)
     });
     assert_eq!(world.state(n), ClientState::ConnectTokenExpired);
-    assert!(world.tape.is_empty(), "nobody was asked");
+    assert!(world.tape.is_empty(), "no request was sent");
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn a_request_that_times_out_goes_to_the_next_address() {
         ..Ticket::new(1)
     });
     assert_eq!(
-        world.players[n].client.server_address(),
+        world.clients[n].client.server_address(),
         Some(server_address())
     );
 }
@@ -294,7 +294,7 @@ fn a_response_that_times_out_goes_to_the_next_address() {
     world.server_at = ticket.servers[1];
     world.run_until(|world| world.state(n) == ClientState::Connected);
     assert_eq!(
-        world.players[n].client.server_address(),
+        world.clients[n].client.server_address(),
         Some(ticket.servers[1])
     );
 }
@@ -304,20 +304,20 @@ fn a_denial_goes_to_the_next_address() {
     let (mut world, ticket) = moving_world(1);
     world.connect(&Ticket::new(1));
     let n = world.join(&ticket);
-    world.run_until(|world| world.players[n].client.server_address() == Some(ticket.servers[1]));
+    world.run_until(|world| world.clients[n].client.server_address() == Some(ticket.servers[1]));
     world.server.disconnect_all(world.now);
     world.drain();
     world.server_at = ticket.servers[1];
     world.run_until(|world| world.state(n) == ClientState::Connected);
     assert!(
-        !world.players[n]
+        !world.clients[n]
             .states
             .contains(&ClientState::ConnectionDenied)
     );
 }
 
 #[test]
-fn what_is_no_token_is_an_invalid_connect_token() {
+fn malformed_token_bytes_are_an_invalid_connect_token() {
     let whole = Ticket::new(1).mint();
     let changed = |at: usize, bytes: &[u8]| {
         let mut token = whole.to_vec();
@@ -358,9 +358,9 @@ fn what_is_no_token_is_an_invalid_connect_token() {
     for (token, expected) in cases {
         let mut world = World::new(4);
         let n = world.join(&Ticket::new(1));
-        world.players[n].client.disconnect(world.now);
+        world.clients[n].client.disconnect(world.now);
         world.drain();
-        let refused = world.players[n].client.connect(world.now, &token);
+        let refused = world.clients[n].client.connect(world.now, &token);
         assert_eq!(refused, Err(ConnectError::Token(expected)));
         assert_eq!(world.state(n), ClientState::InvalidConnectToken);
         world.run_for(seconds(1));
@@ -373,7 +373,7 @@ fn an_active_client_takes_no_other_token() {
     let mut world = World::new(4);
     let n = world.connect(&Ticket::new(1));
     let token = Ticket::new(2).mint();
-    let refused = world.players[n].client.connect(world.now, &token);
+    let refused = world.clients[n].client.connect(world.now, &token);
     assert_eq!(refused, Err(ConnectError::Active));
     world.run_for(seconds(10));
     assert_eq!(world.state(n), ClientState::Connected);
@@ -402,14 +402,14 @@ fn a_timeout_of_zero_or_less_never_ends_a_connection() {
 }
 
 #[test]
-fn who_gives_up_while_connecting_says_goodbye_ten_times() {
+fn a_client_that_disconnects_while_connecting_sends_ten_disconnect_packets() {
     let mut world = World::new(4);
     world.weather = Weather {
         latency: seconds(1),
         ..FINE
     };
     let n = world.join(&Ticket::new(1));
-    world.players[n].client.disconnect(world.now);
+    world.clients[n].client.disconnect(world.now);
     world.drain();
     let disconnects = world
         .tape
@@ -417,18 +417,18 @@ fn who_gives_up_while_connecting_says_goodbye_ten_times() {
         .filter(|(_, _, bytes)| bytes[0] & 0x0f == 6);
     assert_eq!(disconnects.count(), 10);
     assert_eq!(world.state(n), ClientState::Disconnected);
-    assert_eq!(world.players[n].client.next_deadline(), None);
+    assert_eq!(world.clients[n].client.next_deadline(), None);
 }
 
 #[test]
-fn every_change_of_state_is_told_once_and_in_order() {
+fn every_change_of_state_is_reported_once_and_in_order() {
     let mut world = World::new(4);
     let n = world.connect(&Ticket::new(1));
     world.run_for(seconds(2));
     world.server.disconnect(world.now, ClientIndex(0));
     world.run_for(seconds(1));
     assert_eq!(
-        world.players[n].states,
+        world.clients[n].states,
         [
             ClientState::SendingConnectionRequest,
             ClientState::SendingConnectionResponse,
@@ -439,21 +439,21 @@ fn every_change_of_state_is_told_once_and_in_order() {
 }
 
 #[test]
-fn the_size_of_a_payload_to_send_is_what_its_datagram_becomes() {
+fn send_size_is_the_length_of_the_datagram() {
     let mut world = World::new(4);
     let n = world.join(&Ticket::new(1));
-    let early = world.players[n].client.send_size(b"early");
+    let early = world.clients[n].client.send_size(b"early");
     assert_eq!(early, Ok(None));
     world.run_until(|world| world.state(n) == ClientState::Connected);
     // After 256 packets a sequence takes one byte more on the wire.
     for len in (1..=300).chain([1200]) {
-        let client = &mut world.players[n].client;
+        let client = &mut world.clients[n].client;
         let payload = vec![7; len];
         let size = client.send_size(&payload).unwrap().unwrap();
         let mut out = vec![0; size.1];
         let sent = client.send(world.now, &payload, &mut out).unwrap().unwrap();
         assert_eq!(size, (sent.to, sent.datagram.len()));
     }
-    let too_long = world.players[n].client.send_size(&[0; 1201]);
+    let too_long = world.clients[n].client.send_size(&[0; 1201]);
     assert_eq!(too_long, Err(SendError::PayloadLength { len: 1201 }));
 }

@@ -46,7 +46,7 @@ fn a_server_whose_call_times_alternate_loses_no_client() {
 fn a_client_whose_call_times_alternate_stays_connected() {
     let mut out = [0; 1300];
     let mut world = alternate(|world, now| {
-        let client = &mut world.players[0].client;
+        let client = &mut world.clients[0].client;
         let junk = &mut [9; 40];
         assert!(client.handle_datagram(now, server_address(), junk).is_err());
         while client.poll_transmit(now, &mut out).is_some() {}

@@ -42,7 +42,11 @@ fn all_come_and_go(clients: usize) {
         forger.connect(&mut server, NOW).unwrap();
     }
     assert_eq!(server.connected_count(), count);
-    assert_eq!(take_events(&mut server), [], "each was told at once");
+    assert_eq!(
+        take_events(&mut server),
+        [],
+        "each event was returned at once"
+    );
     let slots: HashSet<ClientIndex> = server.clients().map(|info| info.client).collect();
     assert_eq!(slots.len(), clients);
     for (n, forger) in first.iter().enumerate() {
@@ -87,11 +91,11 @@ fn all_come_and_go(clients: usize) {
 }
 
 #[test]
-fn two_hundred_and_fifty_six_clients_come_and_go() {
+fn two_hundred_and_fifty_six_clients_connect_and_disconnect() {
     all_come_and_go(256);
 }
 
 #[test]
-fn four_thousand_and_ninety_six_clients_come_and_go() {
+fn four_thousand_and_ninety_six_clients_connect_and_disconnect() {
     all_come_and_go(4096);
 }

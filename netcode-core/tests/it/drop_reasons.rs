@@ -341,7 +341,7 @@ fn a_client_drops_a_payload_before_it_is_connected() {
         PROTOCOL,
         0,
     );
-    let client = &mut world.players[n].client;
+    let client = &mut world.clients[n].client;
     let dropped = client.handle_datagram(world.now, server_address(), &mut early);
     assert_eq!(dropped, Err(Dropped::State));
     assert_eq!(client.dropped().get(Dropped::State), 1);
@@ -391,7 +391,7 @@ fn a_client_drops_for_the_reasons_it_shares_with_a_server() {
     let n = world.connect(&ticket);
     world.run_for(Duration::from_secs(1));
     for (from, mut datagram, reason) in cases {
-        let client = &mut world.players[n].client;
+        let client = &mut world.clients[n].client;
         let before = client.dropped().get(reason);
         let dropped = client.handle_datagram(world.now, from, &mut datagram);
         assert_eq!(dropped, Err(reason));
@@ -400,7 +400,7 @@ fn a_client_drops_for_the_reasons_it_shares_with_a_server() {
     }
     let mut again = to_client(Packet::Payload(b"once"), 900);
     let mut twice = again.clone();
-    let client = &mut world.players[n].client;
+    let client = &mut world.clients[n].client;
     assert!(
         client
             .handle_datagram(world.now, server_address(), &mut again)

@@ -93,7 +93,7 @@ fn one_host_cannot_fill_the_token_history() {
 }
 
 #[test]
-fn what_a_host_held_is_free_again_when_its_handshakes_end_and_its_tokens_expire() {
+fn the_entries_of_a_host_are_free_again_when_its_handshakes_end_and_its_tokens_expire() {
     let mut server = start_with(config(16), EPOCH, 1);
     let host = |n| port_of([203, 0, 113, 7], n);
     asks(&mut server, NOW, 1000..1032, false, host);
@@ -113,14 +113,14 @@ fn what_a_host_held_is_free_again_when_its_handshakes_end_and_its_tokens_expire(
 }
 
 #[test]
-fn a_household_fills_every_slot_of_a_server_of_the_usual_proportions() {
+fn one_host_fills_every_slot_of_a_server_of_the_default_proportions() {
     let mut server = start_with(config(16), EPOCH, 1);
     for n in 0..16 {
-        let player = Forger::new(
+        let client = Forger::new(
             &Ticket::new(n),
             port_of([203, 0, 113, 7], usize::try_from(n).unwrap()),
         );
-        player.connect(&mut server, NOW).unwrap();
+        client.connect(&mut server, NOW).unwrap();
         drain(&mut server, NOW);
     }
     assert_eq!(server.connected_count(), 16);
@@ -172,9 +172,9 @@ fn flood(mut source: impl FnMut(&mut World) -> SocketAddr) -> (World, Duration) 
             joined = Some((world.join(&Ticket::new(3)), world.now));
         }
         world.run_for(Duration::from_millis(1));
-        if let Some((player, since)) = joined
+        if let Some((client, since)) = joined
             && connected.is_none()
-            && world.state(player) == ClientState::Connected
+            && world.state(client) == ClientState::Connected
         {
             connected = Some(world.now.saturating_since(since));
         }
@@ -189,7 +189,7 @@ fn flood(mut source: impl FnMut(&mut World) -> SocketAddr) -> (World, Duration) 
 }
 
 #[test]
-fn a_flood_from_one_host_delays_a_newcomer_by_less_than_a_tenth_of_a_second() {
+fn a_flood_from_one_host_delays_a_new_client_by_less_than_a_tenth_of_a_second() {
     let (_, took) = flood(|world| {
         let port = world.rng.random_range(1..60_000);
         SocketAddr::from(([203, 0, 113, 7], port))
@@ -198,7 +198,7 @@ fn a_flood_from_one_host_delays_a_newcomer_by_less_than_a_tenth_of_a_second() {
 }
 
 #[test]
-fn a_flood_from_forged_addresses_at_ten_times_the_budget_delays_a_newcomer_by_less_than_five_seconds()
+fn a_flood_from_forged_addresses_at_ten_times_the_budget_delays_a_new_client_by_less_than_two_seconds()
  {
     let (_, took) = flood(|world| {
         let host: [u8; 4] = world.rng.random();

@@ -87,7 +87,7 @@ fn pass_eleven_seconds(server: &mut Server<'_>) -> Instant {
 }
 
 #[test]
-fn a_response_that_comes_too_late_is_dropped_though_nobody_polled() {
+fn a_response_after_the_deadline_is_dropped_even_before_a_poll() {
     let mut server = start();
     let forger = Forger::new(&Ticket::new(1), client_address(1));
     let challenge = forger.ask(&mut server, NOW).unwrap();
@@ -104,7 +104,7 @@ fn a_response_that_comes_too_late_is_dropped_though_nobody_polled() {
 }
 
 #[test]
-fn half_open_entries_that_ended_make_room_though_nobody_polled() {
+fn expired_half_open_entries_make_room_even_before_a_poll() {
     let mut server = start();
     // One address may have four handshakes under way.
     let of = |id| Forger::new(&Ticket::new(id), client_address(1));
@@ -117,7 +117,7 @@ fn half_open_entries_that_ended_make_room_though_nobody_polled() {
 }
 
 #[test]
-fn a_slot_whose_client_never_says_a_word_ends_soon_though_its_token_has_no_timeout() {
+fn a_slot_whose_client_never_sends_ends_with_the_handshake_timeout_even_without_a_token_timeout() {
     let mut world = World::new(4);
     let ticket = Ticket {
         timeout: -1,
@@ -131,12 +131,12 @@ fn a_slot_whose_client_never_says_a_word_ends_soon_though_its_token_has_no_timeo
     world.run_for(Duration::from_millis(200));
     assert_eq!(world.server.connected_count(), 0);
     // A confirmed client without a timeout stays connected.
-    let player = world.connect(&Ticket {
+    let n = world.connect(&Ticket {
         timeout: -1,
         ..Ticket::new(2)
     });
     world.run_for(Duration::from_secs(1));
-    let address = world.players[player].address;
+    let address = world.clients[n].address;
     world.cut.push(address);
     world.run_for(Duration::from_secs(60));
     assert_eq!(world.server.connected_count(), 1);

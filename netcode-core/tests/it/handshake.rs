@@ -8,10 +8,10 @@ use netcode_core::server::{DisconnectReason, Event};
 use netcode_core::{ClientId, ClientIndex};
 
 #[test]
-fn a_client_with_a_token_gets_a_slot_and_both_sides_are_told() {
+fn a_client_with_a_token_gets_a_slot_and_both_sides_report_it() {
     let mut world = World::new(4);
     let n = world.connect(&Ticket::new(77));
-    let states = &world.players[n].states;
+    let states = &world.clients[n].states;
     assert_eq!(
         states[..],
         [
@@ -28,8 +28,8 @@ fn a_client_with_a_token_gets_a_slot_and_both_sides_are_told() {
             client_id: ClientId(77)
         }]
     );
-    assert_eq!(world.players[n].client.client_index(), Some(client));
-    assert_eq!(world.players[n].client.max_clients(), Some(4));
+    assert_eq!(world.clients[n].client.client_index(), Some(client));
+    assert_eq!(world.clients[n].client.max_clients(), Some(4));
     let info = world.server.client(client).unwrap();
     assert_eq!(info.address, Some(client_address(n)));
     assert_eq!(info.user_data.0[..8], 77u64.to_le_bytes());
@@ -53,7 +53,7 @@ fn payloads_of_every_size_cross_in_both_directions() {
         world.server_sends(ClientIndex(0), payload);
     }
     world.run_for(Duration::from_millis(50));
-    assert_eq!(world.players[n].payloads, payloads);
+    assert_eq!(world.clients[n].payloads, payloads);
     let received: Vec<_> = world
         .payloads
         .iter()
@@ -66,7 +66,7 @@ fn payloads_of_every_size_cross_in_both_directions() {
 fn a_client_that_disconnects_frees_its_slot() {
     let mut world = World::new(4);
     let n = world.connect(&Ticket::new(1));
-    world.players[n].client.disconnect(world.now);
+    world.clients[n].client.disconnect(world.now);
     let sent = world.tape.len();
     world.drain();
     assert_eq!(
@@ -124,7 +124,7 @@ fn a_storm_of_loss_duplicates_and_reordering_delivers_each_payload_at_most_once(
     }
     let all = |world: &World| {
         world
-            .players
+            .clients
             .iter()
             .all(|p| p.client.state() == ClientState::Connected)
     };

@@ -213,7 +213,7 @@ fn no_pair_of_key_and_nonce_seals_twice_over_reconnects_restarts_and_two_servers
 
 #[test]
 #[should_panic(expected = "seals twice")]
-fn the_collector_notices_what_the_restart_rule_is_there_for() {
+fn the_collector_detects_the_reuse_that_the_restart_rule_prevents() {
     let mut fleet = Fleet::new();
     let token = fleet.ticket(1, 1);
     for restart in [false, true] {

@@ -46,9 +46,9 @@ fn assert_no_nonce_repeats(world: &World) {
     let sealed = world.tape.iter().filter(|(_, _, bytes)| bytes[0] != 0);
     for (from, to, bytes) in sealed {
         let upwards = *to == server_address()
-            || to.ip() != from.ip() && world.players.iter().any(|p| p.address == *from);
-        let player = if upwards { from } else { to };
-        let nonce = (upwards, *player, sequence_of(bytes));
+            || to.ip() != from.ip() && world.clients.iter().any(|p| p.address == *from);
+        let client = if upwards { from } else { to };
+        let nonce = (upwards, *client, sequence_of(bytes));
         let before = seen.insert(nonce, bytes);
         assert!(
             before.is_none_or(|before| before == bytes),
@@ -62,9 +62,9 @@ fn assert_no_nonce_repeats(world: &World) {
 fn in_a_storm_no_nonce_repeats_under_a_key() {
     let mut world = World::new(16);
     world.weather = STORM;
-    let players: Vec<usize> = (0..16).map(|id| world.join(&Ticket::new(id))).collect();
+    let clients: Vec<usize> = (0..16).map(|id| world.join(&Ticket::new(id))).collect();
     for _ in 0..100 {
-        for &n in &players {
+        for &n in &clients {
             if world.state(n) == ClientState::Connected {
                 world.client_sends(n, b"up");
             }
@@ -169,12 +169,12 @@ fn a_client_s_sequence_goes_on_from_token_to_token_and_back() {
     world.cut.push(server_address());
     let n = world.join(&Ticket::new(1));
     for id in [1, 1, 2, 1] {
-        let player = &mut world.players[n];
-        player.client.disconnect(world.now);
+        let test_client = &mut world.clients[n];
+        test_client.client.disconnect(world.now);
         world.drain();
         let token = Ticket::new(id).mint();
-        let player = &mut world.players[n];
-        player.client.connect(world.now, &token).unwrap();
+        let test_client = &mut world.clients[n];
+        test_client.client.connect(world.now, &token).unwrap();
         world.drain();
     }
     assert_sequences_rise(&world, n);
@@ -192,7 +192,7 @@ fn a_forged_sequence_moves_no_replay_window() {
         let mut forged = sealed(&Packet::Payload(b"forged"), &wrong, PROTOCOL, sequence);
         let dropped = world.deliver_to_server(client_address(n), &forged);
         assert_eq!(dropped, Err(Dropped::Unauthentic));
-        let client = &mut world.players[n].client;
+        let client = &mut world.clients[n].client;
         let dropped = client.handle_datagram(world.now, server_address(), &mut forged);
         assert_eq!(dropped, Err(Dropped::Unauthentic));
     }
@@ -200,7 +200,7 @@ fn a_forged_sequence_moves_no_replay_window() {
     world.server_sends(ClientIndex(0), b"down");
     world.run_for(Duration::from_secs(1));
     assert_eq!(world.payloads, [(ClientIndex(0), b"up".to_vec())]);
-    assert_eq!(world.players[n].payloads, [b"down"]);
+    assert_eq!(world.clients[n].payloads, [b"down"]);
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn a_request_is_dropped_for_the_first_rule_it_breaks() {
 }
 
 #[test]
-fn a_full_server_denies_nobody_who_breaks_a_rule() {
+fn a_full_server_denies_no_request_that_breaks_a_rule() {
     let elsewhere = Ticket {
         servers: vec![address("10.0.0.9:40000")],
         ..Ticket::new(2)
@@ -281,13 +281,13 @@ fn a_sealed_datagram_is_dropped_for_the_first_rule_it_breaks() {
 }
 
 #[test]
-fn a_goodbye_from_who_is_not_connected_ends_nothing() {
+fn a_disconnect_packet_from_an_unconnected_address_ends_no_session() {
     let mut server = start_with(config(4), EPOCH, 1);
     let forger = Forger::new(&Ticket::new(2), outside());
     let challenge = forger.ask(&mut server, NOW).unwrap();
-    let goodbye = forger.packet(&Packet::Disconnect, 0);
+    let disconnect = forger.packet(&Packet::Disconnect, 0);
     assert_eq!(
-        deliver(&mut server, NOW, forger.from, &goodbye),
+        deliver(&mut server, NOW, forger.from, &disconnect),
         Err(Dropped::UnknownSender)
     );
     let response = forger.response(&challenge, 1);
@@ -305,7 +305,7 @@ fn to_client(
 ) -> Result<(), Dropped> {
     let keys = Forger::new(ticket, client_address(n)).keys();
     let mut datagram = sealed(packet, &keys.server_to_client, PROTOCOL, sequence);
-    let client = &mut world.players[n].client;
+    let client = &mut world.clients[n].client;
     client
         .handle_datagram(world.now, server_address(), &mut datagram)
         .map(|_| ())
@@ -350,7 +350,7 @@ fn a_client_that_answers_takes_a_keep_alive_or_a_denial_and_nothing_else() {
     }
     assert_eq!(to_client(&mut world, n, &ticket, &KEEP_ALIVE, 0), Ok(()));
     assert_eq!(world.state(n), ClientState::Connected);
-    let client = &mut world.players[n].client;
+    let client = &mut world.clients[n].client;
     assert_eq!(client.client_index(), Some(ClientIndex(3)));
     // Once the client is connected, no keep-alive changes its slot.
     let moved = Packet::KeepAlive {
@@ -358,7 +358,7 @@ fn a_client_that_answers_takes_a_keep_alive_or_a_denial_and_nothing_else() {
         max_clients: 9,
     };
     assert_eq!(to_client(&mut world, n, &ticket, &moved, 1), Ok(()));
-    let client = &world.players[n].client;
+    let client = &world.clients[n].client;
     assert_eq!(client.client_index(), Some(ClientIndex(3)));
     assert_eq!(client.max_clients(), Some(4));
 }
@@ -376,7 +376,7 @@ fn a_denial_of_the_response_goes_to_the_next_address() {
     let denied = to_client(&mut world, n, &ticket, &Packet::Denied, GLOBAL);
     assert_eq!(denied, Ok(()));
     assert_eq!(world.state(n), ClientState::SendingConnectionRequest);
-    let client = &mut world.players[n].client;
+    let client = &mut world.clients[n].client;
     assert_eq!(client.server_address(), Some(second));
     // Packets of the first server now come from an unknown sender.
     let late = to_client(&mut world, n, &ticket, &Packet::Denied, GLOBAL + 1);
@@ -384,7 +384,7 @@ fn a_denial_of_the_response_goes_to_the_next_address() {
 }
 
 #[test]
-fn a_client_drops_what_it_has_seen_before_it_opens_it() {
+fn a_client_drops_a_replayed_packet_unopened() {
     let mut world = World::new(4);
     let ticket = Ticket::new(1);
     let n = world.connect(&ticket);
@@ -393,7 +393,7 @@ fn a_client_drops_what_it_has_seen_before_it_opens_it() {
     let wrong = Key::from_bytes([1; 32]);
     for (sequence, reason) in [(50, Dropped::Replayed), (51, Dropped::Unauthentic)] {
         let mut forged = sealed(&payload, &wrong, PROTOCOL, sequence);
-        let client = &mut world.players[n].client;
+        let client = &mut world.clients[n].client;
         let dropped = client.handle_datagram(world.now, server_address(), &mut forged);
         assert_eq!(dropped, Err(reason));
     }

@@ -72,14 +72,14 @@ fn replace(server: &mut Server<'_>, new: &Forger) -> Result<(SocketAddr, Vec<u8>
 fn a_newer_token_takes_over_the_slot_of_its_client_id_on_a_full_server_too() {
     let (mut server, old) = with_client();
     let new = forger(46, 2);
-    let (to, farewell) = replace(&mut server, &new).unwrap();
+    let (to, disconnect) = replace(&mut server, &new).unwrap();
     assert_eq!(to, old.from);
-    assert_eq!(old.open(&farewell), Opened::Disconnect);
+    assert_eq!(old.open(&disconnect), Opened::Disconnect);
     assert_eq!(server.connected_count(), 1);
     assert_eq!(server.client(SLOT).unwrap().address, Some(new.from));
 
-    let told: Vec<_> = std::iter::from_fn(|| server.poll_event()).collect();
-    assert_eq!(told, [REPLACED, CONNECTED]);
+    let events: Vec<_> = std::iter::from_fn(|| server.poll_event()).collect();
+    assert_eq!(events, [REPLACED, CONNECTED]);
     let mut out = [0; 1300];
     let first = server.poll_transmit(NOW, &mut out).unwrap();
     assert_eq!(
@@ -92,7 +92,7 @@ fn a_newer_token_takes_over_the_slot_of_its_client_id_on_a_full_server_too() {
 }
 
 #[test]
-fn nothing_is_told_of_the_new_session_before_its_connect_event_was_taken() {
+fn a_new_session_has_no_event_before_its_connect_event_was_taken() {
     let (mut server, _) = with_client();
     let new = forger(46, 2);
     replace(&mut server, &new).unwrap();
@@ -131,7 +131,7 @@ fn the_next_replacement_waits_until_the_events_of_the_last_were_taken() {
 }
 
 #[test]
-fn a_command_right_behind_a_replacement_is_told_last() {
+fn the_event_of_a_command_right_after_a_replacement_comes_last() {
     let (mut server, _) = with_client();
     replace(&mut server, &forger(46, 2)).unwrap();
     assert!(server.disconnect(NOW, SLOT));
@@ -140,8 +140,8 @@ fn a_command_right_behind_a_replacement_is_told_last() {
         client_id: ClientId(1),
         reason: DisconnectReason::ByServer,
     };
-    let told: Vec<_> = std::iter::from_fn(|| server.poll_event()).collect();
-    assert_eq!(told, [REPLACED, CONNECTED, ended]);
+    let events: Vec<_> = std::iter::from_fn(|| server.poll_event()).collect();
+    assert_eq!(events, [REPLACED, CONNECTED, ended]);
     drain(&mut server, NOW);
     forger(47, 3).connect(&mut server, NOW).unwrap();
 }
@@ -220,15 +220,15 @@ fn without_the_setting_a_newer_token_is_refused() {
 }
 
 #[test]
-fn a_request_from_a_forged_address_evicts_nobody() {
+fn a_request_from_a_forged_address_evicts_no_client() {
     let (mut server, old) = with_client();
     // The token is valid, but the challenge goes to an address without its keys.
     for from in [client_address(2), old.from] {
         forger_at(46, from).ask(&mut server, NOW).unwrap();
         assert_eq!(server.client(SLOT).unwrap().address, Some(old.from));
     }
-    let stranger = Forger::new(&Ticket::new(9), client_address(2));
-    let guessed = stranger
+    let other = Forger::new(&Ticket::new(9), client_address(2));
+    let guessed = other
         .ask(&mut start_with(replacing(1), EPOCH, 2), NOW)
         .unwrap();
     let response = forger(46, 2).response(&guessed, 0);
@@ -299,7 +299,7 @@ fn a_loopback_client_is_not_replaced() {
 }
 
 #[test]
-fn a_player_who_reloads_the_page_plays_on_at_once_in_the_same_slot() {
+fn a_client_that_reloads_its_page_is_back_at_once_in_the_same_slot() {
     let mut world = World::with(crate::network::storage(), replacing(1));
     let old = world.connect(&Ticket::new(1));
     world.run_for(Duration::from_secs(1));

@@ -60,8 +60,8 @@ fn a_sealed_token_opens_on_its_device_and_connects() {
     assert_eq!(opened, token.as_bytes());
     let mut world = World::new(4);
     let n = world.join(&Ticket::new(99));
-    world.players[n].client.disconnect(world.now);
-    world.players[n].client.connect(world.now, opened).unwrap();
+    world.clients[n].client.disconnect(world.now);
+    world.clients[n].client.connect(world.now, opened).unwrap();
     world.run_until(|world| world.state(n) == ClientState::Connected);
 }
 

@@ -92,11 +92,11 @@ fn a_reply_is_shorter_than_its_request_and_goes_only_to_tokens_that_open() {
     let sent = server.stats().datagrams_out;
     let other_key = Key::from_bytes([1; 32]);
     let token = Ticket::new(3).mint_with(PROTOCOL, &other_key);
-    let stranger = Forger {
+    let unauthentic = Forger {
         token,
         from: client_address(3),
     };
-    assert!(deliver(&mut server, NOW, stranger.from, &stranger.request()).is_err());
+    assert!(deliver(&mut server, NOW, unauthentic.from, &unauthentic.request()).is_err());
     assert_eq!(server.stats().datagrams_out, sent);
 }
 
@@ -180,7 +180,7 @@ fn types_that_count_in_the_replay_window_are_those_of_the_standard() {
 }
 
 #[test]
-fn what_a_token_holds_is_not_printed() {
+fn debug_output_shows_no_content_of_a_token() {
     let forger = Forger::new(&Ticket::new(1), client_address(1));
     let private = netcode_core::token::PublicToken::parse(&forger.token)
         .unwrap()

@@ -56,7 +56,7 @@ fn clients_are_found_by_slot_id_and_address_while_they_are_connected() {
 }
 
 #[test]
-fn a_slot_goes_to_nobody_else_until_its_event_was_taken() {
+fn a_slot_is_not_reused_until_its_event_was_taken() {
     let mut server = Server::new(storage(), config(1)).unwrap();
     server.start(NOW, EPOCH, &mut rng()).unwrap();
     let forger = |id| {
@@ -87,7 +87,7 @@ fn a_slot_goes_to_nobody_else_until_its_event_was_taken() {
 }
 
 #[test]
-fn everybody_can_be_sent_home_at_once() {
+fn all_clients_can_be_disconnected_at_once() {
     let mut world = World::new(16);
     for id in 0..16 {
         world.connect(&Ticket::new(id));
@@ -101,7 +101,7 @@ fn everybody_can_be_sent_home_at_once() {
 }
 
 #[test]
-fn a_silent_client_times_out_and_its_owner_is_told() {
+fn a_silent_client_times_out_with_a_disconnect_event() {
     let mut world = World::new(4);
     let n = world.connect(&Ticket::new(1));
     world.cut.push(client_address(n));
@@ -167,7 +167,7 @@ fn payloads_alone_are_a_sign_of_life_to_both_sides() {
     let mut server = start();
     let forger = Forger::new(&Ticket::new(1), client_address(1));
     let mut world = World::new(4);
-    let player = world.connect(&Ticket::new(2));
+    let n = world.connect(&Ticket::new(2));
     let keys = Forger::new(&Ticket::new(2), client_address(2)).keys();
     world.cut.push(crate::network::server_address());
     forger.connect(&mut server, NOW).unwrap();
@@ -183,17 +183,17 @@ fn payloads_alone_are_a_sign_of_life_to_both_sides() {
         let key = &keys.server_to_client;
         let mut datagram =
             crate::crafted::sealed(&packet, key, crate::network::PROTOCOL, 1000 + step);
-        let client = &mut world.players[player].client;
+        let client = &mut world.clients[n].client;
         let server_address = crate::network::server_address();
         let received = client.handle_datagram(world.now, server_address, &mut datagram);
         assert!(received.is_ok());
     }
     assert_eq!(server.connected_count(), 1);
-    assert_eq!(world.state(player), ClientState::Connected);
+    assert_eq!(world.state(n), ClientState::Connected);
 }
 
 #[test]
-fn a_payload_that_is_none_is_refused_before_its_buffer_is_looked_at() {
+fn a_payload_of_invalid_length_is_refused_before_its_buffer_is_checked() {
     let mut server = start();
     let forger = Forger::new(&Ticket::new(1), client_address(1));
     forger.connect(&mut server, NOW).unwrap();
@@ -214,7 +214,7 @@ fn a_payload_that_is_none_is_refused_before_its_buffer_is_looked_at() {
 }
 
 #[test]
-fn the_player_who_hosts_joins_without_network() {
+fn a_loopback_client_joins_without_a_network() {
     let mut world = World::new(2);
     let user_data = UserData::from_slice(b"host").unwrap();
     let client = world
@@ -303,27 +303,27 @@ fn twenty_clients_right_behind_a_disconnect_are_none_of_them_denied() {
 }
 
 #[test]
-fn of_each_client_the_server_tells_connected_then_payloads_then_disconnected() {
+fn the_events_of_each_client_are_connected_then_payloads_then_disconnected() {
     let mut world = World::new(3);
     world.weather = STORM;
     for round in 0..40 {
         let n = world.join(&Ticket::new(round));
         world.run_for(Duration::from_millis(200 + 37 * round % 300));
-        for player in 0..=n {
-            if world.state(player) == ClientState::Connected {
-                world.client_sends(player, b"payload");
+        for other in 0..=n {
+            if world.state(other) == ClientState::Connected {
+                world.client_sends(other, b"payload");
             }
         }
         match round % 4 {
             0 => world.server.disconnect_all(world.now),
-            1 => world.players[n / 2].client.disconnect(world.now),
+            1 => world.clients[n / 2].client.disconnect(world.now),
             _ => {}
         }
     }
     world.run_for(Duration::from_secs(20));
     assert!(world.payloads.len() > 20 && world.events.len() > 20);
     let mut connected = [None; 3];
-    for event in &world.told {
+    for event in &world.reported {
         match *event {
             Event::Connected { client, client_id } => {
                 assert_eq!(connected[client.0 as usize].replace(client_id), None);
@@ -338,7 +338,7 @@ fn of_each_client_the_server_tells_connected_then_payloads_then_disconnected() {
 }
 
 #[test]
-fn nothing_is_sent_to_a_slot_that_nobody_is_connected_in() {
+fn nothing_is_sent_to_a_free_slot() {
     let mut world = World::new(2);
     let n = world.connect(&Ticket::new(1));
     let slots: Vec<_> = world.server.slots().collect();
@@ -352,7 +352,7 @@ fn nothing_is_sent_to_a_slot_that_nobody_is_connected_in() {
     assert!(!sent(&mut world, ClientIndex(1)));
     assert!(!sent(&mut world, ClientIndex(u32::MAX)));
     let before = world.server.stats().payloads_out;
-    world.players[n].client.disconnect(world.now);
+    world.clients[n].client.disconnect(world.now);
     world.drain();
     world.run_for(Duration::from_millis(50));
     assert!(!sent(&mut world, ClientIndex(0)));

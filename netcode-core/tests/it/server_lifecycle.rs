@@ -29,7 +29,7 @@ fn left(id: u64, client: u32, reason: DisconnectReason) -> Event {
 }
 
 #[test]
-fn what_cannot_work_is_refused_when_the_server_is_made() {
+fn an_unusable_configuration_is_refused_at_construction() {
     let made = |config| Server::new(storage(), config).map(|_| ()).unwrap_err();
     assert_eq!(made(config(0)), ConfigError::NoClients);
     assert_eq!(made(config(17)), ConfigError::TooManyClients { slots: 16 });
@@ -114,15 +114,15 @@ fn the_tables_can_be_on_the_heap_with_a_capacity_of_run_time() {
 
 #[cfg(feature = "alloc")]
 #[test]
-fn the_usual_capacity_is_two_handshakes_and_eight_tokens_a_client_and_never_little() {
-    let usual = |clients| {
+fn the_default_capacity_is_two_half_open_and_eight_token_entries_a_client_with_a_minimum() {
+    let default = |clients| {
         let capacity = netcode_core::server::Capacity::for_clients(clients);
         (capacity.clients, capacity.half_open, capacity.tokens)
     };
-    assert_eq!(usual(1), (1, 64, 256));
-    assert_eq!(usual(32), (32, 64, 256));
-    assert_eq!(usual(33), (33, 66, 264));
-    assert_eq!(usual(4096), (4096, 8192, 32_768));
+    assert_eq!(default(1), (1, 64, 256));
+    assert_eq!(default(32), (32, 64, 256));
+    assert_eq!(default(33), (33, 66, 264));
+    assert_eq!(default(4096), (4096, 8192, 32_768));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn max_clients_may_be_below_the_capacity() {
 }
 
 #[test]
-fn a_stop_tells_the_clients_and_a_start_waits_until_that_is_done() {
+fn a_stop_disconnects_the_clients_and_a_start_waits_for_its_packets_and_events() {
     let mut world = World::new(4);
     let n = world.connect(&Ticket::new(1));
     world.events.clear();
@@ -174,7 +174,7 @@ fn a_stop_tells_the_clients_and_a_start_waits_until_that_is_done() {
 }
 
 #[test]
-fn a_stopped_server_answers_nobody() {
+fn a_stopped_server_answers_no_client() {
     let mut world = World::new(4);
     world.server.stop(world.now);
     let n = world.join(&Ticket::new(1));
@@ -198,7 +198,7 @@ fn a_handshake_does_not_live_through_a_restart() {
 }
 
 #[test]
-fn a_clock_that_jumps_disconnects_nobody_and_opens_nothing() {
+fn a_clock_that_jumps_disconnects_no_client_and_opens_nothing() {
     let day = Duration::from_secs(86_400);
     let mut world = World::new(4);
     let n = world.connect(&Ticket::new(1));
@@ -234,7 +234,7 @@ fn a_clock_that_jumps_disconnects_nobody_and_opens_nothing() {
 }
 
 #[test]
-fn what_is_printed_of_a_server_holds_no_key() {
+fn debug_output_of_a_server_holds_no_key() {
     let mut storage = StaticStorage::<2, 4, 8>::new();
     for printed in [format!("{storage:?}"), format!("{:?}", storage.tables())] {
         assert!(printed.contains("clients: 2"), "{printed}");

@@ -23,7 +23,7 @@ fn statistics_count_what_crossed() {
     world.client_sends(n, b"after");
     world.run_for(Duration::from_millis(20));
     let here = world.server.client(ClientIndex(0)).unwrap().stats;
-    let there = world.players[n].client.stats();
+    let there = world.clients[n].client.stats();
     assert_eq!((here.payloads_in, here.payloads_out), (7, 1));
     assert_eq!((there.payloads_in, there.payloads_out), (1, 8));
     assert_eq!(here.lost, 1);
@@ -65,24 +65,24 @@ fn a_server_counts_every_datagram_that_it_sends() {
 }
 
 #[test]
-fn a_way_longer_than_the_send_interval_is_measured_whole() {
+fn a_round_trip_longer_than_the_send_interval_is_measured_whole() {
     let mut world = World::new(4);
     world.weather.latency = Duration::from_millis(130);
     let n = world.connect(&Ticket::new(1));
     let there = Some(Duration::from_millis(260));
-    assert_eq!(world.players[n].client.stats().handshake_round_trip, there);
+    assert_eq!(world.clients[n].client.stats().handshake_round_trip, there);
     let here = world.server.client(ClientIndex(0)).unwrap().stats;
     assert_eq!(here.handshake_round_trip, there);
 }
 
 #[test]
-fn a_handshake_in_a_storm_is_never_measured_shorter_than_the_way() {
+fn a_handshake_in_a_storm_is_never_measured_shorter_than_the_latency() {
     let mut world = World::new(16);
     world.weather = STORM;
     let there_and_back = STORM.latency * 2;
     for id in 0..16 {
         let n = world.connect(&Ticket::new(id));
-        let measured = world.players[n].client.stats().handshake_round_trip;
+        let measured = world.clients[n].client.stats().handshake_round_trip;
         assert!(measured.unwrap() >= there_and_back, "{measured:?}");
         let here = world.server.find_by_id(ClientId(id)).unwrap();
         let measured = world

@@ -25,7 +25,7 @@ fn a_recorded_session_cannot_be_played_again() {
         .filter(|(from, ..)| *from == client_address(n))
         .cloned()
         .collect();
-    world.players[n].client.disconnect(world.now);
+    world.clients[n].client.disconnect(world.now);
     world.run_for(Duration::from_secs(1));
     assert_eq!(world.server.connected_count(), 0);
     world.payloads.clear();
@@ -89,9 +89,9 @@ fn a_client_opens_no_second_session_with_its_token() {
     world.run_for(Duration::from_secs(1));
     world.server.disconnect(world.now, ClientIndex(0));
     world.run_for(Duration::from_secs(1));
-    assert_eq!(world.players[n].payloads.len(), 1);
+    assert_eq!(world.clients[n].payloads.len(), 1);
     // If the token were accepted again, a recording of the server would establish a session.
-    let client = &mut world.players[n].client;
+    let client = &mut world.clients[n].client;
     let refused = client.connect(world.now, &ticket.mint());
     assert_eq!(refused, Err(ConnectError::Spent));
     let recorded = world
@@ -114,7 +114,7 @@ fn an_attempt_that_failed_may_be_repeated_with_its_token() {
     let n = world.join(&ticket);
     world.run_until(|world| world.state(n) == ClientState::ConnectionRequestTimedOut);
     world.cut.clear();
-    let client = &mut world.players[n].client;
+    let client = &mut world.clients[n].client;
     client.connect(world.now, &ticket.mint()).unwrap();
     world.run_until(|world| world.state(n) == ClientState::Connected);
 }

@@ -77,15 +77,15 @@ pub(crate) const STORM: Weather = Weather {
     jitter: Duration::from_millis(60),
 };
 
-/// A client with everything that it reported.
-pub(crate) struct Player {
+/// A client, and everything that it reported.
+pub(crate) struct TestClient {
     pub(crate) client: Client,
     pub(crate) address: SocketAddr,
     pub(crate) states: Vec<ClientState>,
     pub(crate) payloads: Vec<Vec<u8>>,
 }
 
-impl Player {
+impl TestClient {
     fn take_events(&mut self) {
         while let Some(event) = self.client.poll_event() {
             self.take(event.map_payload(|_| unreachable!("payloads come by datagrams")));
@@ -111,11 +111,11 @@ struct Flight {
 pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) server: Server<'static>,
-    pub(crate) players: Vec<Player>,
+    pub(crate) clients: Vec<TestClient>,
     pub(crate) events: Vec<Event>,
     pub(crate) payloads: Vec<(ClientIndex, Vec<u8>)>,
     /// Everything that the server reported, in order.
-    pub(crate) told: Vec<Event<()>>,
+    pub(crate) reported: Vec<Event<()>>,
     pub(crate) drops: Vec<Dropped>,
     pub(crate) weather: Weather,
     /// All datagrams sent, for tests that replay them.
@@ -142,10 +142,10 @@ impl World {
         Self {
             now: Instant::ZERO,
             server,
-            players: vec![],
+            clients: vec![],
             events: vec![],
             payloads: vec![],
-            told: vec![],
+            reported: vec![],
             drops: vec![],
             weather: FINE,
             tape: vec![],
@@ -160,11 +160,11 @@ impl World {
 
     /// Adds a client that starts to connect now.
     pub(crate) fn join(&mut self, ticket: &Ticket) -> usize {
-        let n = self.players.len();
+        let n = self.clients.len();
         let mut client = Client::new();
         client.connect(self.now, &ticket.mint()).unwrap();
         let address = client_address(n);
-        self.players.push(Player {
+        self.clients.push(TestClient {
             client,
             address,
             states: vec![],
@@ -182,7 +182,7 @@ impl World {
     }
 
     pub(crate) fn state(&self, n: usize) -> ClientState {
-        self.players[n].client.state()
+        self.clients[n].client.state()
     }
 
     pub(crate) fn launch(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
@@ -227,7 +227,7 @@ impl World {
             self.launch(self.server_at, to, &bytes);
         }
         self.take_events();
-        for n in 0..self.players.len() {
+        for n in 0..self.clients.len() {
             self.drain_player(n);
         }
     }
@@ -235,14 +235,14 @@ impl World {
     fn drain_player(&mut self, n: usize) {
         let mut out = [0; 2048];
         loop {
-            let player = &mut self.players[n];
-            let Some(transmit) = player.client.poll_transmit(self.now, &mut out) else {
+            let test_client = &mut self.clients[n];
+            let Some(transmit) = test_client.client.poll_transmit(self.now, &mut out) else {
                 break;
             };
-            let (from, to, bytes) = (player.address, transmit.to, transmit.datagram.to_vec());
+            let (from, to, bytes) = (test_client.address, transmit.to, transmit.datagram.to_vec());
             self.launch(from, to, &bytes);
         }
-        self.players[n].take_events();
+        self.clients[n].take_events();
     }
 
     /// Passes a datagram to the server as if it had just arrived.
@@ -277,7 +277,7 @@ impl World {
     }
 
     fn take_event(&mut self, event: Event<Vec<u8>>) {
-        self.told.push(event.clone().map_payload(|_| ()));
+        self.reported.push(event.clone().map_payload(|_| ()));
         match event {
             Event::Payload {
                 client, payload, ..
@@ -291,16 +291,16 @@ impl World {
             let _ = self.deliver_to_server(flight.from, &flight.bytes);
             return;
         }
-        let Some(player) = self.players.iter_mut().find(|p| p.address == flight.to) else {
+        let Some(test_client) = self.clients.iter_mut().find(|p| p.address == flight.to) else {
             return;
         };
-        player.take_events();
+        test_client.take_events();
         let mut bytes = flight.bytes;
-        let received = player
+        let received = test_client
             .client
             .handle_datagram(self.now, flight.from, &mut bytes);
         if let Ok(client::Received::Event(event)) = received {
-            player.take(event.map_payload(|place| &bytes[place]));
+            test_client.take(event.map_payload(|place| &bytes[place]));
         }
     }
 
@@ -312,9 +312,9 @@ impl World {
             .next()
             .map(|(at, _)| Instant::from_micros(*at));
         let clients = self
-            .players
+            .clients
             .iter()
-            .filter_map(|player| player.client.next_deadline());
+            .filter_map(|test_client| test_client.client.next_deadline());
         clients
             .chain(flight)
             .chain(self.server.next_deadline())
@@ -331,7 +331,10 @@ impl World {
         } else {
             self.steps_in_place + 1
         };
-        assert!(self.steps_in_place < 100_000, "somebody is due for ever");
+        assert!(
+            self.steps_in_place < 100_000,
+            "a deadline stays due for ever"
+        );
         self.now = self.now.max(next);
         self.happen();
         true
@@ -366,10 +369,10 @@ impl World {
 
     pub(crate) fn client_sends(&mut self, n: usize, payload: &[u8]) {
         let mut out = [0; 2048];
-        let player = &mut self.players[n];
-        let sent = player.client.send(self.now, payload, &mut out);
+        let test_client = &mut self.clients[n];
+        let sent = test_client.client.send(self.now, payload, &mut out);
         let transmit = sent.unwrap().unwrap();
-        let (from, to, bytes) = (player.address, transmit.to, transmit.datagram.to_vec());
+        let (from, to, bytes) = (test_client.address, transmit.to, transmit.datagram.to_vec());
         self.launch(from, to, &bytes);
     }
 
