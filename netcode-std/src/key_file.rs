@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_key_is_refused_without_a_word_of_it() {
+    fn a_file_that_is_no_key_is_refused_and_not_quoted() {
         let raw = KeyFile::read(file("raw", &[0xff; 32]));
         assert!(matches!(raw, Err(KeyFileError::NotText)));
         let short = KeyFile::read(file("short", b"abcd")).unwrap_err();
@@ -134,7 +134,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_may_read_says_so() {
+    fn a_file_that_others_may_read_is_reported() {
         use std::os::unix::fs::PermissionsExt;
 
         let path = file("modes", DIGITS.as_bytes());

@@ -10,7 +10,7 @@
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // The key that the web backend and its servers share, and nobody else.
+//! // The private key, known to the web backend and its servers alone.
 //! let mut rng = generator()?;
 //! let key = Key::generate(&mut rng);
 //! let protocol_id = ProtocolId(0x6d79_6761_6d65_0001);

@@ -199,7 +199,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         Ok(())
     }
 
-    /// Sends a payload of 1 to 1200 bytes to a client. `false`: nobody is connected there, and
+    /// Sends a payload of 1 to 1200 bytes to a client. `false`: no client is connected there, and
     /// nothing was sent. Loss on the network is not an error.
     ///
     /// Payloads may be collected; they leave at the end of the turn ([`wait`](Self::wait) or the
@@ -308,7 +308,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         Ok(self.loopback.join(client, self.core.config().max_clients))
     }
 
-    /// Ends a client's session and tells the client. `false`: nobody is connected there.
+    /// Ends a client's session and tells the client. `false`: no client is connected there.
     ///
     /// # Errors
     /// The link is broken.

@@ -195,7 +195,7 @@ impl<L: Link> Simulator<L> {
     }
 
     /// Reads datagrams from the link, to delay them.
-    fn take_in(&mut self) -> io::Result<()> {
+    fn read_link(&mut self) -> io::Result<()> {
         let mut buffer = [0; 2048];
         while let Some((len, peer)) = self.link.receive(&mut buffer)? {
             let room = self.room();
@@ -229,7 +229,7 @@ impl<L: Link> Link for Simulator<L> {
         self.now = now;
         self.link.turn(now);
         // A broken link reports its error again on the next read.
-        let _ = self.take_in();
+        let _ = self.read_link();
         let _ = self.send_due();
         while let Some(flight) = self.inbound.due(now) {
             self.arrived.push_back(flight);
@@ -238,7 +238,7 @@ impl<L: Link> Link for Simulator<L> {
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
         let Some(flight) = self.arrived.pop_front() else {
-            self.take_in()?;
+            self.read_link()?;
             return Ok(None);
         };
         let len = flight.bytes.len().min(buffer.len());

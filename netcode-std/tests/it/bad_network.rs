@@ -1,4 +1,4 @@
-//! The simulator: deterministic, and kind to nobody.
+//! The simulator: determinism, latency, jitter, loss, duplicates.
 
 use std::collections::VecDeque;
 use std::io;
@@ -119,7 +119,7 @@ impl Link for Ends {
 }
 
 #[test]
-fn what_happens_in_one_direction_does_not_depend_on_the_other() {
+fn the_two_directions_are_independent() {
     let left = |arriving: usize| {
         let ends = Ends {
             arrives: vec![vec![0; 4]; arriving].into(),

@@ -22,7 +22,7 @@ fn full_table() -> (Server, Vec<Client>) {
     (server, clients)
 }
 
-fn hears(client: &mut Client, payload: &[u8]) {
+fn assert_receives(client: &mut Client, payload: &[u8]) {
     until("the payload", || {
         client.wait(Duration::from_millis(1)).unwrap();
         client_turn(client) == [payload]
@@ -30,11 +30,11 @@ fn hears(client: &mut Client, payload: &[u8]) {
 }
 
 #[test]
-fn a_broadcast_reaches_everybody_who_is_connected_but_the_one_it_is_not_for() {
+fn a_broadcast_reaches_every_connected_client_but_the_excepted_one() {
     let (mut server, mut clients) = full_table();
     assert_eq!(server.broadcast(b"all").unwrap(), CLIENTS);
     for client in &mut clients {
-        hears(client, b"all");
+        assert_receives(client, b"all");
     }
     let first = clients[0].core().client_index().unwrap();
     assert_eq!(
@@ -42,8 +42,8 @@ fn a_broadcast_reaches_everybody_who_is_connected_but_the_one_it_is_not_for() {
         CLIENTS - 1
     );
     server.send(first, b"mine").unwrap();
-    hears(&mut clients[0], b"mine");
-    hears(&mut clients[1], b"others");
+    assert_receives(&mut clients[0], b"mine");
+    assert_receives(&mut clients[1], b"others");
     assert!(server.broadcast(&[0; 1201]).is_err());
 }
 
@@ -52,16 +52,16 @@ fn a_server_can_send_and_disconnect_while_it_goes_through_its_slots() {
     let (mut server, mut clients) = full_table();
     let mut sent = Vec::new();
     for client in server.slots() {
-        sent.push(server.send(client, b"farewell").unwrap());
+        sent.push(server.send(client, b"last").unwrap());
         server.disconnect(client).unwrap();
     }
     assert_eq!(sent, [true, true, true, false]);
-    hears(&mut clients[2], b"farewell");
+    assert_receives(&mut clients[2], b"last");
     assert_eq!(turn(&mut server).events.len(), 3);
 }
 
 #[test]
-fn who_leaves_while_others_are_sent_to_ends_nothing() {
+fn a_client_that_leaves_during_a_broadcast_ends_no_other_session() {
     let (mut server, mut clients) = full_table();
     let leaver = ClientIndex(0);
     clients[0].disconnect().unwrap();
@@ -86,5 +86,5 @@ fn who_leaves_while_others_are_sent_to_ends_nothing() {
         }
         left && heard
     });
-    hears(&mut clients[2], b"news");
+    assert_receives(&mut clients[2], b"news");
 }

@@ -99,7 +99,7 @@ fn their_sequence_zero_has_no_sequence_bytes_and_costs_a_packet_but_no_connectio
 }
 
 #[test]
-fn their_goodbye_is_one_packet() {
+fn their_client_sends_one_disconnect_packet() {
     let mut server = OurServer::start(4);
     let token = our_token(1, &[server.address()], 5);
     let mut client = RenetClient::connect(1, &token);

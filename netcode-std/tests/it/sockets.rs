@@ -41,17 +41,17 @@ fn one_server_serves_both_families_at_once() {
 }
 
 #[test]
-fn behind_nat_a_server_goes_by_an_address_it_is_not_bound_to() {
+fn behind_nat_a_server_is_named_by_an_address_it_is_not_bound_to() {
     let internal = "10.1.2.3:40000".parse().unwrap();
     let mut config = config(4);
     config.addresses = AddressList::new(&[internal]).unwrap();
     let mut server = Server::bind(&[v4()], config).unwrap();
     let bound = server.local_addresses();
 
-    let mut stranger = Client::new().unwrap();
-    stranger.connect(&token(1, &bound, &[])).unwrap();
+    let mut second = Client::new().unwrap();
+    second.connect(&token(1, &bound, &[])).unwrap();
     until("the refusal", || {
-        client_turn(&mut stranger);
+        client_turn(&mut second);
         turn(&mut server);
         server.core().stats().dropped.get(Dropped::NotOurAddress) > 0
     });
@@ -66,7 +66,7 @@ fn behind_nat_a_server_goes_by_an_address_it_is_not_bound_to() {
 }
 
 #[test]
-fn what_cannot_be_bound_is_an_error_that_says_why() {
+fn a_failed_bind_is_an_error_with_the_reason() {
     assert!(UdpLink::bind(&[], &SocketOptions::default()).is_err());
     assert!(UdpLink::bind(&[v4(), v4()], &SocketOptions::default()).is_err());
     let taken = UdpSocket::bind(v4()).unwrap().local_addr().unwrap();
@@ -80,15 +80,15 @@ fn what_cannot_be_bound_is_an_error_that_says_why() {
         "{refused}"
     );
     drop(holder);
-    // No client can dial all interfaces: somebody has to say what tokens name.
+    // No client can dial all interfaces: the address for tokens has to be given.
     let everywhere: SocketAddr = "0.0.0.0:0".parse().unwrap();
     let nameless = Server::bind(&[everywhere], config(4));
     assert!(matches!(nameless, Err(BindError::Unspecified(_))));
     let mut named = config(4);
     named.addresses.push(everywhere).unwrap();
     assert!(Server::bind(&[everywhere], named).is_ok());
-    let nobody = Server::bind(&[v4()], config(0));
-    assert!(matches!(nobody, Err(BindError::Config(_))));
+    let without_slots = Server::bind(&[v4()], config(0));
+    assert!(matches!(without_slots, Err(BindError::Config(_))));
 }
 
 #[test]
@@ -96,17 +96,17 @@ fn an_empty_datagram_or_one_that_is_too_long_does_not_end_a_drain() {
     let mut server = server(4);
     let mut client = Client::new().unwrap();
     connect(&mut server, &mut client, 1);
-    let stranger = UdpSocket::bind(v4()).unwrap();
+    let unknown = UdpSocket::bind(v4()).unwrap();
     let to = server.local_addresses()[0];
-    stranger.send_to(&[], to).unwrap();
-    stranger.send_to(&[4; 4000], to).unwrap();
+    unknown.send_to(&[], to).unwrap();
+    unknown.send_to(&[4; 4000], to).unwrap();
     client.send(b"still here").unwrap();
     let payloads = turn(&mut server).payloads;
     assert_eq!(payloads, [(ClientIndex(0), b"still here".to_vec())]);
 }
 
 #[test]
-fn an_address_where_nobody_listens_ends_no_loop() {
+fn an_address_without_a_listener_ends_no_loop() {
     let mut link = UdpLink::bind(&[v4()], &SocketOptions::default()).unwrap();
     let to = link.local_addresses()[0];
     let dead = UdpSocket::bind(v4()).unwrap().local_addr().unwrap();
@@ -116,7 +116,7 @@ fn an_address_where_nobody_listens_ends_no_loop() {
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
     until("an error from the network", || {
         link.turn(Instant::now());
-        link.send(dead, b"anybody?").unwrap();
+        link.send(dead, b"payload").unwrap();
         assert_eq!(link.receive(&mut buffer).unwrap(), None);
         link.stats().unreachable > 0
     });
@@ -124,7 +124,7 @@ fn an_address_where_nobody_listens_ends_no_loop() {
 }
 
 #[test]
-fn a_client_that_is_gone_without_a_word_keeps_nobody_else_out() {
+fn a_client_that_vanishes_keeps_no_other_client_out() {
     let mut server = server(4);
     let mut client = Client::bind(&[v4()]).unwrap();
     connect(&mut server, &mut client, 1);
@@ -250,7 +250,7 @@ fn buffers_back_off_to_what_the_system_grants() {
 }
 
 #[test]
-fn a_server_that_stops_tells_its_clients_and_can_start_again() {
+fn a_server_that_stops_disconnects_its_clients_and_can_start_again() {
     let mut server = server(4);
     let mut client = Client::new().unwrap();
     connect(&mut server, &mut client, 1);
@@ -264,7 +264,7 @@ fn a_server_that_stops_tells_its_clients_and_can_start_again() {
             reason: DisconnectReason::ServerStopped,
         }]
     );
-    until("the goodbye", || {
+    until("the disconnect", || {
         client_turn(&mut client);
         !client.is_connected()
     });
@@ -286,11 +286,11 @@ fn a_payload_that_is_none_is_refused_before_it_is_sent() {
         let refused = server.send(ClientIndex(0), &vec![0; len]);
         assert!(matches!(refused, Err(SendError::Payload(_))));
     }
-    assert!(!server.send(ClientIndex(3), b"to nobody").unwrap());
+    assert!(!server.send(ClientIndex(3), b"to a free slot").unwrap());
 }
 
 #[test]
-fn the_player_who_hosts_plays_beside_those_who_do_not() {
+fn a_loopback_client_plays_beside_clients_of_the_network() {
     let mut server = server(4);
     let user_data = netcode_std::core::UserData::ZERO;
     let mut host = server.join_loopback(ClientId(100), &user_data).unwrap();

@@ -1,5 +1,5 @@
-//! The order of things within a turn: what has arrived is read before time is judged, nobody is
-//! heard before they are announced, and no turn is without end.
+//! Order within a turn: arrived datagrams are read before timeouts are evaluated, no payload precedes
+//! its connect event, and every turn is bounded.
 
 use std::collections::VecDeque;
 use std::io;
@@ -143,14 +143,14 @@ impl Link for Instantly {
 }
 
 #[test]
-fn no_payload_comes_before_the_event_that_its_client_has_connected() {
+fn no_payload_precedes_its_client_s_connect_event() {
     let mut server = Server::with_link(Instantly::joining(), config(1)).unwrap();
     server.update(Instant::now()).unwrap();
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
     let (client, client_id) = (ClientIndex(0), ClientId(7));
     let connected = Some(Event::Connected { client, client_id });
     assert_eq!(server.next_event(&mut buffer).unwrap(), connected);
-    // The client hears so at the turn's end, and answers at once.
+    // The client receives its keep-alive at the turn's end, and answers at once.
     assert_eq!(server.next_event(&mut buffer).unwrap(), None);
     server.update(Instant::now()).unwrap();
     for expected in [b"one", b"two"] {
@@ -161,7 +161,7 @@ fn no_payload_comes_before_the_event_that_its_client_has_connected() {
 }
 
 #[test]
-fn a_turn_takes_a_bounded_number_of_payloads_from_the_player_who_hosts() {
+fn a_turn_reads_a_bounded_number_of_payloads_of_a_loopback_client() {
     let mut server = crate::pair::server(1);
     let mut local = server.join_loopback(ClientId(1), &UserData::ZERO).unwrap();
     local.send(b"early").unwrap();

@@ -105,7 +105,7 @@ impl AnyServer for NetcodeRsServer {
         self.index(id).is_some()
     }
 
-    /// It reads them, but hands them to nobody.
+    /// It parses user data, but its interface does not return them.
     fn user_data(&self, _id: u64) -> Option<[u8; 256]> {
         None
     }

@@ -1,4 +1,4 @@
-//! What a client and a server do together, whoever wrote them.
+//! Scenarios of a client and a server, independent of their implementations.
 
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ impl Pair {
 
     pub(crate) fn ends_when_the_client_leaves(mut self) {
         self.client.disconnect();
-        until("the client's goodbye", || {
+        until("the client's disconnect", || {
             self.server.turn();
             !self.server.is_connected(self.id)
         });
@@ -84,7 +84,7 @@ impl Pair {
 
     pub(crate) fn ends_when_the_server_says_so(mut self) {
         self.server.disconnect(self.id);
-        until("the server's goodbye", || {
+        until("the server's disconnect", || {
             self.client.turn();
             self.client.stands() != Stands::Connected
         });

@@ -27,7 +27,7 @@ macro_rules! interoperates {
         }
 
         #[test]
-        fn it_ends_when_the_server_says_so() {
+        fn it_ends_at_the_server_s_disconnect() {
             pair(4, 20).ends_when_the_server_says_so();
         }
 
