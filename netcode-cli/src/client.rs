@@ -90,9 +90,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         };
     }
     // The server is notified, whatever ended the loop.
-    let goodbye = session.say_goodbye();
+    let flushed = session.disconnect_and_flush();
     ended?;
-    goodbye?;
+    flushed?;
     session.summarize()
 }
 
@@ -185,7 +185,7 @@ impl Session<'_> {
     }
 
     /// Disconnects, and waits until the simulator has delivered the datagrams.
-    fn say_goodbye(&mut self) -> Result<()> {
+    fn disconnect_and_flush(&mut self) -> Result<()> {
         self.client.disconnect()?;
         let end = Instant::now() + self.client.link().patience();
         while self.client.link().under_way() > 0 && Instant::now() < end {

@@ -11,12 +11,12 @@ use super::payload::{Echo, Outstanding};
 use super::totals::Totals;
 use crate::failure::Failure;
 
-pub(super) struct Player {
+pub(super) struct DemoClient {
     pub(super) client: Client,
     outstanding: Outstanding,
 }
 
-impl Player {
+impl DemoClient {
     /// Starts to connect from the address `local`.
     pub(super) fn new(id: u64, local: SocketAddr, payload: usize, token: &[u8]) -> Result<Self> {
         let mut client = Client::bind(&[local]).with_context(|| {

@@ -10,7 +10,7 @@ use netcode_std::core::server::Event;
 use netcode_std::core::token::{TokenSpec, mint};
 use netcode_std::{RECEIVE_BUFFER_BYTES, Server, generator, unix_time};
 
-use super::player::Player;
+use super::client::DemoClient;
 use super::totals::Totals;
 use crate::failure::Failure;
 use crate::network::Network;
@@ -23,7 +23,7 @@ const MOST_IN_FLIGHT: usize = 96;
 const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(60);
 
 pub(super) struct Crowd {
-    players: Vec<Player>,
+    clients: Vec<DemoClient>,
     /// Next client to send.
     next: usize,
     /// `true` if the last turn received nothing.
@@ -37,15 +37,15 @@ impl Crowd {
     /// Mints a token for each client and starts to connect. Every second client prefers IPv6, if
     /// the server has it.
     pub(super) fn invite(
-        clients: u32,
+        count: u32,
         payload: usize,
         key: &Key,
         server: &Server<Network>,
     ) -> Result<Self> {
         let mut rng = generator()?;
         let mut addresses = server.local_addresses();
-        let mut players = Vec::new();
-        for id in 1..=u64::from(clients) {
+        let mut clients = Vec::new();
+        for id in 1..=u64::from(count) {
             addresses.rotate_left(1);
             let now = unix_time();
             let servers = addresses.get(..1).unwrap_or_default();
@@ -55,10 +55,10 @@ impl Crowd {
             let local = addresses
                 .first()
                 .map_or_else(|| any(true), |it| any(it.is_ipv4()));
-            players.push(Player::new(id, local, payload, &token)?);
+            clients.push(DemoClient::new(id, local, payload, &token)?);
         }
         Ok(Self {
-            players,
+            clients,
             next: 0,
             idle: false,
             patience: PATIENCE_TO_CONNECT,
@@ -67,20 +67,20 @@ impl Crowd {
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        self.players
+        self.clients
             .iter()
-            .all(|player| player.client.is_connected())
+            .all(|demo_client| demo_client.client.is_connected())
     }
 
     pub(super) fn connected_count(&self) -> usize {
-        self.players
+        self.clients
             .iter()
-            .filter(|player| !player.has_left())
+            .filter(|demo_client| !demo_client.has_left())
             .count()
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        self.players.iter().map(Player::in_flight).sum()
+        self.clients.iter().map(DemoClient::in_flight).sum()
     }
 
     /// `true` if there is nothing to do until something arrives.
@@ -93,9 +93,9 @@ impl Crowd {
             return Ok(());
         }
         let missing = self
-            .players
+            .clients
             .iter()
-            .filter(|player| !player.client.is_connected())
+            .filter(|demo_client| !demo_client.client.is_connected())
             .count();
         Err(Failure::NoConnection(format!("{missing} clients never connected")).into())
     }
@@ -104,12 +104,12 @@ impl Crowd {
     pub(super) fn send(&mut self, now: Instant) -> Result<()> {
         let mut room = MOST_IN_FLIGHT.saturating_sub(self.in_flight());
         let mut refused = 0;
-        while room > 0 && refused < self.players.len() {
-            self.next = (self.next + 1) % self.players.len();
-            let Some(player) = self.players.get_mut(self.next) else {
+        while room > 0 && refused < self.clients.len() {
+            self.next = (self.next + 1) % self.clients.len();
+            let Some(demo_client) = self.clients.get_mut(self.next) else {
                 break;
             };
-            if player.send(now, &mut self.totals)? {
+            if demo_client.send(now, &mut self.totals)? {
                 room -= 1;
                 refused = 0;
             } else {
@@ -121,13 +121,13 @@ impl Crowd {
 
     /// Runs every client's turn.
     pub(super) fn update(&mut self, now: Instant) -> Result<()> {
-        for player in &mut self.players {
-            player.update(now)?;
+        for demo_client in &mut self.clients {
+            demo_client.update(now)?;
         }
         let received = self.receive(now)?;
         self.idle = received == 0;
-        for player in &mut self.players {
-            player.give_up(now, self.patience, &mut self.totals);
+        for demo_client in &mut self.clients {
+            demo_client.give_up(now, self.patience, &mut self.totals);
         }
         Ok(())
     }
@@ -135,8 +135,8 @@ impl Crowd {
     /// Receives replies, and sends nothing.
     pub(super) fn receive(&mut self, now: Instant) -> Result<usize> {
         let mut received = 0;
-        for player in &mut self.players {
-            received += player.receive(now, &mut self.totals)?;
+        for demo_client in &mut self.clients {
+            received += demo_client.receive(now, &mut self.totals)?;
         }
         Ok(received)
     }
@@ -156,24 +156,25 @@ impl Crowd {
     }
 
     pub(super) fn first_half_leaves(&mut self, now: Instant) -> Result<()> {
-        let half = self.players.len() / 2;
-        for player in self.players.iter_mut().take(half) {
-            player.client.update(now)?;
-            player.client.disconnect()?;
+        let half = self.clients.len() / 2;
+        for demo_client in self.clients.iter_mut().take(half) {
+            demo_client.client.update(now)?;
+            demo_client.client.disconnect()?;
         }
         Ok(())
     }
 
     pub(super) fn datagrams_out(&self) -> u64 {
-        self.players
+        self.clients
             .iter()
-            .map(|player| player.client.core().stats().datagrams_out)
+            .map(|demo_client| demo_client.client.core().stats().datagrams_out)
             .sum()
     }
 
     pub(super) fn datagrams_in(&self) -> u64 {
-        let each = self.players.iter().map(|player| {
-            player.client.core().stats().datagrams_in + player.client.core().dropped().total()
+        let each = self.clients.iter().map(|demo_client| {
+            demo_client.client.core().stats().datagrams_in
+                + demo_client.client.core().dropped().total()
         });
         each.sum()
     }
@@ -181,9 +182,9 @@ impl Crowd {
     /// Round trips of the handshakes, sorted.
     pub(super) fn handshakes(&self) -> Vec<Duration> {
         let stats = self
-            .players
+            .clients
             .iter()
-            .map(|player| player.client.core().stats());
+            .map(|demo_client| demo_client.client.core().stats());
         let mut times: Vec<Duration> = stats
             .filter_map(|stats| stats.handshake_round_trip)
             .collect();

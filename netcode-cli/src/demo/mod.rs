@@ -1,8 +1,8 @@
 //! `netcode demo`: a server and its clients in one process, over real UDP, every byte checked.
 
+mod client;
 mod crowd;
 mod payload;
-mod player;
 mod summary;
 mod totals;
 
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let unexplained = settle(&mut server, &mut crowd)? - before;
 
     let summary = Summary::new(args, &server, &crowd, connecting, exchanging, unexplained);
-    say_goodbye(&mut server, &mut crowd, args)?;
+    end_sessions(&mut server, &mut crowd, args)?;
     progress.finish_and_clear();
     summary.show(args.json)?;
     summary.verdict()
@@ -162,7 +162,7 @@ fn settle(server: &mut Server<Network>, crowd: &mut Crowd) -> Result<i128> {
 }
 
 /// Ends half of the sessions from the client and half from the server; both sides observe it.
-fn say_goodbye(server: &mut Server<Network>, crowd: &mut Crowd, args: &Args) -> Result<()> {
+fn end_sessions(server: &mut Server<Network>, crowd: &mut Crowd, args: &Args) -> Result<()> {
     crowd.first_half_leaves(Instant::now())?;
     server.disconnect_all()?;
     let limit = Duration::from_secs(11) + args.network.longest_round_trip();

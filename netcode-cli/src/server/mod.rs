@@ -45,11 +45,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS|off", value_parser = restart_rule)]
     max_token_lifetime: RestartRule,
     /// Lift the limit of half-open connections and tokens per address, a quarter of all: for
-    /// players behind one NAT, or a bridge on another machine
+    /// users behind one NAT, or a bridge on another machine
     #[arg(long)]
     shared_address: bool,
-    /// Maximum number of tokens and responses of strangers to decrypt in a second, shared fairly by
-    /// address, so that a flood of forged ones does not disturb clients
+    /// Maximum number of tokens and responses without a session to decrypt in a second, shared fairly
+    /// by address, so that a flood of forged ones does not disturb clients
     #[arg(long, value_name = "N")]
     opens_per_second: Option<NonZeroU32>,
     /// Send each payload to all other clients, instead of back
@@ -107,14 +107,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         server.wait(Duration::from_millis(50))?;
     }
     // The clients are notified, whatever ended the loop.
-    let goodbye = say_goodbye(&mut server, &mut report);
+    let flushed = disconnect_and_flush(&mut server, &mut report);
     ended?;
-    goodbye?;
+    flushed?;
     report.stopped(&server)
 }
 
 /// Disconnects all clients, and waits until the simulator has delivered the datagrams.
-fn say_goodbye(server: &mut Server<Network>, report: &mut Report) -> Result<()> {
+fn disconnect_and_flush(server: &mut Server<Network>, report: &mut Report) -> Result<()> {
     server.stop()?;
     let end = Instant::now() + server.link().patience();
     while server.link().under_way() > 0 && Instant::now() < end {

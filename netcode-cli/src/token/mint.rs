@@ -85,7 +85,7 @@ pub(crate) fn resolve(hosts: &[String]) -> Result<Vec<SocketAddr>> {
         .iter()
         .find(|it| it.port() == 0 || it.ip().is_unspecified())
     {
-        bail!("nobody can dial {nowhere}: name the address and the port a server is reached at");
+        bail!("no client can dial {nowhere}: name the address and the port a server is reached at");
     }
     Ok(addresses)
 }

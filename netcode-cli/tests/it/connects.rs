@@ -45,7 +45,7 @@ fn a_client_sends_each_line_of_its_input() {
 }
 
 #[test]
-fn a_relay_sends_a_payload_to_everybody_else() {
+fn a_relay_sends_a_payload_to_all_other_clients() {
     let folder = folder("relay");
     let mut server = Server::start(&folder, "--relay");
     server.mint(&folder, 1);
@@ -77,7 +77,7 @@ fn a_full_server_refuses_with_the_code_for_no_connection() {
 }
 
 #[test]
-fn a_server_on_all_interfaces_goes_by_loopback_and_the_port_it_got() {
+fn a_server_on_all_interfaces_is_named_by_loopback_and_its_port() {
     let folder = folder("everywhere");
     let server = Server::bind(&folder, "0.0.0.0:0", "");
     mint(&folder, 7, &server.address.replace("0.0.0.0", "127.0.0.1"));
@@ -85,7 +85,7 @@ fn a_server_on_all_interfaces_goes_by_loopback_and_the_port_it_got() {
 }
 
 #[test]
-fn a_client_behind_a_slow_network_still_says_goodbye() {
+fn a_client_behind_a_slow_network_still_sends_disconnect_packets() {
     let folder = folder("slow");
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
@@ -95,7 +95,7 @@ fn a_client_behind_a_slow_network_still_says_goodbye() {
 }
 
 #[test]
-fn a_client_whose_reader_has_seen_enough_says_goodbye_and_has_not_failed() {
+fn a_client_whose_output_is_closed_disconnects_and_exits_with_success() {
     let folder = folder("pipe");
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
@@ -108,7 +108,7 @@ fn a_client_whose_reader_has_seen_enough_says_goodbye_and_has_not_failed() {
 
 #[cfg(unix)]
 #[test]
-fn a_client_that_is_sent_home_before_its_work_is_done_has_failed() {
+fn a_client_disconnected_before_its_work_is_done_fails() {
     let folder = folder("home");
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
@@ -122,7 +122,7 @@ fn a_client_that_is_sent_home_before_its_work_is_done_has_failed() {
 }
 
 #[test]
-fn a_line_that_is_no_payload_ends_the_client_and_not_without_a_goodbye() {
+fn a_line_that_is_no_payload_ends_the_client_after_a_disconnect() {
     let folder = folder("line");
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
@@ -155,7 +155,7 @@ fn a_port_that_is_taken_is_named_with_what_to_do() {
 
 #[cfg(unix)]
 #[test]
-fn a_server_that_is_asked_to_end_says_goodbye_and_counts() {
+fn a_server_that_is_asked_to_end_disconnects_its_clients_and_prints_its_counters() {
     let folder = folder("end");
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
@@ -170,9 +170,9 @@ fn a_server_that_is_asked_to_end_says_goodbye_and_counts() {
 }
 
 #[test]
-fn a_missing_server_is_no_connection_and_an_answer_says_what_to_look_at() {
+fn a_missing_server_is_no_connection_and_the_error_says_what_to_check() {
     let folder = folder("missing");
-    // Nobody listens where a socket was bound and closed again.
+    // An address without a listener: a socket was bound to it and closed again.
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let free = socket.local_addr().unwrap();
     drop(socket);

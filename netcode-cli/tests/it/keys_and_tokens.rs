@@ -98,7 +98,7 @@ fn a_token_s_file_is_its_owner_s_alone() {
 }
 
 #[test]
-fn what_is_no_key_and_what_is_no_token_is_refused_in_words() {
+fn a_malformed_key_or_token_is_refused_with_an_explanation() {
     let folder = folder("refusals");
     let refusal = fail(&folder, "token inspect missing.token", 1);
     assert!(refusal.contains("cannot read missing.token"), "{refusal}");
@@ -119,7 +119,7 @@ fn what_is_no_key_and_what_is_no_token_is_refused_in_words() {
     assert!(refusal.contains("is no address"), "{refusal}");
     for nowhere in ["127.0.0.1:0", "0.0.0.0:40000", "[::]:40000"] {
         let refusal = fail(&folder, &format!("{mint} game.key --server {nowhere}"), 1);
-        assert!(refusal.contains("nobody can dial"), "{refusal}");
+        assert!(refusal.contains("no client can dial"), "{refusal}");
     }
     let refusal = fail(&folder, &format!("{mint} none.key --server 127.0.0.1:1"), 1);
     assert!(
@@ -129,7 +129,7 @@ fn what_is_no_key_and_what_is_no_token_is_refused_in_words() {
 }
 
 #[test]
-fn a_server_is_told_what_becomes_of_tokens_from_before_a_restart() {
+fn a_server_must_be_given_a_restart_rule() {
     let folder = folder("restart-rule");
     let refusal = fail(&folder, "server --protocol-id 1", 2);
     assert!(
