@@ -111,7 +111,7 @@ impl<C: Crypto> Client<C> {
         self.link.pass_time(now, sockets);
         while let Some(transmit) = self.core.poll_transmit(now, buffer) {
             // Datagrams queued for another server are obsolete.
-            self.link.turn_to(sockets, transmit.to);
+            self.link.retain_peer(sockets, transmit.to);
             // Without room the datagram is lost, as on the network, and counted: waiting for room
             // would stop the core's time while its deadlines pass.
             let _ = self.link.send(

@@ -75,18 +75,18 @@ impl From<netcode_core::SendError> for SendError {
 
 /// Reason why a socket did not accept a datagram.
 #[derive(Clone, Copy)]
-pub(crate) enum Refused {
+pub(crate) enum TransmitError {
     Full,
     Unreachable,
     Unaddressable,
 }
 
-impl From<Refused> for SendError {
-    fn from(refused: Refused) -> Self {
+impl From<TransmitError> for SendError {
+    fn from(refused: TransmitError) -> Self {
         match refused {
-            Refused::Full => Self::BufferFull,
-            Refused::Unreachable => Self::Unreachable,
-            Refused::Unaddressable => Self::Unaddressable,
+            TransmitError::Full => Self::BufferFull,
+            TransmitError::Unreachable => Self::Unreachable,
+            TransmitError::Unaddressable => Self::Unaddressable,
         }
     }
 }

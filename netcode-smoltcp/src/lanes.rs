@@ -13,7 +13,7 @@ use core::ops::Range;
 
 use netcode_core::Instant;
 
-use crate::error::Refused;
+use crate::error::TransmitError;
 
 /// Time that a datagram may be queued for its neighbour, microseconds: a little less than the
 /// second after which smoltcp tries again.
@@ -90,8 +90,8 @@ impl Purpose {
         }
     }
 
-    /// Pause for an unreachable host that is not heard from, microseconds. Nobody is heard from
-    /// before a session, the peer of a session sends ten times a second, and a client sends first.
+    /// Pause for an unreachable host that is not heard from, microseconds. Before a session no
+    /// host is, the peer of a session sends ten times a second, and a client sends first.
     const fn silence(self, count: usize) -> u32 {
         match self {
             Self::Session if count > 1 => 16_000_000,
@@ -170,9 +170,9 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
         peer: E,
         purpose: Purpose,
         sockets: &mut impl Sockets,
-    ) -> Result<usize, Refused> {
+    ) -> Result<usize, TransmitError> {
         if self.known(peer.host()).is_some_and(|host| host.left() > 0) {
-            return Err(Refused::Unreachable);
+            return Err(TransmitError::Unreachable);
         }
         if let Some(at) = self.position(purpose, |lane| lane.peer() == Some(peer)) {
             self.settle(at, sockets);
@@ -186,7 +186,7 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
         }
         self.position(purpose, |lane| matches!(lane, Lane::Free))
             .or_else(|| self.position(purpose, |lane| matches!(lane, Lane::Resting(_))))
-            .ok_or(Refused::Full)
+            .ok_or(TransmitError::Full)
     }
 
     fn position(&self, purpose: Purpose, wanted: impl Fn(&Lane<E>) -> bool) -> Option<usize> {
@@ -293,7 +293,7 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
     }
 
     /// Drops queued datagrams for any peer but `peer`.
-    pub(crate) fn turn_to(&mut self, peer: E, sockets: &mut impl Sockets) {
+    pub(crate) fn retain_peer(&mut self, peer: E, sockets: &mut impl Sockets) {
         for (at, lane) in self.lanes.iter_mut().enumerate() {
             if lane.peer().is_some_and(|other| other != peer) {
                 *lane = Lane::Free;
@@ -302,7 +302,7 @@ impl<E: Endpoint, const N: usize> Lanes<E, N> {
         }
     }
 
-    /// Records that a host is reachable: nobody else could have sealed its packet.
+    /// Records that a host is reachable: its packet was authenticated.
     pub(crate) fn heard(&mut self, host: E::Host) {
         let known = self.unreachable.iter_mut().flatten();
         for known in known.filter(|known| known.host == host) {

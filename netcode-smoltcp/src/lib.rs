@@ -6,7 +6,7 @@
 //! [`next_arrived`](Client::next_arrived) after each, drain [`next_event`](Client::next_event), let
 //! the interface send, and, if the interface is idle, sleep until the earlier of the two deadlines.
 //! The number of frames is bounded because a flood never leaves the card empty: a loop that waits
-//! for that answers nobody.
+//! for that never answers a client.
 //!
 //! ```
 //! use netcode_smoltcp::smoltcp::iface::PollIngressSingleResult::None as NoFrame;
@@ -90,7 +90,7 @@
 //!
 //! A server is used likewise with [`Server::next_event`], whose events name the client, and needs
 //! three more things: randomness at its start, the date, and a socket for each client
-//! ([`server_sockets`]), so that an unreachable client delays nobody else.
+//! ([`server_sockets`]), so that an unreachable client delays no other client.
 //!
 //! # Failures
 //!

@@ -8,7 +8,7 @@ use smoltcp::socket::{Socket, udp};
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use crate::convert::to_endpoint;
-use crate::error::Refused;
+use crate::error::TransmitError;
 use crate::lanes::{Endpoint, Lanes, Load, Purpose, Sockets};
 use crate::stats::SocketStats;
 
@@ -57,7 +57,7 @@ impl<const N: usize> Link<N> {
         purpose: Purpose,
         to: SocketAddr,
         datagram: &[u8],
-    ) -> Result<(), Refused> {
+    ) -> Result<(), TransmitError> {
         let place = self.place(now, sockets, purpose, to, datagram.len())?;
         place.copy_from_slice(datagram);
         Ok(())
@@ -72,7 +72,7 @@ impl<const N: usize> Link<N> {
         purpose: Purpose,
         to: SocketAddr,
         len: usize,
-    ) -> Result<&'s mut [u8], Refused> {
+    ) -> Result<&'s mut [u8], TransmitError> {
         let place = self.try_place(now, sockets, purpose, to, len);
         place.inspect_err(|&refused| self.stats.count_refused(refused))
     }
@@ -84,15 +84,15 @@ impl<const N: usize> Link<N> {
         purpose: Purpose,
         to: SocketAddr,
         len: usize,
-    ) -> Result<&'s mut [u8], Refused> {
-        let endpoint = to_endpoint(to).ok_or(Refused::Unaddressable)?;
+    ) -> Result<&'s mut [u8], TransmitError> {
+        let endpoint = to_endpoint(to).ok_or(TransmitError::Unaddressable)?;
         let mut set = Set {
             handles: &self.handles,
             sockets,
         };
         let at = self.lanes.choose(endpoint, purpose, &mut set)?;
         set.bind(at);
-        let socket = udp(sockets, self.handles.get(at)).ok_or(Refused::Unaddressable)?;
+        let socket = udp(sockets, self.handles.get(at)).ok_or(TransmitError::Unaddressable)?;
         let capacity = Load {
             datagrams: socket.packet_send_capacity(),
             bytes: socket.payload_send_capacity(),
@@ -104,10 +104,10 @@ impl<const N: usize> Link<N> {
     }
 
     /// Drops queued datagrams for any peer but `to`.
-    pub(crate) fn turn_to(&mut self, sockets: &mut SocketSet<'_>, to: SocketAddr) {
+    pub(crate) fn retain_peer(&mut self, sockets: &mut SocketSet<'_>, to: SocketAddr) {
         let handles = &self.handles;
         if let Some(to) = to_endpoint(to) {
-            self.lanes.turn_to(to, &mut Set { handles, sockets });
+            self.lanes.retain_peer(to, &mut Set { handles, sockets });
         }
     }
 
@@ -188,9 +188,9 @@ fn udp<'s, 'b>(
     })
 }
 
-fn refused(error: udp::SendError) -> Refused {
+fn refused(error: udp::SendError) -> TransmitError {
     match error {
-        udp::SendError::BufferFull => Refused::Full,
-        udp::SendError::Unaddressable => Refused::Unaddressable,
+        udp::SendError::BufferFull => TransmitError::Full,
+        udp::SendError::Unaddressable => TransmitError::Unaddressable,
     }
 }

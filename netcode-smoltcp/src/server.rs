@@ -194,7 +194,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
     }
 
     /// Sends a payload of 1 to 1200 bytes: it is queued in the socket until the interface is
-    /// polled. `false` if nobody is connected there: nothing was sent.
+    /// polled. `false` if no client is connected there: nothing was sent.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -265,7 +265,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         Ok(count)
     }
 
-    /// Ends a client's session; `false` if nobody is connected there.
+    /// Ends a client's session; `false` if no client is connected there.
     pub fn disconnect(&mut self, now: Instant, client: ClientIndex) -> bool {
         self.core.disconnect(to_core(now), client)
     }

@@ -42,7 +42,7 @@ pub const fn server_sockets(slots: usize) -> usize {
 }
 
 /// Entries of the receive metadata of a server's first socket: two datagrams from each client
-/// between two turns, and a few from strangers.
+/// between two turns, and a few from unknown senders.
 pub const fn server_rx_packets(slots: usize) -> usize {
     slots.saturating_mul(2).saturating_add(4)
 }

@@ -1,6 +1,6 @@
 //! Socket counters.
 
-use crate::error::Refused;
+use crate::error::TransmitError;
 
 /// Counters of datagrams that the socket could not send or receive. Each is lost, as it might have
 /// been on the network; the protocol repeats those that matter.
@@ -27,11 +27,11 @@ impl SocketStats {
         too_long: 0,
     };
 
-    pub(crate) const fn count_refused(&mut self, refused: Refused) {
+    pub(crate) const fn count_refused(&mut self, refused: TransmitError) {
         let count = match refused {
-            Refused::Full => &mut self.tx_full,
-            Refused::Unreachable => &mut self.unreachable,
-            Refused::Unaddressable => &mut self.unaddressable,
+            TransmitError::Full => &mut self.tx_full,
+            TransmitError::Unreachable => &mut self.unreachable,
+            TransmitError::Unaddressable => &mut self.unaddressable,
         };
         *count = count.saturating_add(1);
     }

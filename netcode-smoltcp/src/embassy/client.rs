@@ -90,7 +90,7 @@ impl<'s, C: Crypto> Client<'s, C> {
     fn transmit(&mut self) {
         while let Some(transmit) = self.core.poll_transmit(now(), &mut self.out) {
             // Datagrams queued for another server are obsolete.
-            self.link.turn_to(transmit.to);
+            self.link.retain_peer(transmit.to);
             // Without room the datagram is lost, as on the network, and counted.
             let _ = self
                 .link

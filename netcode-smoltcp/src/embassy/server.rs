@@ -154,7 +154,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
     }
 
     /// Sends a payload of 1 to 1200 bytes: it is queued in the socket for embassy-net's runner.
-    /// `false` if nobody is connected there: nothing was sent.
+    /// `false` if no client is connected there: nothing was sent.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -208,7 +208,7 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
         Ok(count)
     }
 
-    /// Ends a client's session; `false` if nobody is connected there. The disconnect packets leave
+    /// Ends a client's session; `false` if no client is connected there. The disconnect packets leave
     /// while [`next_event`](Self::next_event) is awaited.
     pub fn disconnect(&mut self, client: ClientIndex) -> bool {
         self.core.disconnect(now(), client)

@@ -10,7 +10,7 @@ use embassy_net::{IpAddress, IpEndpoint};
 use embassy_time::Timer;
 use netcode_core::Instant;
 
-use crate::error::Refused;
+use crate::error::TransmitError;
 use crate::lanes::{Endpoint, Lanes, Load, Purpose, Sockets};
 use crate::stats::SocketStats;
 
@@ -74,10 +74,10 @@ impl<'s, const N: usize> Link<'s, N> {
     /// Next datagram, if one has arrived: its length in `buffer`, and its source.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
         // Waiting is up to `wait`.
-        let mut nobody = Context::from_waker(Waker::noop());
+        let mut no_waker = Context::from_waker(Waker::noop());
         let socket = self.sockets.first()?;
         loop {
-            match socket.poll_recv_from(buffer, &mut nobody) {
+            match socket.poll_recv_from(buffer, &mut no_waker) {
                 Poll::Ready(Ok((len, meta))) => return Some((len, meta.endpoint.into())),
                 Poll::Ready(Err(RecvError::Truncated)) => self.stats.count_too_long(),
                 Poll::Pending => return None,
@@ -120,7 +120,7 @@ impl<'s, const N: usize> Link<'s, N> {
         purpose: Purpose,
         to: SocketAddr,
         datagram: &[u8],
-    ) -> Result<(), Refused> {
+    ) -> Result<(), TransmitError> {
         let sent = self.try_send(purpose, to, datagram);
         sent.inspect_err(|&refused| self.stats.count_refused(refused))
     }
@@ -130,20 +130,20 @@ impl<'s, const N: usize> Link<'s, N> {
         purpose: Purpose,
         to: SocketAddr,
         datagram: &[u8],
-    ) -> Result<(), Refused> {
-        let endpoint = to_endpoint(to).ok_or(Refused::Unaddressable)?;
+    ) -> Result<(), TransmitError> {
+        let endpoint = to_endpoint(to).ok_or(TransmitError::Unaddressable)?;
         let at = self.lanes.choose(endpoint, purpose, &mut self.sockets)?;
         self.bind(at);
-        let socket = self.sockets.get(at).ok_or(Refused::Unaddressable)?;
+        let socket = self.sockets.get(at).ok_or(TransmitError::Unaddressable)?;
         // No waiting for room: a datagram that cannot be queued now is lost.
-        let mut nobody = Context::from_waker(Waker::noop());
-        match socket.poll_send_to(datagram, endpoint, &mut nobody) {
+        let mut no_waker = Context::from_waker(Waker::noop());
+        match socket.poll_send_to(datagram, endpoint, &mut no_waker) {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(SendError::PacketTooLarge)) | Poll::Pending => {
-                return Err(Refused::Full);
+                return Err(TransmitError::Full);
             }
             Poll::Ready(Err(SendError::NoRoute | SendError::SocketNotBound)) => {
-                return Err(Refused::Unaddressable);
+                return Err(TransmitError::Unaddressable);
             }
         }
         let capacity = Load {
@@ -168,9 +168,9 @@ impl<'s, const N: usize> Link<'s, N> {
     }
 
     /// Drops queued datagrams for any peer but `to`.
-    pub(super) fn turn_to(&mut self, to: SocketAddr) {
+    pub(super) fn retain_peer(&mut self, to: SocketAddr) {
         if let Some(to) = to_endpoint(to) {
-            self.lanes.turn_to(to, &mut self.sockets);
+            self.lanes.retain_peer(to, &mut self.sockets);
         }
     }
 
@@ -204,9 +204,9 @@ impl Endpoint for IpEndpoint {
 
 impl<const N: usize> Sockets for [UdpSocket<'_>; N] {
     fn is_drained(&mut self, lane: usize) -> bool {
-        let mut nobody = Context::from_waker(Waker::noop());
+        let mut no_waker = Context::from_waker(Waker::noop());
         self.get_mut(lane)
-            .is_none_or(|socket| pin!(socket.flush()).poll(&mut nobody).is_ready())
+            .is_none_or(|socket| pin!(socket.flush()).poll(&mut no_waker).is_ready())
     }
 
     fn clear(&mut self, lane: usize) {

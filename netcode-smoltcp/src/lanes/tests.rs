@@ -106,7 +106,7 @@ fn replies_take_no_socket_from_clients() {
 }
 
 #[test]
-fn what_waits_for_a_second_is_thrown_away_before_smoltcp_tries_again() {
+fn datagrams_queued_for_a_second_are_discarded_before_smoltcp_retries() {
     let mut bench = Bench::new();
     bench.pass(250);
     bench.send(A, Purpose::Session);
@@ -117,7 +117,7 @@ fn what_waits_for_a_second_is_thrown_away_before_smoltcp_tries_again() {
 }
 
 #[test]
-fn a_host_that_is_heard_of_is_tried_soon_and_then_less_often() {
+fn a_host_that_was_heard_is_retried_soon_and_then_less_often() {
     let mut bench = Bench::new();
     bench.send(A, Purpose::Session);
     for expected in [200, 400, 800, 800] {
@@ -155,7 +155,7 @@ fn a_slow_link_is_no_dead_neighbour() {
 }
 
 #[test]
-fn a_turn_that_comes_late_is_no_dead_neighbour() {
+fn a_late_turn_is_no_dead_neighbour() {
     let mut bench = Bench::new();
     bench.send(A, Purpose::Session);
     bench.now = Instant::from_millis(60_000);
@@ -185,7 +185,7 @@ fn a_client_that_turns_to_another_server_sends_at_once() {
     queues.0[at] = 1;
     lanes.fill(Instant::ZERO, (at, A, Purpose::Session), LEN, capacity);
     assert!(lanes.choose(B, Purpose::Session, &mut queues).is_err());
-    lanes.turn_to(B, &mut queues);
+    lanes.retain_peer(B, &mut queues);
     assert_eq!(queues.0[at], 0);
     assert!(lanes.choose(B, Purpose::Session, &mut queues).is_ok());
 }

@@ -1,4 +1,4 @@
-//! An executor on virtual time: whenever nobody has anything to do, a millisecond passes.
+//! An executor on virtual time: whenever no task is ready, a millisecond passes.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -50,7 +50,7 @@ impl<'f, T> Task<'f, T> {
 }
 
 /// Runs `script` to its end, beside a `network` that has none. They are two tasks, as on a device:
-/// whoever looks at a socket of embassy-net's wakes its runner.
+/// polling a socket of embassy-net wakes its runner.
 pub fn run<T, N>(network: impl Future<Output = N>, script: impl Future<Output = T>) -> T {
     let (network, script) = (pin!(network), pin!(script));
     let (mut network, mut script) = (Task::new(network), Task::new(script));

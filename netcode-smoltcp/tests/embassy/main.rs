@@ -163,7 +163,7 @@ fn a_client_that_leaves_is_seen_to_leave() {
 }
 
 #[test]
-fn a_server_that_ends_a_session_is_heard() {
+fn a_disconnect_by_the_server_reaches_the_client() {
     with_pair(Family::V4, async |mut pair| {
         pair.until(ClientState::Connected).await;
         assert!(pair.server.disconnect(SLOT));
@@ -172,7 +172,7 @@ fn a_server_that_ends_a_session_is_heard() {
 }
 
 #[test]
-fn a_server_that_stops_tells_everybody() {
+fn a_server_that_stops_disconnects_every_client() {
     with_pair(Family::V4, async |mut pair| {
         pair.until(ClientState::Connected).await;
         pair.server.stop();
@@ -187,7 +187,7 @@ fn a_silent_server_is_given_up_after_the_timeout_and_not_before() {
         pair.pass(500).await;
         let began = Instant::now();
         let mut buffer = [0; BUFFER_BYTES];
-        // Nobody polls the server: it is silent, and the client is woken by its timer alone.
+        // The server is not polled: it is silent, and the client is woken by its timer alone.
         let event = pair.client.next_event(&mut buffer).await;
         let end = client::Event::StateChanged(ClientState::ConnectionTimedOut);
         assert_eq!(event, end);
@@ -286,7 +286,7 @@ fn a_full_server_denies_the_next() {
 }
 
 #[test]
-fn a_turn_that_comes_late_reads_what_has_arrived_before_it_judges_time() {
+fn a_late_turn_reads_arrived_datagrams_before_it_evaluates_timeouts() {
     with_pair(Family::V4, async |mut pair| {
         pair.until(ClientState::Connected).await;
         pair.pass(500).await;
@@ -295,7 +295,7 @@ fn a_turn_that_comes_late_reads_what_has_arrived_before_it_judges_time() {
         let silence = Timer::after(Duration::from_millis(2500));
         let silence = select(pair.client.next_event(&mut buffer), silence).await;
         assert!(matches!(silence, Either::Second(())));
-        // It speaks at last, and then nobody has a turn for long.
+        // It sends at last, and then no side has a turn for long.
         pair.server.send(SLOT, b"here").unwrap();
         MockDriver::get().advance(Duration::from_secs(5));
         match pair.client.next_event(&mut buffer).await {

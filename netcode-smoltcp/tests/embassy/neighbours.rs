@@ -1,4 +1,4 @@
-//! Neighbours that do not answer: whoever cannot be reached costs nobody else anything.
+//! Neighbours that do not answer: an unreachable host delays no other session.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -17,9 +17,9 @@ use crate::frames;
 use crate::rig::{Family, SLOTS, SOCKETS, client_on, device, server_on, token, token_for};
 use crate::wire::{SharedWire, wire};
 
-/// On the servers' own network, and nobody's.
+/// An unused address on the servers' own network.
 const DEAD: &str = "10.0.0.200:40000";
-/// On no network that anybody has a route to.
+/// An address without a route.
 const FAR: &str = "192.0.2.1:40000";
 
 /// As many neighbours as smoltcp remembers, unless it is told otherwise.
@@ -60,7 +60,7 @@ fn with_world<F: Future<Output = ()>>(script: impl FnOnce(World) -> F) {
 }
 
 impl World {
-    /// Everybody runs for a while; gives the payloads that each client received.
+    /// Runs all nodes for a while; returns the payloads that each client received.
     async fn pass(&mut self, millis: u64) -> [usize; SLOTS] {
         let mut received = [0; SLOTS];
         let mut ours = [[0; BUFFER_BYTES]; SLOTS];
@@ -93,7 +93,7 @@ impl World {
         assert!(self.clients.iter().all(Client::is_connected));
     }
 
-    /// The server sends everybody a payload each 20 ms, 200 times; gives what each received.
+    /// The server sends every client a payload each 20 ms, 200 times; returns the payloads received.
     async fn serve(&mut self) -> [usize; SLOTS] {
         let mut received = [0; SLOTS];
         for round in 0..200_u32 {
@@ -152,7 +152,7 @@ fn a_new_token_for_another_server_works_while_datagrams_wait_for_a_dead_one() {
 }
 
 #[test]
-fn a_forged_source_on_the_servers_network_silences_it_for_nobody() {
+fn a_forged_source_on_the_servers_network_delays_no_other_client() {
     with_world(async |mut world| {
         world.connect().await;
         let source = frames::v4("10.0.0.200:50000".parse().unwrap());

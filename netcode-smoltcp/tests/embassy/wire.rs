@@ -65,7 +65,7 @@ impl Wire {
         self.ports[port].dead = true;
     }
 
-    /// Puts a frame of nobody's on the wire; it reaches every port.
+    /// Puts a forged frame on the wire; it reaches every port.
     pub fn inject(&mut self, frame: &[u8]) {
         self.carry(usize::MAX, frame);
     }

@@ -33,7 +33,7 @@ fn the_smallest_interfaces_carry_the_longest_payloads() {
 }
 
 #[test]
-fn an_interface_that_is_too_small_is_told_before_it_is_used() {
+fn an_interface_with_too_small_an_mtu_is_reported_before_it_is_used() {
     for (needed, network, address) in [
         (MIN_IPV4_MTU, "10.0.0.1/8", "10.0.0.1:40000"),
         (MIN_IPV6_MTU, "fd00::1/64", "[fd00::1]:40000"),

@@ -45,7 +45,7 @@ fn a_silent_session_is_kept_alive_past_its_timeout() {
     let mut world = World::new();
     let n = world.connect();
     world.run(10_000);
-    assert!(world.players[n].client.is_connected());
+    assert!(world.clients[n].client.is_connected());
     assert_eq!(world.server.core().connected_count(), 1);
 }
 
@@ -54,7 +54,7 @@ fn either_side_can_leave() {
     let mut world = World::new();
     let n = world.connect();
     let now = world.now;
-    world.players[n].client.disconnect(now);
+    world.clients[n].client.disconnect(now);
     world.run(100);
     assert_eq!(world.server.core().connected_count(), 0);
     assert!(matches!(
@@ -68,7 +68,7 @@ fn either_side_can_leave() {
     assert!(world.server.disconnect(world.now, ClientIndex(0)));
     world.run(100);
     assert_eq!(
-        world.players[other].states.last(),
+        world.clients[other].states.last(),
         Some(&ClientState::Disconnected)
     );
 }
@@ -82,7 +82,7 @@ fn a_full_server_denies_the_fifth() {
     let fifth = world.join();
     world.run(500);
     assert_eq!(
-        world.players[fifth].client.state(),
+        world.clients[fifth].client.state(),
         ClientState::ConnectionDenied
     );
     assert_eq!(world.server.core().connected_count() as usize, SLOTS);
@@ -98,16 +98,16 @@ fn a_wire_that_loses_and_reorders_delays_but_does_not_break() {
         wire.loss = 0.2;
         wire.jitter = Duration::from_millis(50);
     }
-    let players: Vec<usize> = (0..SLOTS).map(|_| world.connect()).collect();
+    let clients: Vec<usize> = (0..SLOTS).map(|_| world.connect()).collect();
     for round in 0..200_u32 {
-        for &n in &players {
+        for &n in &clients {
             world.client_sends(n, &round.to_le_bytes()).unwrap();
         }
         world.run(10);
     }
     world.run(500);
-    for &n in &players {
-        let client = world.players[n].client.core().client_index().unwrap();
+    for &n in &clients {
+        let client = world.clients[n].client.core().client_index().unwrap();
         let mut arrived: Vec<_> = world
             .payloads
             .iter()
@@ -122,7 +122,7 @@ fn a_wire_that_loses_and_reorders_delays_but_does_not_break() {
         arrived.sort();
         arrived.dedup();
         assert!((130..=190).contains(&arrived.len()), "each once");
-        assert!(world.players[n].client.is_connected());
+        assert!(world.clients[n].client.is_connected());
     }
 }
 
@@ -134,21 +134,21 @@ fn a_link_that_is_down_for_longer_than_the_timeout_ends_the_session_and_a_new_to
     world.wire.borrow_mut().cut = true;
     world.run(2000);
     assert!(
-        world.players[n].client.is_connected(),
+        world.clients[n].client.is_connected(),
         "shorter than the timeout is nothing"
     );
     world.run(2000);
     assert_eq!(
-        world.players[n].client.state(),
+        world.clients[n].client.state(),
         ClientState::ConnectionTimedOut
     );
     assert_eq!(world.server.core().connected_count(), 0);
     world.wire.borrow_mut().cut = false;
     let token = world.token(0, 77);
     let now = world.now;
-    world.players[n].client.connect(now, &token).unwrap();
+    world.clients[n].client.connect(now, &token).unwrap();
     world.run_until("coming back", |world| {
-        world.players[n].client.is_connected()
+        world.clients[n].client.is_connected()
     });
     world.exchange(n);
 }
@@ -170,13 +170,13 @@ fn a_client_without_an_address_waits_for_one() {
     let n = world.join_from(&[], CLIENT_SIZES);
     world.run(1000);
     assert_eq!(
-        world.players[n].client.state(),
+        world.clients[n].client.state(),
         ClientState::SendingConnectionRequest
     );
-    world.players[n].node.iface.update_ip_addrs(|list| {
+    world.clients[n].node.iface.update_ip_addrs(|list| {
         list.push(cidr("10.0.0.9/8")).unwrap();
     });
-    world.run_until("connecting", |world| world.players[n].client.is_connected());
+    world.run_until("connecting", |world| world.clients[n].client.is_connected());
     world.exchange(n);
 }
 
@@ -184,20 +184,20 @@ fn a_client_without_an_address_waits_for_one() {
 fn a_client_whose_address_changes_needs_a_new_token() {
     let mut world = World::new();
     let n = world.connect();
-    world.players[n].node.iface.update_ip_addrs(|list| {
+    world.clients[n].node.iface.update_ip_addrs(|list| {
         list.clear();
         list.push(cidr("10.0.0.99/8")).unwrap();
     });
     world.run(4000);
     assert_eq!(
-        world.players[n].client.state(),
+        world.clients[n].client.state(),
         ClientState::ConnectionTimedOut
     );
     let token = world.token(0, 78);
     let now = world.now;
-    world.players[n].client.connect(now, &token).unwrap();
+    world.clients[n].client.connect(now, &token).unwrap();
     world.run_until("coming back", |world| {
-        world.players[n].client.is_connected()
+        world.clients[n].client.is_connected()
     });
 }
 
@@ -208,12 +208,12 @@ fn a_neighbour_that_does_not_answer_fills_the_buffer_and_time_passes_all_the_sam
     let n = world.join();
     world.run(2900);
     assert_eq!(
-        world.players[n].client.state(),
+        world.clients[n].client.state(),
         ClientState::SendingConnectionRequest
     );
     world.run(300);
     assert_eq!(
-        world.players[n].client.state(),
+        world.clients[n].client.state(),
         ClientState::ConnectionRequestTimedOut
     );
 }
@@ -246,35 +246,35 @@ fn a_receive_buffer_that_overflows_costs_datagrams_and_no_session() {
         tx: CLIENT_SIZES.tx,
     };
     let n = world.join_from(&[cidr("10.0.0.9/8")], tiny);
-    world.run_until("connecting", |world| world.players[n].client.is_connected());
-    let index = world.players[n].client.core().client_index().unwrap();
+    world.run_until("connecting", |world| world.clients[n].client.is_connected());
+    let index = world.clients[n].client.core().client_index().unwrap();
     world.run(200);
     for byte in 0..10 {
         world.server_sends(index, &[byte; 100]).unwrap();
     }
     world.run(50);
-    let arrived = world.players[n].payloads.len();
+    let arrived = world.clients[n].payloads.len();
     assert!((1..10).contains(&arrived), "some were lost: {arrived}");
     world.run(5000);
-    assert!(world.players[n].client.is_connected());
+    assert!(world.clients[n].client.is_connected());
 }
 
 #[test]
-fn a_socket_that_is_closed_or_gone_is_said_and_nothing_panics() {
+fn a_socket_that_is_closed_or_gone_is_an_error_and_no_panic() {
     let mut world = World::new();
     let n = world.connect();
-    let player = &mut world.players[n];
-    player
+    let test_client = &mut world.clients[n];
+    test_client
         .node
         .sockets
-        .get_mut::<udp::Socket<'_>>(player.handle)
+        .get_mut::<udp::Socket<'_>>(test_client.handle)
         .close();
     assert_eq!(world.client_sends(n, b"x"), Err(SendError::Unaddressable));
-    world.players[n].node.sockets = SocketSet::new(vec![]);
+    world.clients[n].node.sockets = SocketSet::new(vec![]);
     assert_eq!(world.client_sends(n, b"x"), Err(SendError::Unaddressable));
     world.run(4000);
     assert_eq!(
-        world.players[n].client.state(),
+        world.clients[n].client.state(),
         ClientState::ConnectionTimedOut
     );
 }
@@ -283,10 +283,10 @@ fn a_socket_that_is_closed_or_gone_is_said_and_nothing_panics() {
 fn other_sockets_of_the_application_are_left_alone() {
     let mut world = World::new();
     let n = world.connect();
-    let own = world.players[n].node.udp(7777, CLIENT_SIZES);
+    let own = world.clients[n].node.udp(7777, CLIENT_SIZES);
     let peer = world.node.udp(7777, SERVER_SIZES);
     let to = IpEndpoint::new("10.0.0.1".parse().unwrap(), 7777);
-    let socket = world.players[n]
+    let socket = world.clients[n]
         .node
         .sockets
         .get_mut::<udp::Socket<'_>>(own);
@@ -298,17 +298,17 @@ fn other_sockets_of_the_application_are_left_alone() {
 }
 
 #[test]
-fn a_payload_right_behind_the_handshake_comes_after_the_event_that_it_is_over() {
+fn a_payload_right_after_the_handshake_follows_the_connect_event() {
     let mut world = World::new();
     world.greeting = Some(b"welcome");
     let n = world.join();
     world.run_until("a response", |world| {
-        world.players[n].client.state() == ClientState::SendingConnectionResponse
+        world.clients[n].client.state() == ClientState::SendingConnectionResponse
     });
     // The client's next turn comes late, and finds all that the server had to say.
-    world.players[n].dead = true;
+    world.clients[n].dead = true;
     world.run(50);
-    world.players[n].dead = false;
+    world.clients[n].dead = false;
     world.run(1);
-    assert_eq!(world.players[n].payloads, [b"welcome"]);
+    assert_eq!(world.clients[n].payloads, [b"welcome"]);
 }

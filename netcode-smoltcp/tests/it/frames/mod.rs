@@ -10,11 +10,11 @@ use netcode_smoltcp::smoltcp::wire::{
     EthernetRepr, IpProtocol, Ipv4Packet, Ipv4Repr, UdpPacket, UdpRepr,
 };
 
-const STRANGER: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0xff, 1]);
+const UNKNOWN_HARDWARE: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0xff, 1]);
 
 fn ethernet(to: EthernetAddress, kind: EthernetProtocol, payload: &[u8]) -> Vec<u8> {
     let repr = EthernetRepr {
-        src_addr: STRANGER,
+        src_addr: UNKNOWN_HARDWARE,
         dst_addr: to,
         ethertype: kind,
     };
@@ -29,7 +29,7 @@ fn ethernet(to: EthernetAddress, kind: EthernetProtocol, payload: &[u8]) -> Vec<
 pub(crate) fn arp_request(source: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
     let repr = ArpRepr::EthernetIpv4 {
         operation: ArpOperation::Request,
-        source_hardware_addr: STRANGER,
+        source_hardware_addr: UNKNOWN_HARDWARE,
         source_protocol_addr: source,
         target_hardware_addr: EthernetAddress::BROADCAST,
         target_protocol_addr: target,

@@ -49,7 +49,7 @@ pub(crate) fn wire_of(mtu: usize) -> SharedWire {
 }
 
 impl Wire {
-    /// Puts a frame of nobody's on the wire; it reaches every port.
+    /// Puts a forged frame on the wire; it reaches every port.
     pub(crate) fn inject(&mut self, now: Instant, frame: &[u8]) {
         self.carry(usize::MAX, now, frame);
     }
@@ -178,7 +178,7 @@ impl Node {
         self.sockets.add(socket)
     }
 
-    /// Forgets everybody's hardware address.
+    /// Forgets all hardware addresses.
     pub(crate) fn forget_neighbours(&mut self) {
         self.iface.update_ip_addrs(|_| {});
     }

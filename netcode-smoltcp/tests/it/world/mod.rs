@@ -45,13 +45,13 @@ pub(crate) fn cidr(text: &str) -> IpCidr {
     text.parse().unwrap()
 }
 
-pub(crate) struct Player {
+pub(crate) struct TestClient {
     pub(crate) node: Node,
     pub(crate) handle: SocketHandle,
     pub(crate) client: Client,
     pub(crate) states: Vec<ClientState>,
     pub(crate) payloads: Vec<Vec<u8>>,
-    /// Without power: it neither hears nor answers.
+    /// Without power: it neither receives nor sends.
     pub(crate) dead: bool,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct World {
     pub(crate) server: Server<'static, SOCKETS>,
     pub(crate) events: Vec<server::Event<()>>,
     pub(crate) payloads: Vec<(ClientIndex, Vec<u8>)>,
-    pub(crate) players: Vec<Player>,
+    pub(crate) clients: Vec<TestClient>,
 }
 
 impl World {
@@ -111,7 +111,7 @@ impl World {
             server,
             events: vec![],
             payloads: vec![],
-            players: vec![],
+            clients: vec![],
         }
     }
 
@@ -129,13 +129,13 @@ impl World {
     }
 
     pub(crate) fn join_from(&mut self, addresses: &[IpCidr], sizes: Sizes) -> usize {
-        let n = self.players.len();
+        let n = self.clients.len();
         let mut node = Node::new(&self.wire, self.medium, addresses);
         let handle = node.udp(50000, sizes);
         let mut client = Client::new(handle);
         let id = u64::try_from(n).unwrap();
         client.connect(self.now, &self.token(id, id)).unwrap();
-        self.players.push(Player {
+        self.clients.push(TestClient {
             node,
             handle,
             client,
@@ -148,7 +148,7 @@ impl World {
 
     /// Adds a client that begins to connect.
     pub(crate) fn join(&mut self) -> usize {
-        let host = self.players.len() + 2;
+        let host = self.clients.len() + 2;
         let network = if self.address.is_ipv4() {
             format!("10.0.0.{host}/8")
         } else {
@@ -157,11 +157,11 @@ impl World {
         self.join_from(&[cidr(&network)], CLIENT_SIZES)
     }
 
-    /// A millisecond passes, and everybody has a turn.
+    /// A millisecond passes, and every node has a turn.
     pub(crate) fn step(&mut self) {
         self.now += Duration::from_millis(1);
         self.serve();
-        for n in 0..self.players.len() {
+        for n in 0..self.clients.len() {
             self.play(n);
         }
     }
@@ -197,32 +197,32 @@ impl World {
     /// A client's turn, unless it has lost its power.
     fn play(&mut self, n: usize) {
         let mut buffer = [0; BUFFER_BYTES];
-        let player = &mut self.players[n];
-        if player.dead {
+        let test_client = &mut self.clients[n];
+        if test_client.dead {
             return;
         }
-        player.node.ingress(self.now);
-        let Player {
+        test_client.node.ingress(self.now);
+        let TestClient {
             client,
             node: Node { sockets, .. },
             ..
-        } = player;
+        } = test_client;
         while let Some(event) = client.next_event(self.now, sockets, &mut buffer) {
             match event {
-                client::Event::StateChanged(state) => player.states.push(state),
+                client::Event::StateChanged(state) => test_client.states.push(state),
                 client::Event::Payload { payload, .. } => {
-                    let state = player.states.last();
+                    let state = test_client.states.last();
                     assert_eq!(
                         state,
                         Some(&ClientState::Connected),
                         "heard before announced"
                     );
-                    player.payloads.push(payload.to_vec());
+                    test_client.payloads.push(payload.to_vec());
                 }
                 _ => {}
             }
         }
-        player.node.egress(self.now);
+        test_client.node.egress(self.now);
     }
 
     pub(crate) fn run(&mut self, millis: u32) {
@@ -243,15 +243,15 @@ impl World {
 
     pub(crate) fn connect(&mut self) -> usize {
         let n = self.join();
-        self.run_until("connecting", |world| world.players[n].client.is_connected());
+        self.run_until("connecting", |world| world.clients[n].client.is_connected());
         n
     }
 
     pub(crate) fn client_sends(&mut self, n: usize, payload: &[u8]) -> Result<bool, SendError> {
-        let player = &mut self.players[n];
-        player
+        let test_client = &mut self.clients[n];
+        test_client
             .client
-            .send(self.now, &mut player.node.sockets, payload)
+            .send(self.now, &mut test_client.node.sockets, payload)
     }
 
     pub(crate) fn server_sends(
@@ -265,13 +265,13 @@ impl World {
 
     /// Payloads of each size cross in both directions, whole.
     pub(crate) fn exchange(&mut self, n: usize) {
-        let index = self.players[n].client.core().client_index().unwrap();
+        let index = self.clients[n].client.core().client_index().unwrap();
         for len in [1, 100, 1200] {
             self.client_sends(n, &vec![7; len]).unwrap();
             self.server_sends(index, &vec![9; len]).unwrap();
             self.run(10);
             assert_eq!(self.payloads.pop(), Some((index, vec![7; len])));
-            assert_eq!(self.players[n].payloads.pop(), Some(vec![9; len]));
+            assert_eq!(self.clients[n].payloads.pop(), Some(vec![9; len]));
         }
     }
 }
