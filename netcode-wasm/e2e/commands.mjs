@@ -18,7 +18,7 @@ export class Program {
 
   constructor(name, words) {
     this.#process = spawn(join(BINARIES, name), words, { stdio: ['pipe', 'pipe', 'inherit'] });
-    // Read whether anybody asks or not: a program whose pipe is full stands still.
+    // Always read: a program whose pipe is full blocks.
     createInterface({ input: this.#process.stdout })
       .on('line', (line) => {
         this.#objects.push(JSON.parse(line));
@@ -134,7 +134,7 @@ export class World {
       try {
         return await this.bridge(servers, '--listen', scout.listening.webtransport[0]);
       } catch (error) {
-        // The number that was free for UDP may be somebody's for TCP: try another.
+        // A port that was free for UDP may be taken for TCP: try another.
         if (attempt === 5) {
           throw error;
         }

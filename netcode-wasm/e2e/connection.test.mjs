@@ -37,7 +37,7 @@ for (const transport of TRANSPORTS) {
       });
     }
 
-    test('the client closes and the server hears of it', async () => {
+    test('the server reports a client that closes', async () => {
       const closed = await call(stage.page, 'close', id);
       assert.equal(closed.reason, 'client');
       assert.equal(closed.error, null);

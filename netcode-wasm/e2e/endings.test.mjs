@@ -22,11 +22,11 @@ async function connect(id, servers, options, ...words) {
 
 for (const transport of TRANSPORTS) {
   describe(`over ${transport}`, () => {
-    test('a server that says goodbye ends the connection without an error', async () => {
+    test('a disconnect by the server ends the connection without an error', async () => {
       const server = await stage.world.server();
       const bridge = await stage.world.bridge([server]);
-      await connected('goodbye', [server], bridge.options(transport));
-      const closed = call(stage.page, 'closed', 'goodbye');
+      await connected('ended', [server], bridge.options(transport));
+      const closed = call(stage.page, 'closed', 'ended');
       await server.end('SIGTERM');
       const { reason, error, state } = await closed;
       assert.deepEqual({ reason, error, state }, { reason: 'server', error: null, state: 'disconnected' });
@@ -82,7 +82,7 @@ for (const transport of TRANSPORTS) {
       const bridge = await stage.world.bridge([server]);
       await server.end('SIGKILL');
       const options = bridge.options(transport);
-      const { error } = await connect('nobody', [server], options, '--timeout', '2');
+      const { error } = await connect('unanswered', [server], options, '--timeout', '2');
       assert.equal(error.code, 'connection-request-timed-out');
       assert.equal(error.state, -2);
     });
@@ -117,7 +117,7 @@ for (const transport of TRANSPORTS) {
     test('a page of another origin is refused', async () => {
       const server = await stage.world.server();
       const bridge = await stage.world.bridge([server], '--origin', 'https://game.example');
-      const { error } = await connect('stranger', [server], bridge.options(transport));
+      const { error } = await connect('foreign', [server], bridge.options(transport));
       assert.equal(error.name, 'BridgeError');
       assert.equal(error.code, 'bridge-origin-not-allowed');
       assert.equal(error.transport, transport);

@@ -105,13 +105,13 @@ test('a board, a desktop and tabs of both transports talk through one server', a
   }
   const isReading = ({ bytes }) => bytes.startsWith('01') && bytes.length === 18;
   while (!isReading(await desktop.event('payload'))) {
-    // Something else that somebody said.
+    // A payload of another kind.
   }
 
   // A two and two bytes: blink with this period.
   await call(page, 'send', 'webtransport', '\u0002\u0064\u0000');
   await sensor.says(/blink period 100 ms/);
-  // A three: send this back. Who said it hears it from the board alone.
+  // A three: send this back. Only the sender receives it, from the board.
   await call(page, 'send', 'webrtc', '\u0003to the board');
   for (let text = ''; text !== '\u0003to the board'; ) {
     text = await call(page, 'text', 'webrtc');

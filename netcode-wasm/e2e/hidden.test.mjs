@@ -1,4 +1,4 @@
-// A tab that nobody sees: its timers are slowed down, its connection stands.
+// A hidden tab: its timers are slowed down, its connection stands.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -75,7 +75,7 @@ for (const [where, transport] of [
 }
 
 function callInPage(name, ...args) {
-  return driver.evaluate((name, args) => players[name](...args), name, args);
+  return driver.evaluate((name, args) => clients[name](...args), name, args);
 }
 
 function callInWorker(name, ...args) {

@@ -174,7 +174,7 @@ describe('bytes', () => {
     assert.match(refusals[2].message, /not null$/);
   });
 
-  test('who changes a payload changes nobody else\'s', async () => {
+  test('changing a payload changes that of no other listener', async () => {
     const token = await stage.world.token([server]);
     const seen = await stage.page.evaluate(
       async ([token, options]) => {

@@ -1,4 +1,4 @@
-// A page that is left: its server hears of it at once, and not by a timeout.
+// A page that is left: its server receives a disconnect at once, not a timeout.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -60,10 +60,10 @@ for (const transport of TRANSPORTS) {
 
     test('an attempt ends with its page', GUARD, async () => {
       const { world, browser, site } = stage;
-      const nobody = await world.server();
-      const bridge = await world.bridge([nobody]);
-      const token = await world.token([nobody], '--timeout', '300', '--expires-in', '300');
-      await nobody.end('SIGKILL');
+      const server = await world.server();
+      const bridge = await world.bridge([server]);
+      const token = await world.token([server], '--timeout', '300', '--expires-in', '300');
+      await server.end('SIGKILL');
       const page = await openTab(browser, site);
       // The attempt begins with the call if nothing is left to load.
       await page.evaluate(() => netcode.load());

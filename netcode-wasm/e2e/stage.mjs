@@ -31,7 +31,7 @@ export function setStage(more = () => {}, protocolId = undefined) {
   return stage;
 }
 
-/** Calls a method of a page's players. */
+/** Calls a method of a page's test clients. */
 export function call(page, name, ...args) {
-  return page.evaluate(([name, args]) => players[name](...args), [name, args]);
+  return page.evaluate(([name, args]) => clients[name](...args), [name, args]);
 }

@@ -16,7 +16,7 @@ test('a session outlives a standstill in which the server was answered and not r
   const connected = await call(page, 'connect', 'busy', token, bridge.options('webrtc'));
   assert.equal(connected.state, 'connected');
   await page.evaluate(() => {
-    const client = players.client('busy');
+    const client = clients.client('busy');
     const end = performance.now() + 4000;
     for (let next = 0; performance.now() < end; ) {
       if (performance.now() >= next) {

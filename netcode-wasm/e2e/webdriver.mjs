@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 
 import { ARGUMENTS, EXECUTABLE } from './site.mjs';
 
-/** What chromedriver turns on, and nobody has at home: hidden tabs that are not slowed down. */
+/** Switches of chromedriver that users do not have: they keep hidden tabs from being slowed down. */
 const SPARING = [
   'disable-background-timer-throttling',
   'disable-backgrounding-occluded-windows',

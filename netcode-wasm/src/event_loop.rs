@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_delivered_after_a_standstill_is_no_sign_that_nothing_waits() {
+    fn a_delivery_after_a_standstill_does_not_prove_an_empty_queue() {
         let mut turns = EventLoop::new(at(0));
         turns.delivered(at(3_000));
         turns.delivered(at(3_060));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_was_heard_ends_the_wait() {
+    fn a_datagram_from_the_server_ends_the_wait() {
         let mut turns = EventLoop::new(at(0));
         turns.delivered(at(3_000));
         turns.heard(at(3_001));

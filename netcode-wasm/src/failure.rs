@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_says_which_transport_failed_why_and_what_was_heard_of_it() {
+    fn a_failure_names_the_transport_the_cause_and_the_detail() {
         let mut failure = TransportFailure {
             transport: TransportKind::WebRtc,
             cause: FailureCause::Closed(CloseCode::Full),

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_over_the_limit_travels_in_two_pieces_and_comes_out_whole() {
+    fn a_datagram_over_the_limit_travels_in_two_fragments_and_is_reassembled() {
         let (mut link, sent) = link(1211);
         link.opened();
         let whole = vec![0x15; 1211];

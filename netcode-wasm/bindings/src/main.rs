@@ -1,7 +1,7 @@
-//! Makes the JavaScript side of the wasm module: wasm-bindgen's generator, as a library.
+//! Generator of the JavaScript bindings: wasm-bindgen's command line, as a program of the workspace.
 //!
-//! Generator and module speak a language of their own that changes with every release. In here, the
-//! two have one version, that of `Cargo.lock`, and there is nothing to install.
+//! The generator accepts only modules of its own wasm-bindgen version. Here both have the version in
+//! `Cargo.lock`, and no separate tool has to be installed.
 
 use std::path::PathBuf;
 
@@ -9,12 +9,12 @@ use anyhow::Result;
 use clap::Parser;
 use wasm_bindgen_cli_support::Bindgen;
 
-/// Makes the JavaScript side of a wasm module, and its types.
+/// Generate the JavaScript and TypeScript bindings of a wasm module
 #[derive(Parser)]
 struct Cli {
-    /// The module, as the compiler leaves it
+    /// Wasm module, as compiled
     module: PathBuf,
-    /// The folder for what comes of it
+    /// Output folder
     out: PathBuf,
 }
 

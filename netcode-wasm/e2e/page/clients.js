@@ -1,4 +1,4 @@
-// What tests ask of a page or a worker: clients by number, and what became of them.
+// Test clients of a page or a worker, by id, with the events of each.
 
 import { NetcodeClient, load } from '/package/dist/index.js';
 
@@ -7,7 +7,7 @@ function fromBase64(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
-/** What a test can be told of an error. */
+/** An error as a plain object for the test. */
 export function describe(error) {
   if (!error) {
     return null;
@@ -27,7 +27,7 @@ function payload(number, length) {
   return bytes;
 }
 
-/** Whether every byte is that of a payload of this length; gives its number, or -1. */
+/** Number of a payload of this length, or -1 if any byte differs. */
 function numberOf(bytes, length) {
   const number = (bytes[0] ?? 0) + (bytes[1] ?? 0) * 256;
   const expected = payload(number, length);
@@ -35,21 +35,21 @@ function numberOf(bytes, length) {
   return same ? number : -1;
 }
 
-/** How long nothing may come back before what is under way is sent again, milliseconds. */
+/** Silence after which the payloads in flight are sent again, milliseconds. */
 const PATIENCE = 300;
 
-export class Players {
-  #players = new Map();
+export class TestClients {
+  #clients = new Map();
 
-  /** Connects client `id`; tells how that went. */
+  /** Connects client `id`; returns its state, or the error. */
   async connect(id, token, options) {
     const states = [];
     try {
       const client = await NetcodeClient.connect(fromBase64(token), options);
-      const player = { client, states, closed: this.#closed(client), payloads: [] };
+      const entry = { client, states, closed: this.#closed(client), payloads: [] };
       client.addEventListener('statechange', (event) => states.push(event.state));
-      client.addEventListener('payload', (event) => player.payloads.push(event.data));
-      this.#players.set(id, player);
+      client.addEventListener('payload', (event) => entry.payloads.push(event.data));
+      this.#clients.set(id, entry);
       const { state, transport, maxPayload, fallback } = client;
       return { state, transport, maxPayload, fallback: describe(fallback) };
     } catch (error) {
@@ -98,12 +98,12 @@ export class Players {
   }
 
   client(id) {
-    return this.#players.get(id).client;
+    return this.#clients.get(id).client;
   }
 
   /** Waits for the client's end. */
   closed(id) {
-    return this.#players.get(id).closed;
+    return this.#clients.get(id).closed;
   }
 
   close(id) {
@@ -117,13 +117,13 @@ export class Players {
 
   /** The next payload, as text. */
   async text(id) {
-    const player = this.#players.get(id);
-    if (player.payloads.length === 0) {
+    const entry = this.#clients.get(id);
+    if (entry.payloads.length === 0) {
       await new Promise((resolve) => {
-        player.client.addEventListener('payload', resolve, { once: true });
+        entry.client.addEventListener('payload', resolve, { once: true });
       });
     }
-    return new TextDecoder().decode(player.payloads.shift());
+    return new TextDecoder().decode(entry.payloads.shift());
   }
 
   /**

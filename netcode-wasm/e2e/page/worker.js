@@ -1,9 +1,9 @@
-// Players in a worker: `{ call, args }` in, `{ call, result }` out.
+// Test clients in a worker: `{ call, args }` in, `{ call, result }` out.
 
-import { Players } from '/players.js';
+import { TestClients } from '/clients.js';
 
-const players = new Players();
+const clients = new TestClients();
 
 self.onmessage = async ({ data: { call, args } }) => {
-  self.postMessage({ call, result: await players[call](...args) });
+  self.postMessage({ call, result: await clients[call](...args) });
 };

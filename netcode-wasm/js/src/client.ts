@@ -227,7 +227,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     }
   }
 
-  /** Takes the next event. Its record is freed before anybody else is called. */
+  /** Takes the next event. Its record is freed before any listener is called. */
   #takeEvent(): boolean {
     const connection = this.#connection;
     const event = connection?.next_event();

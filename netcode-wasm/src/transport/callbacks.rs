@@ -116,7 +116,7 @@ fn read_cause(cause: CauseName, code: u32) -> FailureCause {
         CauseName::SignallingFailed => FailureCause::Signalling,
         CauseName::Closed if code > 0 => CloseCode::from_number(code)
             .map_or(FailureCause::ClosedUnknown(code), FailureCause::Closed),
-        // Nobody decided to end a session that was closed without a code.
+        // A session closed without a code was lost, not ended.
         _ => FailureCause::Lost,
     }
 }

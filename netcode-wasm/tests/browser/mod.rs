@@ -20,7 +20,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-/// Nobody listens here, and browsers refuse to ask.
+/// No listener, on a port that browsers block.
 pub(crate) const NO_BRIDGE: &str = "https://127.0.0.1:1";
 
 /// Waits in the place of `Options::notify`.
@@ -198,7 +198,7 @@ async fn closing_while_opening_ends_in_silence() {
     let mut watched = Watched::connect(&["192.0.2.1:40000"], webtransport());
     watched.client.disconnect();
     assert_eq!(watched.end().await, ClientState::Disconnected);
-    // The session's own end comes later, when nobody is left to hear of it.
+    // The session's own end comes later, when its listener is gone.
     let mut other = Watched::connect(&["192.0.2.1:40000"], webtransport());
     other.failure().await;
     assert_eq!(watched.client.next_event(), None);
