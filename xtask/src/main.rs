@@ -55,9 +55,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Every step, in order; goes on after a failure
+    /// All steps, in order; a failure does not stop the rest
     Test,
-    /// Bytes of memory and of code
+    /// Memory and code size in bytes
     Size {
         /// Print one JSON object and nothing else
         #[arg(long)]

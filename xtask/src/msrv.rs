@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_linked_through_others_counts_and_what_tests_use_does_not() {
+    fn transitive_dependencies_count_and_dev_dependencies_do_not() {
         let package = |name, version| {
             serde_json::json!({
                 "id": name, "name": name, "version": "1.0.0", "rust_version": version,

@@ -21,12 +21,12 @@ pub(crate) struct Step {
 pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "machine",
-        about: "Programs that the steps need, found or installed",
+        about: "Programs that the steps need, installed if missing",
         run: machine::run,
     },
     Step {
         name: "fmt",
-        about: "The formatting is rustfmt's",
+        about: "Formatting (rustfmt)",
         run: checks::fmt,
     },
     Step {
@@ -41,37 +41,37 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "clippy",
-        about: "No lint fires, with all features",
+        about: "Lints (Clippy), with all features",
         run: checks::clippy,
     },
     Step {
         name: "package",
-        about: "Packages for crates.io, compiled from their own files",
+        about: "Packages for crates.io, built from the files they contain",
         run: package::package,
     },
     Step {
         name: "doc",
-        about: "The documentation builds without a warning",
+        about: "Documentation, without a warning",
         run: checks::doc,
     },
     Step {
         name: "unit",
-        about: "All tests of the workspace, all features",
+        about: "Tests of the workspace, with all features",
         run: checks::tests,
     },
     Step {
         name: "core",
-        about: "The core's tests without features",
+        about: "Tests of the core without features",
         run: checks::core_tests,
     },
     Step {
         name: "vectors",
-        about: "Another implementation's bytes",
+        about: "Test vectors of another implementation",
         run: checks::vectors,
     },
     Step {
         name: "features",
-        about: "All combinations of features that can be built",
+        about: "Builds of all combinations of features",
         run: features::run,
     },
     Step {
@@ -81,37 +81,37 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "panic-free",
-        about: "No panic can be reached in the core",
+        about: "Absence of reachable panics in the core",
         run: panic_free::run,
     },
     Step {
         name: "size",
-        about: "Bytes of memory and of code",
+        about: "Memory and code size in bytes",
         run: size::run,
     },
     Step {
         name: "firmware",
-        about: "Firmware on emulated boards, with desktops",
+        about: "Firmware on emulated boards, with desktop peers",
         run: firmware::run,
     },
     Step {
         name: "web-package",
-        about: "The npm package for browsers, and its size",
+        about: "npm package for browsers, and its size",
         run: web::package,
     },
     Step {
         name: "web",
-        about: "The client for browsers, in a browser",
+        about: "Browser client, in a real browser",
         run: web::run,
     },
     Step {
         name: "licences",
-        about: "Licences and sources of what we use",
+        about: "Licences and sources of the dependencies",
         run: deny::licences,
     },
     Step {
         name: "advisories",
-        about: "Known holes in what we use",
+        about: "Security advisories for the dependencies",
         run: deny::advisories,
     },
 ];

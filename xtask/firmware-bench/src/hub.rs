@@ -136,7 +136,7 @@ pub(crate) fn with_our_clients(board: &Board, elf: &Path, folder: &Path) -> Resu
         all.iter_mut()
             .try_for_each(|client| turn(client).map(|_| ()))
     })?;
-    // Everybody was told.
+    // Every client has received it.
     let limit = Instant::now() + Duration::from_secs(2);
     while all.iter().any(|client| client.is_connected()) && Instant::now() < limit {
         for client in &mut all {
@@ -185,7 +185,7 @@ pub(crate) fn with_the_official_client(board: &Board, elf: &Path, folder: &Path)
     })
 }
 
-/// Requests a second of somebody who has no key, each as long as a request is: 2.6 Mbit/s, and
+/// Requests a second without the private key, each of full length: 2.6 Mbit/s, and
 /// together more work than the board can do.
 const FLOOD: u32 = 300;
 /// Twice the session's timeout.
@@ -201,12 +201,12 @@ pub(crate) fn under_a_flood(board: &Board, elf: &Path, folder: &Path) -> Result<
     })?;
 
     let request = request_without_key(HUB, outside)?;
-    let stranger = UdpSocket::bind("127.0.0.1:0")?;
+    let attacker = UdpSocket::bind("127.0.0.1:0")?;
     let began = Instant::now();
     let mut flooded = 0;
     let mut turn_under_flood = |client: &mut Client| {
         while began + Duration::from_secs(1) * flooded / FLOOD <= Instant::now() {
-            stranger.send_to(&request, outside)?;
+            attacker.send_to(&request, outside)?;
             flooded += 1;
         }
         let payloads = turn(client)?;

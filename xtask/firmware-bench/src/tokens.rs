@@ -29,7 +29,7 @@ pub(crate) const ASKS: &str = "sensor: asks for a token: ";
 const DEVICE: [u8; 32] = *b"example device key, not a secret";
 const BACKEND: [u8; 32] = *b"example backend key, no secret..";
 
-/// A connection request for `server` by somebody who does not have the private key.
+/// A connection request for `server` sealed with another private key.
 pub(crate) fn request_without_key(protocol_id: ProtocolId, server: SocketAddr) -> Result<Vec<u8>> {
     let token = mint_with([0x17; 32], protocol_id, 9, server, server)?;
     let mut client = client::Client::new();

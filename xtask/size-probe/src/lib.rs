@@ -26,8 +26,7 @@ pub const TYPES: [(&str, usize); 5] = [
     ("server", size_of::<Server<'_>>()),
 ];
 
-/// The address of a function: whoever holds it keeps the function, and nothing is inlined into
-/// the holder.
+/// The address of a function: referencing it keeps the function, and inlines nothing.
 #[repr(transparent)]
 pub struct Root(pub *const ());
 

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_serves_is_used_whoever_we_are() {
+    fn sufficient_programs_are_used_in_every_state_of_the_packages() {
         let all = [
             Debian::Absent,
             Debian::NotOurs,
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_too_old_is_installed_if_the_new_lists_have_it() {
+    fn a_missing_or_outdated_package_is_installed_if_the_new_lists_have_it() {
         for parts in [[None; 3], [OLD; 3], [NEW, None, NEW], [NEW, OLD, NEW]] {
             let found = found(&parts, lists(&[NEW; 3]));
             assert_eq!(decide(&found, &compiler()), Decision::Install, "{parts:?}");
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_in_new_lists_is_not_installed() {
+    fn a_package_too_old_in_the_new_lists_is_not_installed() {
         let why = refusal(&found(&[None; 3], lists(&[OLD; 3])), &compiler());
         assert!(why.contains("found no rustc-web, no rust-web-src"), "{why}");
         assert!(
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_and_what_is_too_old_are_both_named() {
+    fn missing_and_outdated_packages_are_both_named() {
         let why = refusal(&found(&[NEW, None, OLD], Debian::NotOurs), &compiler());
         let fault = "found no rust-web-src, libstd-rust-web-dev 1.85.0, where 1.91 or later";
         assert!(why.contains(fault), "{why}");

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn code_made_for_somebody_is_theirs() {
+    fn drop_glue_counts_for_the_crate_of_its_type() {
         let drop = "core::ptr::drop_in_place::<netcode_core::token::connect::PublicToken>";
         assert_eq!(part_of(drop), Part::Core);
         assert_eq!(part_of("core::panicking::panic_fmt"), Part::Other);

@@ -17,7 +17,7 @@ pub(super) fn run() -> Result<Tests> {
         tools::test_runner()?,
     );
     test.envs(tools::browser_variables());
-    // The standard library is compiled as well, and nobody debugs it.
+    // The standard library is compiled as well, and is not debugged.
     test.env("CARGO_PROFILE_DEV_DEBUG", "0");
     test.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
     match checks::test(&mut test)? {

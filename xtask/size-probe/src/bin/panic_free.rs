@@ -81,7 +81,7 @@ extern "C" fn _start() -> ! {
 }
 
 unsafe extern "C" {
-    /// Nobody defines this.
+    /// Undefined on purpose.
     fn a_panic_can_be_reached() -> !;
 }
 
