@@ -4,7 +4,7 @@ const WHOLE = 65535;
 const LETTER_MILLISECONDS = 1200;
 const STEP = 0.03;
 
-/** Everybody in the arena, drawn; and where the visitor wants to be. */
+/** All visitors in the arena, drawn; and where the visitor wants to be. */
 export class Arena {
   #canvas;
   #me = 255;
@@ -45,7 +45,7 @@ export class Arena {
     }
   }
 
-  /** Somebody pressed a key. */
+  /** A visitor pressed a key. */
   showKey(who, key) {
     this.#letters.push({ who, key, at: performance.now() });
   }

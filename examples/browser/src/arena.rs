@@ -1,4 +1,4 @@
-//! The dedicated server: who is where, told to everybody thirty times a second.
+//! The dedicated server: positions, sent to every client thirty times a second.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +30,7 @@ impl Arena {
         // No token is older than the key, which is drawn at each start.
         let rule = RestartRule::AdmitAgain;
         let mut config = ServerConfig::new(PROTOCOL_ID, key, AddressList::EMPTY, SLOTS, rule);
-        // To this server, everybody behind the bridge has the bridge's address.
+        // To this server, every client behind the bridge has the bridge's address.
         config.per_host = SourceLimit::Unlimited;
         let server = Server::bind(&[SocketAddr::new(host, 0)], config)?;
         let address = server.local_addresses().first().copied();

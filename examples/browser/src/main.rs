@@ -3,9 +3,9 @@
 //!
 //! | file | what lives there |
 //! | --- | --- |
-//! | `arena` | the dedicated server: who is where, told to everybody |
+//! | `arena` | the dedicated server: positions, sent to every client |
 //! | `messages` | what clients and server say to each other |
-//! | `tokens` | the backend: a token for whoever asks (yours asks who it is first) |
+//! | `tokens` | the backend: a token for every visitor (yours authenticates the user first) |
 //! | `site` | the web server: the page, the package, the token endpoint |
 //! | `desktop` | clients that are no browser, for company |
 //! | `../page` | the page itself |
@@ -45,7 +45,7 @@ struct Args {
     /// The npm package, as `cargo xtask web-package` builds it
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/web/package"))]
     package: PathBuf,
-    /// Desktop clients that join, so that a lone visitor sees somebody move
+    /// Desktop clients that join, so that a lone visitor sees others move
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=16))]
     desktops: u8,
     /// One JSON object with the addresses, for programs

@@ -16,7 +16,7 @@ pub(crate) const KEY: u8 = 3;
 /// Bytes of a key's name at most.
 pub(crate) const MAX_KEY_BYTES: usize = 16;
 
-/// What kind of client somebody is, from the user data of its token.
+/// Kind of a client, from the user data of its token.
 pub(crate) const BROWSER: u8 = 0;
 /// A client that speaks UDP itself.
 pub(crate) const DESKTOP: u8 = 1;

@@ -127,8 +127,8 @@ fn text(kind: &'static str, source: &'static str) -> axum::routing::MethodRouter
     get(move || async move { ([(header::CONTENT_TYPE, kind)], source) })
 }
 
-/// What a page needs to connect. A real endpoint asks who the player is; whoever holds the answer
-/// can connect as that player, so it travels over HTTPS alone.
+/// Data a page needs to connect. A real endpoint authenticates the player; the response lets its
+/// holder connect as that player, so it travels over HTTPS alone.
 async fn token(State(endpoint): State<Endpoint>) -> Response {
     let Ok(token) = endpoint.mint.token(BROWSER) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();

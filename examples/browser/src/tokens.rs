@@ -1,5 +1,5 @@
-//! The web backend's part: tokens for whoever asks. A real backend asks who it is first, and keeps
-//! its key in a file: see `netcode keygen`.
+//! The web backend: tokens without authentication. A real backend authenticates the user first, and
+//! keeps its key in a file: see `netcode keygen`.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use netcode_std::{generator, unix_time};
 
 pub(crate) const PROTOCOL_ID: ProtocolId = ProtocolId(0x6e65_7463_6f64_6557);
 
-/// How long a token lets somebody in, seconds.
+/// Lifetime of a token.
 const LIFETIME: Duration = Duration::from_secs(45);
 
 /// After so long a silence a session ends, seconds.
@@ -49,7 +49,7 @@ impl Tokens {
 }
 
 impl Mint {
-    /// A token for a client of this kind, with an id that nobody else has.
+    /// A token for a client of this kind, with an id of its own.
     pub(crate) fn token(&self, kind: u8) -> Result<ConnectToken> {
         let now = unix_time();
         let (id, servers) = (self.next_id(), [self.server]);

@@ -54,8 +54,8 @@ pub type ClientBytes = SocketBytes<CLIENT_RX_MIN_BYTES, CLIENT_TX_BYTES>;
 /// What a client's socket needs.
 pub type ClientPackets = SocketPackets<CLIENT_RX_MIN_PACKETS, CLIENT_TX_PACKETS>;
 
-/// Frames that are taken in between two times that something is sent. A flood never leaves the card
-/// empty: whoever waited for that would neither answer anybody nor see time pass.
+/// Frames received between two transmissions. A flood never leaves the card empty: a loop that
+/// waited for that would neither answer nor see time pass.
 pub const FRAMES_A_TURN: usize = 4;
 
 /// Client slots of the hub.

@@ -34,7 +34,7 @@ const SEALER: [u8; 32] = [
     0x69, 0x76, 0xc5, 0xc9, 0x75, 0x49, 0x0d, 0x36, 0x6a, 0x5f, 0xc3, 0x22, 0xa5, 0x06, 0x79, 0x08,
 ];
 
-/// A number nobody can foresee, for one request for a token; `None` if there is no randomness, and
+/// An unpredictable number, for one request for a token; `None` if there is no randomness, and
 /// then none is asked for. A chip without a generator remembers the newest token that it took
 /// instead: see `netcode_core::sealed`.
 pub fn nonce() -> Option<DeviceNonce> {
@@ -69,7 +69,7 @@ pub fn date() -> Option<UnixTime> {
     (seconds > 0).then(|| UnixTime::from_secs(seconds))
 }
 
-/// 32 bytes nobody can guess; `None` if there are none, and then there is no server.
+/// 32 unpredictable bytes; `None` if there are none, and then there is no server.
 pub fn seed() -> Option<[u8; 32]> {
     let mut seed = [0; 32];
     random::fill_bytes(&mut seed).is_ok().then_some(seed)

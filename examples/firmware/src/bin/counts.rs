@@ -17,7 +17,7 @@ const ROUNDS: u32 = 64;
 const PROTOCOL_ID: ProtocolId = ProtocolId(1);
 
 /// Of two and of three bytes on the wire: the body behind it begins inside a word, or with one,
-/// which makes a difference to whoever copies it.
+/// which makes a difference to a copy of it.
 const SEQUENCES: [Sequence; 2] = [Sequence(300), Sequence(70_000)];
 
 #[repr(align(4))]

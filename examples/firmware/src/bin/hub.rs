@@ -28,7 +28,7 @@ const GATEWAY: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 /// The longest that the backend lets a token live, seconds. A hub that starts again has forgotten
 /// which were used, and refuses those from before.
 const MAX_TOKEN_LIFETIME: core::time::Duration = core::time::Duration::from_secs(120);
-/// Requests and responses of strangers that the hub opens in a second: each takes some 60,000
+/// Requests and responses without a session that the hub opens in a second: each takes some 60,000
 /// instructions, so a flood of them costs a fifth of the smallest board's time.
 const OPENS_PER_SECOND: Option<NonZeroU32> = NonZeroU32::new(50);
 const DATE_INTERVAL: Duration = Duration::from_secs(10);
