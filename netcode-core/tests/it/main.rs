@@ -10,7 +10,9 @@
 )]
 
 mod challenges;
+mod client_drop_reasons;
 mod client_events;
+mod client_servers;
 mod client_states;
 mod clocks;
 mod crafted;
