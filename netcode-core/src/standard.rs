@@ -3,6 +3,8 @@
 //! None of them is configurable: a peer with another value does not speak netcode 1.02. Sizes are
 //! in bytes.
 
+use core::time::Duration;
+
 /// Version string at the start of every connect token and connection request and of all associated
 /// data: ASCII `NETCODE 1.02` and a zero byte. (Standard: *Connect Token*.)
 pub const VERSION_INFO: [u8; 13] = *b"NETCODE 1.02\0";
@@ -49,9 +51,8 @@ pub const MAX_DATAGRAM_BYTES: usize = MAX_PAYLOAD_BYTES + MAX_OVERHEAD_BYTES;
 /// Size of the replay protection window, in packets. (*Replay Protection*.)
 pub const REPLAY_WINDOW: u64 = 256;
 
-/// Interval between two requests, responses or keep-alives, in microseconds: 10 Hz. (*Client State
-/// Machine*.)
-pub const SEND_INTERVAL_MICROS: u64 = 100_000;
+/// Interval between two requests, responses or keep-alives: 10 Hz. (*Client State Machine*.)
+pub const SEND_INTERVAL: Duration = Duration::from_millis(100);
 /// Number of disconnect packets sent to end a session; redundant, because any of them may be lost.
 /// (*Connection Disconnect Packet*.)
 pub const REDUNDANT_DISCONNECTS: u8 = 10;

@@ -68,8 +68,10 @@ impl UnixTime {
 }
 
 /// Duration in whole microseconds; saturates instead of overflowing.
-pub(crate) fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+pub(crate) const fn micros(duration: Duration) -> u64 {
+    // In `u64`: 128 bits take more code, and constants need no conversion trait.
+    let whole = duration.as_secs().saturating_mul(1_000_000);
+    whole.saturating_add(duration.subsec_micros() as u64)
 }
 
 /// Longest step by which one call advances a role's local time.
@@ -303,5 +305,7 @@ mod tests {
             Instant::from_micros(u64::MAX)
         );
         assert_eq!(Instant::from_millis(u64::MAX).as_micros(), u64::MAX);
+        assert_eq!(micros(Duration::MAX), u64::MAX);
+        assert_eq!(micros(Duration::new(2, 3_000_999)), 2_003_000);
     }
 }

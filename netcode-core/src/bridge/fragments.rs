@@ -5,11 +5,12 @@
 //! both. The front half is as long as the back half, or one byte longer.
 
 use core::fmt;
+use core::time::Duration;
 
 use heapless::Vec;
 
 use crate::standard::MAX_DATAGRAM_BYTES;
-use crate::time::Instant;
+use crate::time::{Instant, micros};
 use crate::wire::Writer;
 
 /// Low nibble of every fragment.
@@ -27,9 +28,8 @@ pub const MAX_FRAGMENT_BYTES: usize = HEADER_BYTES + MAX_BODY_BYTES;
 /// Number of fragments kept for their other half; a further one replaces the oldest.
 const ROOM: usize = 4;
 
-/// Time for which a fragment is kept, microseconds. Both halves are sent at once, so the other is
-/// lost by then.
-const PATIENCE_MICROS: u64 = 1_000_000;
+/// Time for which a fragment is kept. Both halves are sent at once, so the other is lost by then.
+const FRAGMENT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Fragmenter of a session's outgoing datagrams, each into two fragments.
 #[derive(Clone, Copy, Debug, Default)]
@@ -176,7 +176,7 @@ impl Reassembler {
     fn forget(&mut self, now: Instant) {
         self.waiting.retain(|fragment| {
             let waited = now.as_micros().checked_sub(fragment.arrived.as_micros());
-            waited.is_some_and(|waited| waited <= PATIENCE_MICROS)
+            waited.is_some_and(|waited| waited <= const { micros(FRAGMENT_TIMEOUT) })
         });
     }
 
@@ -314,14 +314,14 @@ mod tests {
         reassembler.insert(NOW, &front).unwrap();
         assert!(
             reassembler
-                .insert(after(PATIENCE_MICROS), &back)
+                .insert(after(micros(FRAGMENT_TIMEOUT)), &back)
                 .unwrap()
                 .is_some()
         );
         reassembler.insert(NOW, &front).unwrap();
         assert!(
             reassembler
-                .insert(after(PATIENCE_MICROS + 1), &back)
+                .insert(after(micros(FRAGMENT_TIMEOUT) + 1), &back)
                 .unwrap()
                 .is_none()
         );

@@ -7,8 +7,8 @@ use super::state::ClientState;
 use crate::crypto::Crypto;
 use crate::identity::{ClientIndex, Sequence};
 use crate::packet::{ConnectionRequest, Packet, RequestHeader, seal, sealed_bytes};
-use crate::standard::SEND_INTERVAL_MICROS;
-use crate::time::{Instant, Local};
+use crate::standard::SEND_INTERVAL;
+use crate::time::{Instant, Local, micros};
 use crate::transmit::{SendError, Transmit, check_payload};
 
 /// Last sequence of a client. Higher ones belong to servers, for packets outside any session.
@@ -191,7 +191,7 @@ impl<C: Crypto> Client<C> {
 
     fn count_sent(&mut self, now: Local, len: usize) {
         self.first_sent.get_or_insert(now);
-        self.send_due = now.after(SEND_INTERVAL_MICROS);
+        self.send_due = now.after(const { micros(SEND_INTERVAL) });
         self.traffic.sent(len);
         self.datagrams_out = self.datagrams_out.saturating_add(1);
     }

@@ -16,13 +16,14 @@
 use core::num::NonZeroU32;
 
 use super::share::Tally;
-use crate::standard::SEND_INTERVAL_MICROS;
-use crate::time::Local;
+use crate::standard::SEND_INTERVAL;
+use crate::time::{Local, micros};
 
+/// One second, microseconds.
 const SECOND: u64 = 1_000_000;
 
-/// Length of a turn, in which each client sends once.
-const TURN: u64 = SEND_INTERVAL_MICROS;
+/// Length of a turn, microseconds; each client sends once in it.
+const TURN: u64 = micros(SEND_INTERVAL);
 
 /// One in this many of a turn's decryptions is the share of one host while the budget is short.
 const HOST_PART: u64 = 8;

@@ -7,7 +7,7 @@ use super::event::{DisconnectReason, Event};
 use super::slots::SlotState;
 use crate::crypto::Crypto;
 use crate::packet::Packet;
-use crate::standard::SEND_INTERVAL_MICROS;
+use crate::standard::SEND_INTERVAL;
 use crate::time::{Instant, Local, micros};
 use crate::transmit::Transmit;
 
@@ -64,7 +64,7 @@ impl<C: Crypto> Server<'_, C> {
                     let sealed = slot.write(&self.crypto, protocol_id, now, &keep_alive, out);
                     written = sealed.ok().map(|datagram| datagram.len());
                     // A keep-alive that could not be written is not retried at once.
-                    slot.keep_alive_at = now.after(SEND_INTERVAL_MICROS);
+                    slot.keep_alive_at = now.after(const { micros(SEND_INTERVAL) });
                 }
                 let due = slot.due_at(handshake);
                 self.slots.table.set_due(id, due);

@@ -9,8 +9,8 @@ use super::{GLOBAL, Server};
 use crate::crypto::Crypto;
 use crate::identity::{ClientIndex, ProtocolId, Sequence};
 use crate::packet::{Packet, seal};
-use crate::standard::{MAX_DATAGRAM_BYTES, MAX_OVERHEAD_BYTES, SEND_INTERVAL_MICROS};
-use crate::time::{Instant, Local};
+use crate::standard::{MAX_DATAGRAM_BYTES, MAX_OVERHEAD_BYTES, SEND_INTERVAL};
+use crate::time::{Instant, Local, micros};
 use crate::transmit::{SendError, Transmit};
 
 /// Longest keep-alive packet.
@@ -146,7 +146,7 @@ impl Slot {
 
     fn count_sent(&mut self, now: Local, len: usize) {
         self.sequence = self.sequence.saturating_add(1);
-        self.keep_alive_at = now.after(SEND_INTERVAL_MICROS);
+        self.keep_alive_at = now.after(const { micros(SEND_INTERVAL) });
         self.traffic.sent(len);
     }
 }
