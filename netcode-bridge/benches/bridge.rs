@@ -1,4 +1,4 @@
-//! What the bridge costs: latency it adds to UDP, datagrams per second of one core, memory of a
+//! Costs of the bridge: latency it adds to UDP, datagrams per second of one core, memory of a
 //! session. All of it in one run: `cargo bench -p netcode-bridge`.
 //!
 //! The bridge is a process of its own, so that its processor time and memory are its own; the

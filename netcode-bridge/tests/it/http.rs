@@ -230,7 +230,7 @@ fn behind_a_trusted_proxy_the_browser_s_address_counts() {
         assert_eq!(offered("127.0.0.1", &["192.0.2.1"]), Some(201));
         assert_eq!(offered("127.0.0.1", &["192.0.2.2"]), Some(201));
         assert_eq!(offered("127.0.0.1", &["192.0.2.1"]), Some(429));
-        // What stands before the last address is the browser's own invention.
+        // Addresses before the last one may be invented by the browser.
         assert_eq!(offered("127.0.0.1", &["192.0.2.3", "192.0.2.2"]), Some(429));
         // No other proxy is trusted.
         assert_eq!(offered("127.0.0.3", &["192.0.2.4"]), Some(201));

@@ -143,8 +143,8 @@ fn freeze(runtime: &Runtime) -> mpsc::Sender<()> {
     thaw
 }
 
-/// Sends to a browser that takes nothing in until 50 datagrams found no room; then lets it go on.
-/// What it received, and how many there were.
+/// Sends to a browser that reads nothing until 50 datagrams were dropped; then lets it read. Returns
+/// the numbers that it received, and the number of datagrams sent.
 fn overrun(transport: Transport, backpressure: Backpressure) -> (BTreeSet<u32>, u32) {
     let (server, address) = listener();
     let mut config = crate::world::config(&[address]);
@@ -252,7 +252,7 @@ fn a_thousand_concurrent_sessions_do_not_mix() {
         browser.send(message.as_bytes());
         let (len, from) = loop {
             let (len, from) = server.recv_from(&mut buffer).unwrap();
-            // What was sent before may come late.
+            // Earlier datagrams may arrive late.
             if buffer[..len] == *message.as_bytes() {
                 break (len, from);
             }

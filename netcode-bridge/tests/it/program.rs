@@ -81,7 +81,7 @@ impl Drop for Service {
     }
 }
 
-/// What a bridge says of where it listens.
+/// Addresses in a bridge's first event.
 fn addresses(listening: &Value) -> BridgeAddresses {
     assert_eq!(listening["event"], "bridge_listening");
     let list = |name: &str| vec![listening[name][0].as_str().unwrap().parse().unwrap()];

@@ -145,7 +145,7 @@ fn a_server_that_comes_back_is_reached_over_the_same_session() {
         let (mut server, bridge, mut client) = connected(transport);
         let addresses = server.local_addresses();
         drop(server);
-        // What is sent meanwhile comes back as ICMP errors; they end nothing.
+        // Datagrams sent meanwhile cause ICMP errors; they end no session.
         for _ in 0..10 {
             client.send(b"payload").unwrap();
         }

@@ -26,7 +26,7 @@ pub(super) fn runtime() -> &'static Runtime {
     })
 }
 
-/// What a browser asks a bridge for.
+/// Request of a browser for a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Visit {
     pub(crate) transport: Transport,
@@ -59,7 +59,7 @@ pub(super) type Ended = Arc<OnceLock<Option<CloseCode>>>;
 pub(super) struct Ends {
     pub(super) outgoing: tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>,
     pub(super) received: Sender<Vec<u8>>,
-    /// How long messages to the bridge may be, once that is known.
+    /// Longest message to the bridge, once it is known.
     pub(super) most: Arc<OnceLock<usize>>,
     pub(super) ended: Ended,
     /// Over WebRTC: the offer and its answer.
@@ -137,7 +137,7 @@ impl Browser {
         self.descriptions.get().unwrap()
     }
 
-    /// How long messages to the bridge may be: known once the session is open.
+    /// Longest message to the bridge: known once the session is open.
     pub(crate) fn most(&self) -> Option<usize> {
         self.most.get().copied()
     }

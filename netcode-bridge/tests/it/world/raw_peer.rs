@@ -82,7 +82,7 @@ pub(crate) fn status(response: &str) -> Option<u16> {
     Some(status.parse().unwrap())
 }
 
-/// What follows this in a session description, to the end of the line.
+/// Value after `name` in a session description, to the end of the line.
 pub(crate) fn value<'a>(description: &'a str, name: &str) -> &'a str {
     let mut lines = description.lines();
     let value = lines.find_map(|line| line.strip_prefix(name));
@@ -151,7 +151,7 @@ impl Victim {
     }
 }
 
-/// Whether a datagram is STUN's.
+/// `true` for a STUN message.
 pub(crate) fn is_stun(datagram: &[u8]) -> bool {
     datagram.first().is_some_and(|first| *first < 4)
 }

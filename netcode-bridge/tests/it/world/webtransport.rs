@@ -8,7 +8,7 @@ use web_transport_quinn::{ClientBuilder, Session, SessionError, WebTransportErro
 
 use super::browser::{Ends, Visit};
 
-/// What a stock Chromium sends at most; longer datagrams it drops without a word.
+/// Longest datagram of a stock Chromium; longer ones it drops silently.
 const CHROMIUM: usize = 1211;
 
 pub(super) async fn run(visit: Visit, mut ends: Ends) {
