@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let addresses = ["10.0.0.1:40000".parse()?];
     let token = token(&addresses, &key, &mut rng)?;
 
-    // 4 slots, room for 8 handshakes and for 32 tokens in use.
+    // 4 slots, 8 half-open entries and 32 token entries.
     let mut storage = StaticStorage::<4, 8, 32>::new();
     // The key is as new as the server: no token can be from before its start.
     let rule = RestartRule::AdmitAgain;
