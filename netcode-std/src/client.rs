@@ -87,7 +87,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
         self.core.connect(self.origin.to_core(self.now), token)
     }
 
-    /// Begins a turn at `now`. [`next_event`](Self::next_event) then gives what it brings.
+    /// Begins a turn at `now`. [`next_event`](Self::next_event) then returns its events.
     ///
     /// # Errors
     /// The link is broken.
@@ -123,7 +123,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
         Ok(event.map(|event| event.map_payload(|range| buffer.get(range).unwrap_or_default())))
     }
 
-    /// Next event of what has happened or arrived; a payload's range is one in `buffer`.
+    /// Next event of the core or of an arrived datagram; a payload is a range in `buffer`.
     fn read_event(&mut self, buffer: &mut [u8]) -> io::Result<Option<Event>> {
         let now = self.origin.to_core(self.now);
         loop {

@@ -117,7 +117,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         self.flush()
     }
 
-    /// Begins a turn at `now`. [`next_event`](Self::next_event) then gives what it brings.
+    /// Begins a turn at `now`. [`next_event`](Self::next_event) then returns its events.
     ///
     /// # Errors
     /// The link is broken.
@@ -160,7 +160,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         Ok(event.map(|event| event.map_payload(|range| buffer.get(range).unwrap_or_default())))
     }
 
-    /// Next event of what has happened or arrived; a payload's range is one in `buffer`.
+    /// Next event of the core or of an arrived datagram; a payload is a range in `buffer`.
     fn read_event(&mut self, buffer: &mut [u8]) -> io::Result<Option<Event>> {
         let now = self.origin.to_core(self.now);
         loop {

@@ -40,7 +40,7 @@ fn their_server(_slots: usize) -> NetcodeRsServer {
     NetcodeRsServer::start()
 }
 
-// Where it is not 1.02.
+// Deviations from 1.02.
 
 #[test]
 fn their_ipv6_addresses_are_octets_and_not_little_endian_groups() {

@@ -41,7 +41,7 @@ fn their_client(id: u64, token: &[u8; 2048]) -> RenetClient {
     RenetClient::connect(id, token)
 }
 
-// Where it is not 1.02.
+// Deviations from 1.02.
 
 #[test]
 fn their_client_ends_at_a_denial_and_tries_no_other_address() {

@@ -35,7 +35,7 @@ pub(crate) const USER_DATA: [u8; 256] = [0x17; 256];
 /// Longer than anything here takes on the slowest machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where a client stands, in words all peers share.
+/// State of a client, in terms common to all implementations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stands {
     Connecting,

@@ -1,6 +1,6 @@
 //! The tests every pair of a client and a server gets, by name of a scenario.
 
-/// What any two can do. `$server` starts a server with so many slots; `$client` begins to connect
+/// Tests of any pair. `$server` starts a server with so many slots; `$client` begins to connect
 /// with an id and a token.
 macro_rules! interoperates {
     ($server:expr, $client:expr, payloads: $lengths:expr) => {
