@@ -23,7 +23,7 @@ const CONNECT = `
     return client.transport;
   };`;
 
-/** What a page's program says where the bundler finds the wasm file by itself. */
+/** A page's program where the bundler finds the wasm file by itself. */
 const PLAIN = `import { NetcodeClient } from 'netcode-wasm'; ${CONNECT}`;
 
 let world;

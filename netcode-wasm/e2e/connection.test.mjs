@@ -1,4 +1,4 @@
-// What a connection is there for, over each transport.
+// Connecting, payloads and closing, over each transport.
 
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';

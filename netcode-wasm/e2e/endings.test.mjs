@@ -1,4 +1,4 @@
-// How connections end, and what JavaScript is told of it, over each transport.
+// Ends of connections, and how JavaScript learns of them, over each transport.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,4 +1,4 @@
-// What comes of a fault of the module's own. What is given to it here no browser would give.
+// Faults within the module, provoked by input that no browser gives.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

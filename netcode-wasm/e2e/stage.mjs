@@ -1,4 +1,4 @@
-// What every file of tests needs: a world of programs, a site, a browser.
+// Common fixture of the test files: a world of programs, a site, a browser.
 
 import { after, before } from 'node:test';
 

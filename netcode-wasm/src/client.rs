@@ -62,7 +62,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// Applies `work` to the engine, then does what has become due. `notify` is called last, when
+    /// Applies `work` to the engine, then ends the turn. `notify` is called last, when
     /// the engine is no longer borrowed: it may call the client.
     fn turn<R>(&self, work: impl FnOnce(&mut Engine, Instant) -> R) -> R {
         let now = clock::now();
@@ -144,13 +144,13 @@ impl Client {
         self.shared.turn(|engine, now| engine.send(now, payload))
     }
 
-    /// Does what has become due. The client's timer does the same; this is for programs whose
-    /// frames come earlier than a timer that the browser delays.
+    /// Sends due datagrams and evaluates timeouts. The client's timer does the same; this is for
+    /// programs whose frames come earlier than a timer that the browser delays.
     pub fn update(&mut self) {
         self.shared.turn(|_, _| ());
     }
 
-    /// Ends the session or the attempt, and tells the server.
+    /// Ends the session or the attempt, and sends the server disconnect packets.
     pub fn disconnect(&mut self) {
         self.shared.turn(Engine::disconnect);
     }
@@ -165,7 +165,7 @@ impl Client {
         self.state() == ClientState::Connected
     }
 
-    /// Gives `read` the core: the server it talks to, its slot there, counters.
+    /// Access to the core for `read`: the server's address, the slot, counters.
     ///
     /// A function and no reference, because the browser changes the core between two turns of its
     /// event loop.

@@ -142,9 +142,9 @@ impl Engine {
         }
     }
 
-    /// Ends a turn: sends what is due, and sets the timer for what will be.
+    /// Ends a turn: sends the datagrams that are due, and sets the timer for the next deadline.
     pub(crate) fn end_turn(&mut self, now: Instant) {
-        // `poll_transmit` judges timeouts, so it waits until everything was read.
+        // `poll_transmit` evaluates timeouts, so it waits until everything was read.
         let waits = self.core.state().is_active() && !self.event_loop.is_current(now);
         if !waits {
             self.transmit(now);
@@ -167,7 +167,7 @@ impl Engine {
         }
     }
 
-    /// Judges timeouts, and sends what is due.
+    /// Evaluates timeouts, and sends the datagrams that are due.
     fn transmit(&mut self, now: Instant) {
         self.give_up_slow_opening(now);
         while let Some(transmit) = self.core.poll_transmit(now, &mut self.out) {
@@ -212,7 +212,7 @@ impl Engine {
         self.core.disconnect(now);
     }
 
-    /// Disconnects because the page is left. The server is told in this turn: there is no other.
+    /// Disconnects because the page is left. The disconnect packets leave in this turn, the last.
     pub(crate) fn leave_page(&mut self, now: Instant) {
         self.left_page |= self.core.state().is_active();
         if let Some(link) = &self.link {

@@ -1,8 +1,8 @@
 //! Detection of an event loop that stood still.
 //!
-//! What arrives while a page is suspended, or computes for long, waits to be delivered; timers that
-//! became due wait beside it, and may come first. Silence counts only once everything that had
-//! arrived was read.
+//! Datagrams that arrive while a page is suspended, or computes for long, are delivered afterwards;
+//! timers that became due meanwhile may fire first. Silence counts only once all datagrams that had
+//! arrived were read.
 
 use std::time::Duration;
 
