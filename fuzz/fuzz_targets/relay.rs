@@ -35,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Whether the session is open then.
+/// Returns `true` if the session is open afterwards.
 fn uplink(relay: &mut Relay, now: Instant, admitted: bool, message: &[u8]) -> bool {
     let good = admitted || is_request(message);
     let Ok(uplink) = relay.uplink(now, UNIX, message) else {

@@ -1,4 +1,4 @@
-//! What a backend does with the `netcode` command: keys and tokens.
+//! Keys and tokens: the `netcode` command as a backend uses it.
 
 use crate::command::{fail, folder, netcode, run, succeed};
 use serde_json::{Value, json};

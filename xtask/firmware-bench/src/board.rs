@@ -104,12 +104,12 @@ impl Running {
         Ok(())
     }
 
-    /// Whether the board has said `text`.
+    /// `true` if the board's console shows `text`.
     pub(crate) fn has_said(&self, text: &str) -> bool {
         read_log(&self.folder).contains(text)
     }
 
-    /// How often the board has said `text`.
+    /// Number of occurrences of `text` on the board's console.
     pub(crate) fn count_said(&self, text: &str) -> usize {
         read_log(&self.folder).matches(text).count()
     }
@@ -138,7 +138,7 @@ impl Drop for Running {
     }
 }
 
-/// What a program said of its memory, bytes: its statics, and how deep its stack was.
+/// Memory figures that a program printed, bytes: statics and stack depth.
 pub(crate) fn read_memory(folder: &Path) -> Option<(usize, usize)> {
     let log = read_log(folder);
     let (_, said) = log.split_once("memory ")?;

@@ -216,7 +216,7 @@ pub(crate) fn under_a_flood(board: &Board, elf: &Path, folder: &Path) -> Result<
     let mut echoes = 0;
     while began.elapsed() < Duration::from_secs(FLOOD_SECONDS.into()) {
         echoes += 1;
-        // What the flood pushes out of the card is sent again.
+        // Datagrams that the flood pushes out of the card are sent again.
         let mut due = Instant::now();
         board.until("an echo", || {
             if due <= Instant::now() {

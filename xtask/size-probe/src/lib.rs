@@ -1,4 +1,4 @@
-//! What is measured: the sizes of types, and the roots that keep a role's code in the program.
+//! Objects of the measurement: sizes of types, and the roots that keep a role's code in the program.
 #![no_std]
 
 use core::mem::size_of;

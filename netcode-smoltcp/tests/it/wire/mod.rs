@@ -13,18 +13,18 @@ use netcode_smoltcp::smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// What the wire does to frames.
+/// A wire between network cards: loss, latency, jitter.
 pub(crate) struct Wire {
     pub(crate) loss: f64,
     pub(crate) latency: Duration,
     pub(crate) jitter: Duration,
-    /// What the cards carry in one piece, Ethernet's header included.
+    /// Longest frame of the cards, Ethernet's header included.
     mtu: usize,
     /// Nothing passes.
     pub(crate) cut: bool,
     rng: StdRng,
     frames: u64,
-    /// What is under way to each port, by arrival.
+    /// Frames in flight to each port, by arrival.
     ports: Vec<BTreeMap<(Instant, u64), Vec<u8>>>,
 }
 
