@@ -1,4 +1,4 @@
-// The arena: who is where, and the letters that were pressed. Knows nothing of networks.
+// The arena: positions of the visitors, and the letters they pressed. Independent of the network.
 
 const WHOLE = 65535;
 const LETTER_MILLISECONDS = 1200;
@@ -10,7 +10,7 @@ export class Arena {
   #me = 255;
   #others = new Map();
   #letters = [];
-  /** Where the visitor is, from 0 to 1. */
+  /** Position of the visitor, from 0 to 1. */
   #place = { x: 0.5, y: 0.5 };
   #onMove;
 

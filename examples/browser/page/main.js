@@ -15,7 +15,7 @@ let meters = new Meters();
 /** The client that is connected, or is connecting. */
 let client = null;
 let attempt = null;
-/** Whether to connect again as soon as the client, or the attempt, has ended. */
+/** `true` to connect again as soon as the client, or the attempt, has ended. */
 let again = false;
 
 async function connect() {

@@ -48,7 +48,7 @@ export class Meters {
     this.#trips.splice(0, this.#trips.length - GRAPH_POINTS);
   }
 
-  /** What is to be shown at `now`, given the client's counters. */
+  /** Figures to show at `now`, from the client's counters. */
   read(now, stats) {
     for (const [number, sent] of this.#waiting) {
       if (now - sent > PATIENCE) {

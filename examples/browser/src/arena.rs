@@ -19,7 +19,7 @@ const BETWEEN_WORLDS: Duration = Duration::from_millis(33);
 pub(crate) struct Arena {
     server: Server,
     address: SocketAddr,
-    /// Where the client in each slot is, if it has said so.
+    /// Position of the client in each slot, once it was received.
     places: [Option<Place>; SLOTS as usize],
     world_due: Instant,
 }

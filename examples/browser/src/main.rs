@@ -4,7 +4,7 @@
 //! | file | what lives there |
 //! | --- | --- |
 //! | `arena` | the dedicated server: positions, sent to every client |
-//! | `messages` | what clients and server say to each other |
+//! | `messages` | messages of clients and server |
 //! | `tokens` | the backend: a token for every visitor (yours authenticates the user first) |
 //! | `site` | the web server: the page, the package, the token endpoint |
 //! | `desktop` | clients that are no browser, for company |
@@ -39,7 +39,7 @@ struct Args {
     /// The address of this machine that browsers reach; other machines need one of the network's
     #[arg(long, default_value = "127.0.0.1")]
     host: IpAddr,
-    /// Where the page is served (0 takes any free port)
+    /// Port of the page (0 takes any free port)
     #[arg(long, default_value_t = 8080)]
     port: u16,
     /// The npm package, as `cargo xtask web-package` builds it

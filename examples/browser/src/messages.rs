@@ -1,4 +1,4 @@
-//! What clients and server say to each other, in payloads. Numbers are little-endian.
+//! Messages of clients and server, in payloads. Numbers are little-endian.
 //!
 //! | first byte | from a client | from the server |
 //! | --- | --- | --- |
@@ -6,7 +6,7 @@
 //! | 2 | an echo, please: anything | the same bytes |
 //! | 3 | a key was pressed: UTF-8 | `u8 who · UTF-8` |
 
-/// Where I am; the world.
+/// Position of a client; the world.
 pub(crate) const PLACE: u8 = 1;
 /// An echo, please; the echo.
 pub(crate) const ECHO: u8 = 2;

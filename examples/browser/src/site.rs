@@ -21,7 +21,7 @@ use tower_http::services::ServeDir;
 use crate::messages::{BROWSER, DESKTOP};
 use crate::tokens::Mint;
 
-/// How often it looks whether it is to stop.
+/// Interval of checks for the request to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) struct Site {

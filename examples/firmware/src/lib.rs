@@ -1,12 +1,12 @@
-//! What the programs of this firmware share: a board, its clock, its network card, and where
-//! tokens and keys come from.
+//! Common parts of this firmware's programs: a board, its clock, its network card, and the source
+//! of tokens and keys.
 //!
-//! | file | what lives there |
+//! | file | contents |
 //! | --- | --- |
 //! | `board` | one file a board: its clock, its card, its addresses |
 //! | `net` | one file a card: its registers |
 //! | `clock` | milliseconds since the start |
-//! | `counter` | what the clock counts with |
+//! | `counter` | 64-bit counter of the clock |
 //! | `network` | an interface with UDP sockets, in statics |
 //! | `provision` | tokens, keys, the date, randomness: the seam to the world |
 //! | `stack` | how deep the stack has been, and what the statics take |

@@ -14,7 +14,7 @@ use crate::board::{self, Card};
 use crate::clock;
 use crate::net::FRAME_BYTES;
 
-/// What is longer than the card takes, smoltcp drops without a word.
+// smoltcp silently drops packets longer than the card's frames.
 const _: () = assert!(FRAME_BYTES >= ETHERNET_HEADER_BYTES + MIN_IPV4_MTU);
 const ETHERNET_HEADER_BYTES: usize = 14;
 
@@ -49,9 +49,9 @@ impl<const RX: usize, const TX: usize> SocketPackets<RX, TX> {
     }
 }
 
-/// What a client's socket needs: [`Network::receive`] takes in one frame at a time.
+/// Buffers of a client's socket: [`Network::receive`] reads one frame at a time.
 pub type ClientBytes = SocketBytes<CLIENT_RX_MIN_BYTES, CLIENT_TX_BYTES>;
-/// What a client's socket needs.
+/// Packet metadata of a client's socket.
 pub type ClientPackets = SocketPackets<CLIENT_RX_MIN_PACKETS, CLIENT_TX_PACKETS>;
 
 /// Frames received between two transmissions. A flood never leaves the card empty: a loop that

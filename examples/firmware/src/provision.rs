@@ -14,11 +14,11 @@ use semihosting::experimental::{random, time};
 use semihosting::fs::File;
 use semihosting::io::Read;
 
-/// Which device this is.
+/// Id of this device.
 pub const DEVICE_ID: DeviceId = DeviceId(7);
 
-/// What the device opens its tokens with. A product draws its own at the factory; this one is in
-/// the repository, and so is no secret.
+/// X25519 secret that opens the device's tokens. A product generates its own at the factory; this
+/// one is in the repository, and so is no secret.
 pub fn device_secret() -> DeviceSecret {
     DeviceSecret::from_bytes(*b"example device key, not a secret")
 }

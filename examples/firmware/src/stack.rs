@@ -1,5 +1,5 @@
-//! How much memory the program takes: its statics, and how deep the stack has been, which is
-//! painted at the start and read at the end.
+//! Memory use of the program: its statics, and the depth of its stack, which is painted at the
+//! start and read at the end.
 
 use core::ptr::addr_of_mut;
 
@@ -9,11 +9,11 @@ const PAINT: u32 = 0x5afe_57ac;
 const MARGIN_WORDS: usize = 64;
 
 unsafe extern "C" {
-    /// Where statics end, from `cortex-m-rt`'s linker script; the stack grows down to it.
+    /// End of the statics, from `cortex-m-rt`'s linker script; the stack grows down to it.
     static mut __sheap: u32;
-    /// Where statics begin.
+    /// Begin of the statics.
     static mut __sdata: u32;
-    /// Where the stack begins.
+    /// Begin of the stack.
     static mut _stack_start: u32;
 }
 
@@ -32,7 +32,7 @@ pub fn paint() {
     }
 }
 
-/// What the statics take, bytes.
+/// Size of the statics, bytes.
 pub fn statics() -> usize {
     addr_of_mut!(__sheap) as usize - addr_of_mut!(__sdata) as usize
 }

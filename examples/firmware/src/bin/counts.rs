@@ -48,7 +48,7 @@ fn count(sequence: Sequence, len: usize) {
         black_box(sealed).map_or(0, |datagram| datagram.len())
     };
     let sealing = instructions(&mut || sealed(&mut datagram));
-    // What is opened must have been sealed, each time anew.
+    // A packet to open must have been sealed, each time anew.
     let both = instructions(&mut || {
         let len = sealed(&mut datagram);
         let bytes = datagram.0.get_mut(..len).unwrap_or_default();

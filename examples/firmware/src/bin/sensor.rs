@@ -27,7 +27,7 @@ use static_cell::{ConstStaticCell, StaticCell};
 
 const PROTOCOL_ID: ProtocolId = ProtocolId(0x5365_6e73);
 const READING_INTERVAL: Duration = Duration::from_millis(100);
-/// How often to look for a new token.
+/// Interval of checks for a new token.
 const TOKEN_INTERVAL: Duration = Duration::from_millis(200);
 
 static CARD: StaticCell<Card> = StaticCell::new();
@@ -87,12 +87,12 @@ struct Sensor {
     blink_period: Duration,
     /// Of the request for a token that is not answered yet.
     nonce: Option<DeviceNonce>,
-    /// The server has said so.
+    /// The server has asked for the end.
     ending: bool,
     due: Due,
 }
 
-/// When what is next.
+/// Next time of each task.
 struct Due {
     token: Instant,
     reading: Instant,

@@ -40,7 +40,7 @@ impl Led {
     }
 }
 
-/// What the sensor measures: for want of a sensor, ticks of the clock.
+/// Measurement of the sensor: here ticks of the clock.
 pub fn measure() -> u32 {
     crate::clock::ticks()
 }

@@ -100,7 +100,7 @@ impl Lan9118 {
 }
 
 impl Transmitter {
-    /// Whether a whole frame and its command words fit the FIFO.
+    /// `true` if a whole frame and its command words fit the FIFO.
     fn has_room(&mut self) -> bool {
         while self.registers.read(TRANSMIT_INFORMATION) >> 16 & 0xff != 0 {
             self.registers.read(TRANSMIT_STATUS);

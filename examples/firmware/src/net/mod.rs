@@ -11,7 +11,7 @@ pub mod stellaris;
 /// bytes would take 494 bytes more.
 pub const FRAME_BYTES: usize = 14 + 20 + 8 + netcode_smoltcp::BUFFER_BYTES;
 
-/// What all cards here can do: whole frames, one at a time, checksums by smoltcp.
+/// Capabilities of all cards here: whole frames, one at a time, checksums by smoltcp.
 fn ethernet() -> smoltcp::phy::DeviceCapabilities {
     let mut capabilities = smoltcp::phy::DeviceCapabilities::default();
     capabilities.medium = smoltcp::phy::Medium::Ethernet;
