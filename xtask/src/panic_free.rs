@@ -21,7 +21,7 @@ pub(crate) fn run() -> Result<Outcome> {
         PROBE,
     ]);
     if process::run(&mut build).is_err() {
-        bail!("a panic can be reached: the linker says from where");
+        bail!("a panic is reachable: the linker names its callers");
     }
     Ok(Outcome::Passed)
 }

@@ -124,7 +124,7 @@ impl Running {
                 bail!("the firmware failed ({status})");
             }
             if Instant::now() > self.limit {
-                bail!("the firmware does not end");
+                bail!("the firmware does not terminate");
             }
             step()?;
         }

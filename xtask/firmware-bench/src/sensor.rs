@@ -98,7 +98,7 @@ pub(crate) fn with_our_server(board: &Board, elf: &Path, folder: &Path) -> Resul
 /// The run above has opened tokens, which takes the most stack of all.
 fn check_memory(folder: &Path) -> Result<()> {
     let Some((statics, stack)) = crate::board::read_memory(folder) else {
-        bail!("the sensor did not say what memory it takes")
+        bail!("the sensor printed no memory figures")
     };
     let sum = statics + stack;
     println!("        memory {sum} bytes: {statics} of statics and {stack} of stack");

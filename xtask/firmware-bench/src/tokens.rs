@@ -77,7 +77,7 @@ pub(crate) fn latest_nonce(folder: &Path) -> Result<DeviceNonce> {
     let nonce = asked
         .1
         .get(..2 * DEVICE_NONCE_BYTES)
-        .context("half a nonce")?;
+        .context("truncated nonce")?;
     let bytes = (0..DEVICE_NONCE_BYTES).map(|at| u8::from_str_radix(&nonce[2 * at..][..2], 16));
     let bytes: Vec<u8> = bytes.collect::<Result<_, _>>()?;
     Ok(DeviceNonce::from_bytes(bytes.as_slice().try_into()?))

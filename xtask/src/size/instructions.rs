@@ -27,7 +27,7 @@ pub(super) fn measure(counts: &Path) -> Result<Vec<Cost>> {
         .stdin(Stdio::null());
     let said = process::capture(&mut qemu)?;
     said.lines()
-        .map(|line| read(line).context("the counting firmware said something else"))
+        .map(|line| read(line).context("unexpected output of the counting firmware"))
         .collect()
 }
 

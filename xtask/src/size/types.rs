@@ -115,8 +115,11 @@ fn read_symbol(path: &Path) -> Result<Vec<u64>> {
     let symbol = file
         .symbol_by_name("TYPE_BYTES")
         .context("the probe has no TYPE_BYTES")?;
-    let section =
-        file.section_by_index(symbol.section_index().context("TYPE_BYTES is nowhere")?)?;
+    let section = file.section_by_index(
+        symbol
+            .section_index()
+            .context("TYPE_BYTES is in no section")?,
+    )?;
     let data = section
         .data_range(symbol.address(), symbol.size())?
         .context("TYPE_BYTES is outside its section")?;

@@ -56,7 +56,9 @@ pub(super) fn build() -> Result<()> {
 /// outside of its project.
 fn pack() -> Result<PathBuf> {
     let package = package_folder();
-    let folder = package.parent().context("the package lies in no folder")?;
+    let folder = package
+        .parent()
+        .context("the package has no parent folder")?;
     let mut pack = Command::new("npm");
     pack.current_dir(&package).args(["pack", "--silent"]);
     let name = process::capture(pack.arg("--pack-destination").arg(folder))?;

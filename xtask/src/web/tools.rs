@@ -37,7 +37,7 @@ fn locked_version(package: &str) -> Result<String> {
         .split_once(&format!("name = \"{package}\"\nversion = \""))
         .with_context(|| format!("no {package} in Cargo.lock"))?;
     let version = rest.split('"').next();
-    Ok(version.context("Cargo.lock ends early")?.to_owned())
+    Ok(version.context("Cargo.lock is truncated")?.to_owned())
 }
 
 /// Command installed by npm, together with everything in the lock file.
