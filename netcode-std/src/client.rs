@@ -205,7 +205,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
             .and_then(|due| self.origin.to_system(due))
     }
 
-    /// Ends the session or the attempt, and tells the server.
+    /// Ends the session or the attempt, and sends the server disconnect packets.
     ///
     /// # Errors
     /// The link is broken.

@@ -106,7 +106,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         Ok(self.core.start(now, unix_time(), &mut rng)?)
     }
 
-    /// Ends every session, tells the clients, and accepts no more. Drain
+    /// Ends every session with disconnect packets, and accepts no more. Drain
     /// [`next_event`](Self::next_event) before the next [`start`](Self::start).
     ///
     /// # Errors
@@ -308,7 +308,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         Ok(self.loopback.join(client, self.core.config().max_clients))
     }
 
-    /// Ends a client's session and tells the client. `false`: no client is connected there.
+    /// Ends a client's session with disconnect packets. `false`: no client is connected there.
     ///
     /// # Errors
     /// The link is broken.
@@ -318,7 +318,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         Ok(was_connected)
     }
 
-    /// Ends every session and tells the clients.
+    /// Ends every session with disconnect packets.
     ///
     /// # Errors
     /// The link is broken.
