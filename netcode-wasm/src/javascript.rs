@@ -257,7 +257,7 @@ impl Connection {
     /// Begins to connect. `hashes` is any number of SHA-256, one after the other.
     ///
     /// # Errors
-    /// Text that says what is wrong with the token.
+    /// Text that names the error of the token.
     #[wasm_bindgen(constructor)]
     pub fn new(
         token: &[u8],

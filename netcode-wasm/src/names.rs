@@ -27,7 +27,7 @@ impl From<TransportKind> for TransportName {
     }
 }
 
-/// Cause of a session's failure. A number says why a session was `closed`.
+/// Cause of a session's failure. A number gives the reason of a `closed` session.
 #[wasm_bindgen(js_name = FailureCause)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CauseName {

@@ -71,7 +71,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
    * Connects with a token of 2048 bytes, or their base64 text, which your backend gave you over
    * HTTPS. A token opens one session, once: to connect again, get another.
    *
-   * Rejects with a `NetcodeError`, whose `code` says what happened, or with the signal's reason.
+   * Rejects with a `NetcodeError`, whose `code` names the cause, or with the signal's reason.
    */
   static async connect(token: Bytes | string, options: ConnectOptions): Promise<NetcodeClient> {
     const bytes = readToken(token);
@@ -150,8 +150,8 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
    * they lie in memory. It may be lost, as on any network, and comes in any order.
    *
    * Throws a `SendError` if `state` is not `connected`, for anything but bytes, or if the length is
-   * wrong. Nothing is thrown for what the network did: between a connection's end and the event
-   * that tells of it a payload is lost.
+   * wrong. Nothing is thrown for failures of the network: between a connection's end and its
+   * event a payload is lost.
    */
   send(payload: Bytes): void {
     const bytes = bytesOf(payload);
@@ -168,7 +168,7 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
     this.#call((connection) => connection.send(bytes));
   }
 
-  /** Ends the connection and tells the server. Nothing happens if it has ended. */
+  /** Ends the connection, and sends the server disconnect packets. No effect if it has ended. */
   close(): void {
     if (this.#running && !this.#closedHere) {
       this.#closedHere = true;
@@ -371,7 +371,7 @@ export interface NetcodeClient {
   ): void;
 }
 
-/** Makes a connection. The module's text says what is wrong with the token. */
+/** Makes a connection. The module's text names the error of the token. */
 function begin(make: () => Connection): Connection {
   try {
     return make();

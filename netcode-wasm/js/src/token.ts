@@ -1,7 +1,7 @@
 import { bytesOf, bytesOfBase64, kindOf, type Bytes } from './bytes.js';
 import { StateError } from './errors.js';
 
-/** Reads a token. Throws a `StateError` that says what was given instead. */
+/** Reads a token. Throws a `StateError` that names the given type. */
 export function readToken(token: Bytes | string): Uint8Array {
   const bytes = typeof token === 'string' ? bytesOfBase64(token) : bytesOf(token);
   if (!bytes) {
