@@ -12,7 +12,7 @@ use crate::text::print;
 
 /// Generate a private key for a web backend and its servers
 ///
-/// Both hold the same key: anyone who has it can let clients in. Clients never get it.
+/// Both hold the same key: its holder can admit clients. Clients never get it.
 ///
 /// With --x25519 it generates a key pair instead, for a device that receives sealed tokens, or for
 /// the backend that seals them: the secret key goes to the file, the public key to standard output.

@@ -28,7 +28,7 @@ use clap::{Parser, Subcommand};
 
 /// Secure, connection-oriented datagrams: netcode 1.02
 ///
-/// `netcode demo` shows all of it in a few seconds.
+/// `netcode demo` demonstrates it in a few seconds.
 #[derive(Parser)]
 #[command(
     name = "netcode",

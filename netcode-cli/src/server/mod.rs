@@ -49,7 +49,7 @@ pub(crate) struct Args {
     #[arg(long)]
     shared_address: bool,
     /// Maximum number of tokens and responses without a session to decrypt in a second, shared fairly
-    /// by address, so that a flood of forged ones does not disturb clients
+    /// by address, so that a flood of forged packets does not disturb clients
     #[arg(long, value_name = "N")]
     opens_per_second: Option<NonZeroU32>,
     /// Send each payload to all other clients, instead of back

@@ -28,8 +28,7 @@ pub(super) fn read_bytes(path: &Path, len: usize, what: &str) -> Result<Zeroizin
     match decode(&bytes) {
         Some(decoded) if decoded.len() == len => Ok(decoded),
         _ => bail!(
-            "{} holds no {what}: that is {len} bytes, or the same as base64 text, and this is {} \
-             bytes of something else",
+            "{} holds no {what}: expected {len} bytes or their base64 text, found {} other bytes",
             path.display(),
             bytes.len()
         ),

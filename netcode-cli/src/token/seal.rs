@@ -40,7 +40,7 @@ impl ContextArgs {
     }
 }
 
-/// Seal a token to a device's X25519 key, so that it can travel over anything
+/// Seal a token to a device's X25519 key, so that any channel can carry it
 #[derive(clap::Args)]
 pub(crate) struct SealArgs {
     /// File with the token, as bytes or as base64 text; `-` is standard input
