@@ -17,7 +17,7 @@ pub enum BridgeError {
     /// The certificate or its key cannot be read or used; the text names the file and the reason. A
     /// running bridge keeps its present certificate.
     Certificate(String),
-    /// The configuration is invalid; the text says what to change.
+    /// The configuration is invalid; the text names the remedy.
     Config(&'static str),
     /// The system permits fewer descriptors than the configured sessions and connections may need.
     Descriptors {

@@ -90,8 +90,8 @@ impl Purpose {
         }
     }
 
-    /// Pause for an unreachable host that is not heard from, microseconds. Before a session no
-    /// host is, the peer of a session sends ten times a second, and a client sends first.
+    /// Pause for an unreachable, silent host, microseconds. No packet comes before a session, the
+    /// peer of a session sends ten times a second, and a client sends first.
     const fn silence(self, count: usize) -> u32 {
         match self {
             Self::Session if count > 1 => 16_000_000,
@@ -138,7 +138,7 @@ struct Unreachable<H> {
     pause: u32,
     /// Pause after the next failure.
     next_pause: u32,
-    /// Rest of the pause while the host is not heard from.
+    /// Rest of the pause while the host is silent.
     silence: u32,
 }
 
