@@ -1,4 +1,4 @@
-//! Boards, as QEMU plays them.
+//! Boards emulated by QEMU.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
-//! Boots the example firmware on emulated boards and talks to it as desktops do.
+//! Tests of the example firmware on emulated boards, with desktop peers.
 //!
-//! `firmware-bench BUILT LOGS [WORDS]`: `BUILT/BOARD/PROGRAM` are the programs, and what they say is
-//! kept in a folder of `LOGS` for each run. With `WORDS`, only scenarios are run whose names have
+//! `firmware-bench BUILT LOGS [WORDS]`: `BUILT/BOARD/PROGRAM` are the programs; their output is kept
+//! in a folder of `LOGS` for each run. With `WORDS`, only scenarios are run whose names contain
 //! them. The last line is `N passed, N failed`.
 
 mod board;
@@ -22,17 +22,17 @@ type Scenario = fn(&Board, &Path, &Path) -> Result<()>;
 const SCENARIOS: [(&str, &str, Scenario); 7] = [
     (
         "sensor",
-        "a sensor exchanges payloads, obeys, and comes back after a restart",
+        "a sensor exchanges payloads, executes commands, and reconnects after a restart",
         sensor::with_our_server,
     ),
     (
         "sensor",
-        "a sensor talks to netcode-official's server",
+        "a sensor connects to netcode-official's server",
         sensor::with_the_official_server,
     ),
     (
         "sensor",
-        "a sensor that lost its power takes no recorded token",
+        "a sensor accepts no recorded token after a power cut",
         sensor::with_a_recorded_token,
     ),
     (
@@ -96,7 +96,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// An empty folder for a run: the board's files and what it says.
+/// An empty folder for a run: the board's files and its output.
 fn prepare(logs: &Path) -> Result<()> {
     if logs.exists() {
         std::fs::remove_dir_all(logs)?;

@@ -78,7 +78,7 @@ pub(crate) fn with_our_server(board: &Board, elf: &Path, folder: &Path) -> Resul
     provision(folder, address)?;
     connect(&mut board, &mut server)?;
 
-    // The server is gone without a word, and another starts in its place.
+    // The server vanishes without disconnect packets, and another starts in its place.
     drop(server);
     board.until("the sensor's timeout", || {
         std::thread::yield_now();
