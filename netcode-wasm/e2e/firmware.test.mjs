@@ -86,7 +86,7 @@ before(async () => {
 });
 after(() => sensor?.end());
 
-test('a board, a desktop and tabs of both transports talk through one server', async () => {
+test('a board, a desktop and tabs of both transports exchange payloads through one server', async () => {
   const { world, page } = stage;
   const server = await world.server('--relay');
   const bridge = await world.bridge([server]);

@@ -9,7 +9,7 @@ import { openTab } from './site.mjs';
 const stage = setStage();
 
 describe('several clients', () => {
-  test('two tabs and a desktop talk through one server', async () => {
+  test('two tabs and a desktop exchange payloads through one server', async () => {
     const { world, browser, site, page } = stage;
     const server = await world.server('--relay');
     const bridge = await world.bridge([server]);

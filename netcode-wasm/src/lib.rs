@@ -1,6 +1,6 @@
 //! netcode 1.02 client for browsers.
 //!
-//! A browser cannot send UDP. This client talks to a *bridge*, over WebTransport or over a WebRTC
+//! A browser cannot send UDP. This client connects to a *bridge*, over WebTransport or over a WebRTC
 //! data channel, and the bridge carries its datagrams, unopened, to a netcode server: the same
 //! servers, connect tokens and end-to-end encryption as on desktops.
 //!

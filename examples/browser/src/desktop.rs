@@ -1,4 +1,4 @@
-//! Clients that are no browser: they speak UDP to the server, and go round in circles.
+//! Desktop clients: connected over UDP, moving in circles.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -18,7 +18,7 @@ pub(crate) const MAX_KEY_BYTES: usize = 16;
 
 /// Kind of a client, from the user data of its token.
 pub(crate) const BROWSER: u8 = 0;
-/// A client that speaks UDP itself.
+/// A client over UDP.
 pub(crate) const DESKTOP: u8 = 1;
 
 /// A place in the arena; both from 0 to 65,535.

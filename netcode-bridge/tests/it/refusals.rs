@@ -1,4 +1,4 @@
-//! Whom the bridge refuses, and what the refused are told.
+//! Refusals of the bridge, and their close codes.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -14,7 +14,7 @@ fn visit(transport: Transport, bridge: &Bridge, server: SocketAddr) -> Visit {
     Visit::new(transport, bridge.addresses(), server)
 }
 
-/// Nothing was forwarded: what comes next at the server is our own.
+/// Checks that nothing was forwarded: the next datagram at the server is our own.
 fn nothing_arrived(server: &UdpSocket, address: SocketAddr) {
     let probe = UdpSocket::bind("127.0.0.1:0").unwrap();
     probe.send_to(b"probe", address).unwrap();

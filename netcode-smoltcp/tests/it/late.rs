@@ -1,4 +1,4 @@
-//! Turns that come late, while datagrams wait: what has arrived is read before time is judged.
+//! Late turns, while datagrams wait: they are read before timeouts are evaluated.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Interfaces that carry less in one piece than Ethernet.
+//! Interfaces with an MTU below Ethernet's.
 
 use crate::world::World;
 use netcode_smoltcp::smoltcp::phy::{Device, Medium};

@@ -1,4 +1,4 @@
-//! WebRTC as a browser speaks it, by a native peer.
+//! A native WebRTC peer that behaves like a browser.
 
 use std::net::SocketAddr;
 use std::time::Instant;

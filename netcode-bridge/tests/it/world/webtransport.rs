@@ -1,4 +1,4 @@
-//! WebTransport as a browser speaks it, by a native client.
+//! A native WebTransport client that behaves like a browser.
 
 use netcode_std::core::bridge::CloseCode;
 use url::Url;

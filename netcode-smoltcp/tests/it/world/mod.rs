@@ -1,4 +1,4 @@
-//! A server on one network stack and clients on others, and what they saw of each other.
+//! A server on one network stack and clients on others, and the events of each.
 
 use std::net::SocketAddr;
 

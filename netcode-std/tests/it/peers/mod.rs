@@ -1,4 +1,4 @@
-//! Other people's netcode, and ours, behind two small traits; so that every scenario runs with
+//! Other implementations, and ours, behind two small traits; so that every scenario runs with
 //! any client and any server.
 //!
 //! | peer | what is run with it | where it differs (asserted in its own test file) |

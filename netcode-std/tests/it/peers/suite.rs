@@ -1,4 +1,4 @@
-//! The tests every pair of a client and a server gets, by name of a scenario.
+//! Tests of every pair of a client and a server, by name of a scenario.
 
 /// Tests of any pair. `$server` starts a server with so many slots; `$client` begins to connect
 /// with an id and a token.
