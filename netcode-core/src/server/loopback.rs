@@ -7,7 +7,7 @@ use super::event::Event;
 use super::session::Session;
 use super::slots::Slot;
 use crate::crypto::Crypto;
-use crate::identity::{ClientId, ClientIndex, Sequence, Timeout, UserData};
+use crate::identity::{ClientId, ClientIndex, Sequence, UserData};
 use crate::time::Instant;
 use crate::transmit::{SendError, check_payload};
 
@@ -56,9 +56,9 @@ impl<C: Crypto> Server<'_, C> {
         if self.slots.find_by_id(client_id).is_some() {
             return Err(LoopbackError::IdConnected);
         }
+        // An empty session has no timeout.
         let session = Session {
             client_id,
-            timeout: Timeout::NEVER,
             ..Session::EMPTY
         };
         let slot = Slot::new(session, &user_data.0, 0, now);
