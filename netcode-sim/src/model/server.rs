@@ -1,0 +1,696 @@
+//! Model of the server: the fate of each datagram, and what is due when.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use netcode_core::Dropped;
+use netcode_core::server::DisconnectReason;
+
+use super::clock::{Date, LocalTime};
+use super::tables::{Budget, HalfOpen, Phase, Purse, Rules, Slot, Used, host};
+use super::{Received, Sent, check_clear};
+use crate::backend::{Backend, Defect};
+use crate::ledger::{Ledger, Maker};
+use crate::wire;
+
+/// Result that a datagram must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Dropped(Dropped),
+    Challenge {
+        ticket: usize,
+    },
+    Denied {
+        ticket: usize,
+    },
+    /// A slot for the client of this half-open connection.
+    Connected {
+        half_open: usize,
+    },
+    /// The slot's session is replaced by that of a half-open connection.
+    Replaced {
+        slot: usize,
+        half_open: usize,
+    },
+    KeepAlive {
+        slot: usize,
+    },
+    Payload {
+        slot: usize,
+        sequence: u64,
+        body: Vec<u8>,
+    },
+    Disconnected {
+        slot: usize,
+    },
+}
+
+/// Fate of a datagram, with the reasons for which a limit may drop it instead: limits that count in
+/// sketches, or take turns, are not determined by the rules alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Prediction {
+    pub(crate) fate: Fate,
+    pub(crate) or_dropped: Vec<Dropped>,
+    limits: Limits,
+}
+
+impl From<Dropped> for Fate {
+    fn from(reason: Dropped) -> Self {
+        Self::Dropped(reason)
+    }
+}
+
+/// Event of time or of a command, not yet reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pending {
+    Connected {
+        slot: usize,
+        client_id: u64,
+    },
+    Disconnected {
+        slot: usize,
+        client_id: u64,
+        reason: DisconnectReason,
+    },
+}
+
+pub(crate) struct ServerModel {
+    pub(crate) rules: Rules,
+    maker: Maker,
+    pub(crate) time: LocalTime,
+    date: Date,
+    first_start: Option<u64>,
+    running: bool,
+    pub(crate) slots: Vec<Option<Slot>>,
+    pub(crate) half_open: Vec<HalfOpen>,
+    pub(crate) history: Vec<Used>,
+    budget: Budget,
+    /// Slot whose session was replaced and whose events were not taken.
+    replaced: Option<usize>,
+    pub(crate) events: VecDeque<Pending>,
+    /// Challenges sealed before this number belong to an earlier run.
+    run_began: usize,
+}
+
+impl ServerModel {
+    pub(crate) fn new(rules: Rules, maker: Maker) -> Self {
+        Self {
+            slots: vec![None; rules.max_clients],
+            rules,
+            maker,
+            time: LocalTime::default(),
+            date: Date::default(),
+            first_start: None,
+            running: false,
+            half_open: Vec::new(),
+            history: Vec::new(),
+            budget: Budget::default(),
+            replaced: None,
+            events: VecDeque::new(),
+            run_began: 0,
+        }
+    }
+
+    pub(crate) fn start(&mut self, now: u64, unix: u64, ledger: &Ledger) {
+        let now = self.time.call(now);
+        self.date.tell(now, unix);
+        let today = self.date.at(now).unwrap_or(unix);
+        self.first_start.get_or_insert(today);
+        self.half_open.clear();
+        self.budget
+            .fill_up(now, self.rules.opens_per_second.unwrap_or(0));
+        self.run_began = ledger.seals.len();
+        self.running = true;
+    }
+
+    pub(crate) fn stop(&mut self, now: u64) {
+        self.time.call(now);
+        for slot in 0..self.slots.len() {
+            self.leave(slot, DisconnectReason::ServerStopped);
+        }
+        self.half_open.clear();
+        self.running = false;
+    }
+
+    pub(crate) fn tell_date(&mut self, now: u64, unix: u64) {
+        let now = self.time.call(now);
+        self.date.tell(now, unix);
+    }
+
+    pub(crate) fn disconnect(&mut self, now: u64, slot: usize) -> bool {
+        self.time.call(now);
+        self.leave(slot, DisconnectReason::ByServer)
+    }
+
+    fn leave(&mut self, id: usize, reason: DisconnectReason) -> bool {
+        let Some(slot) = self.connected_mut(id) else {
+            return false;
+        };
+        slot.phase = Phase::Leaving;
+        let client_id = slot.client_id;
+        self.events.push_back(Pending::Disconnected {
+            slot: id,
+            client_id,
+            reason,
+        });
+        true
+    }
+
+    pub(crate) fn connected(&self) -> impl Iterator<Item = (usize, &Slot)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(id, slot)| Some((id, slot.as_ref().filter(|it| it.is_connected())?)))
+    }
+
+    fn connected_mut(&mut self, id: usize) -> Option<&mut Slot> {
+        self.slots
+            .get_mut(id)?
+            .as_mut()
+            .filter(|slot| slot.is_connected())
+    }
+
+    fn at_address(&self, from: SocketAddr) -> Option<usize> {
+        self.connected()
+            .find(|(_, slot)| slot.from == from)
+            .map(|(id, _)| id)
+    }
+
+    fn is_full(&self) -> bool {
+        self.connected().count() >= self.rules.max_clients
+    }
+
+    fn expire_half_open(&mut self, now: u64) {
+        self.half_open.retain(|entry| entry.until > now);
+    }
+
+    /// Fate of a datagram.
+    pub(crate) fn receive(
+        &mut self,
+        now: u64,
+        from: SocketAddr,
+        datagram: &[u8],
+        ledger: &Ledger,
+        backend: &Backend,
+    ) -> Prediction {
+        let now = self.time.call(now);
+        let mut limits = Limits::default();
+        let fate = if !self.running {
+            Dropped::Inactive.into()
+        } else if datagram.first() == Some(&wire::REQUEST) {
+            let fate = self.request(now, from, datagram, backend, &mut limits);
+            fate.unwrap_or_else(Fate::Dropped)
+        } else {
+            let fate = self.sealed(now, from, datagram, ledger, backend, &mut limits);
+            fate.unwrap_or_else(Fate::Dropped)
+        };
+        Prediction {
+            fate,
+            or_dropped: core::mem::take(&mut limits.or_dropped),
+            limits,
+        }
+    }
+
+    /// *Processing Connection Requests*, with SECURITY's order: checks without a key come first.
+    fn request(
+        &mut self,
+        now: u64,
+        from: SocketAddr,
+        datagram: &[u8],
+        backend: &Backend,
+        limits: &mut Limits,
+    ) -> Result<Fate, Dropped> {
+        let today = self.date.at(now).unwrap_or(0);
+        self.expire_half_open(now);
+        self.history.retain(|used| used.expires > today);
+        if datagram.len() != wire::REQUEST_BYTES {
+            return Err(Dropped::RequestLength);
+        }
+        if datagram[1..14] != *wire::VERSION {
+            return Err(Dropped::Version);
+        }
+        if long(&datagram[14..22]) != self.rules.protocol_id {
+            return Err(Dropped::ProtocolId);
+        }
+        let expires = long(&datagram[22..30]);
+        if expires <= today {
+            return Err(Dropped::TokenExpired);
+        }
+        if let Some(lifetime) = self.rules.refuse_older {
+            if expires > today + lifetime {
+                return Err(Dropped::TokenLifetime);
+            }
+            if expires <= self.first_start.unwrap_or(0) + lifetime {
+                return Err(Dropped::TokenBeforeStart);
+            }
+        }
+        if !self.rules.replace && self.at_address(from).is_some() {
+            return Err(Dropped::AddressConnected);
+        }
+        let ticket = backend.find(&datagram[wire::REQUEST_BYTES - 16..]);
+        let used = self.history.iter().find(|used| Some(used.ticket) == ticket);
+        let known = used.is_some();
+        match used {
+            Some(used) if used.consumed => return Err(Dropped::TokenConsumed),
+            Some(used) if used.from != from => return Err(Dropped::TokenElsewhere),
+            _ => {}
+        }
+        let entry = self
+            .half_open
+            .iter()
+            .position(|it| it.from == from && Some(it.ticket) == ticket);
+        if self.rules.host_limit {
+            let own = |other: SocketAddr| host(other) == host(from);
+            let tokens = self.history.iter().filter(|it| own(it.from)).count();
+            let entries = self.half_open.iter().filter(|it| own(it.from)).count();
+            self.limit(
+                (known, tokens),
+                (entry.is_some(), entries),
+                4,
+                Dropped::HostLimit,
+                limits,
+            )?;
+        }
+        self.spend(now, limits)?;
+        let ticket = ticket.filter(|&it| backend.tickets[it].request == datagram);
+        let ticket_id = ticket.ok_or(Dropped::TokenUnauthentic)?;
+        let ticket = &backend.tickets[ticket_id];
+        match ticket.order.defect {
+            Defect::ForeignKey => return Err(Dropped::TokenUnauthentic),
+            Defect::Malformed => return Err(Dropped::TokenMalformed),
+            _ => {}
+        }
+        if !ticket
+            .order
+            .internal
+            .iter()
+            .any(|it| self.rules.addresses.contains(it))
+        {
+            return Err(Dropped::NotOurAddress);
+        }
+        let id = ticket.order.client_id;
+        let replaced = self.replaced_by(id, expires, from)?;
+        let of_id = |other: usize| backend.tickets[other].order.client_id == id;
+        let tokens = self.history.iter().filter(|it| of_id(it.ticket)).count();
+        let entries = self.half_open.iter().filter(|it| of_id(it.ticket)).count();
+        self.limit(
+            (known, tokens),
+            (entry.is_some(), entries),
+            16,
+            Dropped::IdLimit,
+            limits,
+        )?;
+        if !known {
+            if self.history.len() >= self.rules.tokens {
+                return Err(Dropped::HistoryFull);
+            }
+            limits.enters = Some((ticket_id, from, expires));
+        }
+        if replaced.is_none() && self.is_full() {
+            return Ok(Fate::Denied { ticket: ticket_id });
+        }
+        let of_address = self.half_open.iter().filter(|it| it.from == from).count();
+        if entry.is_none() && (of_address >= 4 || self.half_open.len() >= self.rules.half_open) {
+            return Err(Dropped::HalfOpenFull);
+        }
+        Ok(Fate::Challenge { ticket: ticket_id })
+    }
+
+    /// Limit on what one source may hold: one in `parts` of a table, at least eight entries. The
+    /// count may come out too high, by what the other sources hold.
+    fn limit(
+        &self,
+        (known, tokens): (bool, usize),
+        (continues, entries): (bool, usize),
+        parts: usize,
+        reason: Dropped,
+        limits: &mut Limits,
+    ) -> Result<(), Dropped> {
+        let tables = [
+            (known, tokens, self.history.len(), self.rules.tokens),
+            (
+                continues,
+                entries,
+                self.half_open.len(),
+                self.rules.half_open,
+            ),
+        ];
+        for (exempt, own, all, capacity) in tables {
+            let most = (capacity / parts).max(8);
+            if exempt {
+                continue;
+            }
+            if own >= most {
+                return Err(reason);
+            }
+            // Every entry counts for its host and for its client id.
+            if 2 * all >= most {
+                limits.or_dropped.push(reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, now: u64, limits: &mut Limits) -> Result<(), Dropped> {
+        match self.budget.look(now, self.rules.opens_per_second) {
+            Purse::Empty => return Err(Dropped::OverBudget),
+            Purse::Short => limits.or_dropped.push(Dropped::OverBudget),
+            Purse::Served => {}
+        }
+        limits.spends = true;
+        Ok(())
+    }
+
+    /// Slot whose session a token may replace; `None` if its id is not connected.
+    fn replaced_by(
+        &self,
+        id: u64,
+        expires: u64,
+        from: SocketAddr,
+    ) -> Result<Option<usize>, Dropped> {
+        let by_id = self.connected().find(|(_, slot)| slot.client_id == id);
+        let by_address = self.at_address(from);
+        if by_address.is_some() && by_address != by_id.map(|(slot, _)| slot) {
+            return Err(Dropped::AddressConnected);
+        }
+        match by_id {
+            None => Ok(None),
+            Some((slot, old)) if self.rules.replace && expires > old.expires => Ok(Some(slot)),
+            Some(_) => Err(Dropped::IdConnected),
+        }
+    }
+
+    /// Encrypted packets. (*Reading Encrypted Packets*.)
+    fn sealed(
+        &mut self,
+        now: u64,
+        from: SocketAddr,
+        datagram: &[u8],
+        ledger: &Ledger,
+        backend: &Backend,
+        limits: &mut Limits,
+    ) -> Result<Fate, Dropped> {
+        let accepted = [
+            wire::RESPONSE,
+            wire::KEEP_ALIVE,
+            wire::PAYLOAD,
+            wire::DISCONNECT,
+        ];
+        let clear = check_clear(datagram, &accepted)?;
+        let slot = self.at_address(from);
+        if clear.kind == wire::RESPONSE {
+            let is_half_open = |it: &HalfOpen| it.from == from;
+            let may_replace = self.rules.replace && self.half_open.iter().any(is_half_open);
+            if slot.is_some() && !may_replace {
+                return Err(Dropped::AddressConnected);
+            }
+            return self.response(now, from, datagram, ledger, backend, limits);
+        }
+        let id = slot.ok_or(Dropped::UnknownSender)?;
+        if self.replaced == Some(id) {
+            return Err(Dropped::State);
+        }
+        let data = wire::packet_data(self.rules.protocol_id, datagram[0]);
+        let slot = self.connected_mut(id).ok_or(Dropped::UnknownSender)?;
+        if slot.received.is_replay(clear.sequence) {
+            return Err(Dropped::Replayed);
+        }
+        let seal = ledger
+            .find(datagram)
+            .filter(|seal| seal.key == slot.to_server && seal.data == data);
+        let seal = seal.ok_or(Dropped::Unauthentic)?;
+        slot.received.mark(clear.sequence);
+        slot.heard = now;
+        slot.counts[0] += 1;
+        Ok(match clear.kind {
+            wire::DISCONNECT => {
+                self.slots[id] = None;
+                Fate::Disconnected { slot: id }
+            }
+            wire::PAYLOAD => {
+                slot.confirmed = true;
+                slot.counts[1] += 1;
+                Fate::Payload {
+                    slot: id,
+                    sequence: clear.sequence,
+                    body: seal.body.clone(),
+                }
+            }
+            _ => {
+                slot.confirmed = true;
+                Fate::KeepAlive { slot: id }
+            }
+        })
+    }
+
+    /// *Processing Connection Response Packets*.
+    fn response(
+        &mut self,
+        now: u64,
+        from: SocketAddr,
+        datagram: &[u8],
+        ledger: &Ledger,
+        backend: &Backend,
+        limits: &mut Limits,
+    ) -> Result<Fate, Dropped> {
+        self.expire_half_open(now);
+        if !self.half_open.iter().any(|entry| entry.from == from) {
+            return Err(Dropped::UnknownSender);
+        }
+        self.spend(now, limits)?;
+        let data = wire::packet_data(self.rules.protocol_id, datagram[0]);
+        let seal = ledger.find(datagram).filter(|seal| seal.data == data);
+        let seal = seal.ok_or(Dropped::Unauthentic)?;
+        let opens = |entry: &HalfOpen| {
+            entry.from == from && backend.tickets[entry.ticket].to_server == seal.key
+        };
+        let entry = self
+            .half_open
+            .iter()
+            .position(opens)
+            .ok_or(Dropped::Unauthentic)?;
+        let (sequence, token) = (long(&seal.body[..8]), &seal.body[8..]);
+        let challenge = ledger
+            .find_challenge(sequence, token)
+            .filter(|&id| id >= self.run_began && ledger.seals[id].maker == self.maker);
+        let challenge = challenge.ok_or(Dropped::ChallengeUnauthentic)?;
+        let half_open = &self.half_open[entry];
+        if !half_open.challenges.contains(&challenge) {
+            return Err(Dropped::ChallengeMismatch);
+        }
+        let ticket = &backend.tickets[half_open.ticket];
+        let replaced = self.replaced_by(ticket.order.client_id, ticket.expires, from)?;
+        match replaced {
+            Some(_) if self.replaced.is_some() => Err(Dropped::SlotDraining),
+            Some(slot) => Ok(Fate::Replaced {
+                slot,
+                half_open: entry,
+            }),
+            None if self.is_full() => Ok(Fate::Denied {
+                ticket: half_open.ticket,
+            }),
+            None if self.slots.iter().all(Option::is_some) => Err(Dropped::SlotDraining),
+            None => Ok(Fate::Connected { half_open: entry }),
+        }
+    }
+
+    /// Notes the result that the datagram really had, which agrees with the prediction.
+    pub(crate) fn commit(&mut self, prediction: &Prediction, dropped: Option<Dropped>) {
+        let limited = dropped.is_some_and(|reason| {
+            prediction.fate != Fate::Dropped(reason) && prediction.or_dropped.contains(&reason)
+        });
+        if prediction.limits.spends && (!limited || dropped == Some(Dropped::IdLimit)) {
+            self.budget.spend();
+        }
+        if let Some((ticket, from, expires)) = prediction.limits.enters
+            && !limited
+        {
+            self.history.push(Used {
+                ticket,
+                from,
+                consumed: false,
+                expires,
+            });
+        }
+    }
+
+    /// Notes a challenge, which the server sent with the last two things it sealed.
+    pub(crate) fn challenged(&mut self, ticket: usize, from: SocketAddr, challenge: usize) {
+        let until = self.time.passed() + self.rules.handshake;
+        let entry = self
+            .half_open
+            .iter_mut()
+            .find(|it| it.from == from && it.ticket == ticket);
+        match entry {
+            Some(entry) => {
+                entry.until = until;
+                entry.challenges.push(challenge);
+            }
+            None => self.half_open.push(HalfOpen {
+                ticket,
+                from,
+                until,
+                challenges: vec![challenge],
+            }),
+        }
+    }
+
+    /// Notes that the client of a half-open connection has slot `id`. Returns what it sends for a
+    /// session that was replaced.
+    pub(crate) fn joined(
+        &mut self,
+        half_open: usize,
+        id: usize,
+        backend: &Backend,
+    ) -> Option<Sent> {
+        let now = self.time.passed();
+        let HalfOpen { ticket, from, .. } = self.half_open.remove(half_open);
+        if let Some(used) = self.history.iter_mut().find(|used| used.ticket == ticket) {
+            used.consumed = true;
+        }
+        let minted = &backend.tickets[ticket];
+        let alone = minted
+            .order
+            .internal
+            .iter()
+            .all(|it| self.rules.addresses.contains(it));
+        let old = self.slots[id].replace(Slot {
+            ticket,
+            client_id: minted.order.client_id,
+            from,
+            to_server: minted.to_server,
+            timeout: u64::try_from(minted.order.timeout)
+                .ok()
+                .filter(|&it| it > 0)
+                .map(|it| it * 1_000_000),
+            expires: minted.expires,
+            phase: Phase::Connected,
+            confirmed: false,
+            // With other servers in its token, a session begins at a sequence of the server's own.
+            sequence: alone.then_some(0),
+            received: Received::default(),
+            keep_alive: now,
+            heard: now,
+            counts: [0; 4],
+        })?;
+        self.replaced = Some(id);
+        let (slot, client_id) = (id, old.client_id);
+        // They are taken before all others.
+        self.events
+            .push_front(Pending::Connected { slot, client_id });
+        let reason = DisconnectReason::Replaced;
+        self.events.push_front(Pending::Disconnected {
+            slot,
+            client_id,
+            reason,
+        });
+        Some(Sent {
+            to: old.from,
+            kind: wire::DISCONNECT,
+            sequence: old.sequence,
+        })
+    }
+
+    /// Datagrams that the server must send now, in any order. Slots stay taken until `drained`.
+    pub(crate) fn poll(&mut self, now: u64) -> Vec<Sent> {
+        let now = self.time.call(now);
+        self.expire_half_open(now);
+        let handshake = self.rules.handshake;
+        let mut sent = Vec::new();
+        for id in 0..self.slots.len() {
+            let ends = self.connected_mut(id).and_then(|slot| slot.ends(handshake));
+            if ends.is_some_and(|at| at <= now) {
+                self.leave(id, DisconnectReason::TimedOut);
+            }
+            let Some(slot) = &mut self.slots[id] else {
+                continue;
+            };
+            let (kind, times) = match slot.phase {
+                Phase::Leaving => (wire::DISCONNECT, 10),
+                Phase::Connected if slot.keep_alive <= now => (wire::KEEP_ALIVE, 1),
+                Phase::Connected => continue,
+            };
+            for _ in 0..times {
+                sent.push(send(slot, now, kind));
+            }
+        }
+        sent
+    }
+
+    /// Payload to a client: a keep-alive before it while the client is unconfirmed.
+    pub(crate) fn send_payload(&mut self, now: u64, id: usize) -> Vec<Sent> {
+        let now = self.time.call(now);
+        let Some(slot) = self.connected_mut(id) else {
+            return Vec::new();
+        };
+        let mut sent = Vec::new();
+        if !slot.confirmed {
+            sent.push(send(slot, now, wire::KEEP_ALIVE));
+        }
+        sent.push(send(slot, now, wire::PAYLOAD));
+        slot.counts[3] += 1;
+        sent
+    }
+
+    /// Notes the sequence of a session's first packet.
+    pub(crate) fn saw_sequence(&mut self, to: SocketAddr, sequence: u64) {
+        for slot in self
+            .slots
+            .iter_mut()
+            .flatten()
+            .filter(|slot| slot.from == to)
+        {
+            slot.sequence = slot.sequence.max(Some(sequence + 1));
+        }
+    }
+
+    /// Notes that all datagrams and events were taken.
+    pub(crate) fn drained(&mut self) {
+        self.replaced = None;
+        for slot in &mut self.slots {
+            if slot
+                .as_ref()
+                .is_some_and(|slot| slot.phase == Phase::Leaving)
+            {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Latest time on the caller's clock at which the server must ask to be called again.
+    pub(crate) fn latest_call(&self) -> Option<u64> {
+        let handshake = self.rules.handshake;
+        let slots = self.connected().map(|(_, slot)| {
+            slot.ends(handshake)
+                .map_or(slot.keep_alive, |at| at.min(slot.keep_alive))
+        });
+        let due = slots
+            .chain(self.half_open.iter().map(|entry| entry.until))
+            .min()?;
+        Some(self.time.latest_call(due))
+    }
+}
+
+/// Limits met on the way to a result.
+#[derive(Clone, Debug, Default)]
+struct Limits {
+    or_dropped: Vec<Dropped>,
+    /// The decryption budget is asked before this result.
+    spends: bool,
+    /// Token that enters the history before this result, its sender and its expiry.
+    enters: Option<(usize, SocketAddr, u64)>,
+}
+
+fn send(slot: &mut Slot, now: u64, kind: u8) -> Sent {
+    slot.keep_alive = now + 100_000;
+    slot.counts[2] += 1;
+    let sequence = slot.sequence;
+    slot.sequence = sequence.map(|it| it + 1);
+    Sent {
+        to: slot.from,
+        kind,
+        sequence,
+    }
+}
+
+fn long(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_le_bytes)
+}

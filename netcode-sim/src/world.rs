@@ -1,0 +1,538 @@
+//! A world: the loop in virtual time, from happening to happening.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use netcode_core::Dropped;
+use netcode_core::client::ClientState;
+
+use crate::attackers::{Scene, strike};
+use crate::backend::Defect;
+use crate::clients::ClientHost;
+use crate::coverage::Coverage;
+use crate::ground::{Checked, Ground, Violation, check};
+use crate::network::{Cut, Leg, Weather};
+use crate::plan::{
+    Afterwards, AttackKind, ClientKind, ClientPlan, ClockPlan, Host, Plan, SECOND, Trouble,
+    TroubleKind, generator, server_address,
+};
+use crate::servers::ServerHost;
+use crate::trace::Trace;
+
+/// Steps at one time that are taken as a loop without end.
+const MOST_STEPS_AT_ONCE: u64 = 200_000;
+
+/// Result of a world.
+pub(crate) struct Outcome {
+    pub(crate) coverage: Coverage,
+    pub(crate) steps: u64,
+    /// Virtual time at the end.
+    pub(crate) time: u64,
+    pub(crate) violation: Option<Violation>,
+    pub(crate) trace: Vec<String>,
+}
+
+/// Something planned.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Begin(usize),
+    End(usize),
+    Attack(usize),
+    /// All troubles are over, and the latecomer joins.
+    Calm,
+}
+
+struct World<'p> {
+    plan: &'p Plan,
+    g: Ground,
+    servers: Vec<ServerHost>,
+    clients: Vec<ClientHost>,
+    deeds: BTreeMap<(u64, usize), Deed>,
+    /// Servers that are down.
+    down: BTreeSet<usize>,
+    /// The client that joins in the calm, and must connect.
+    latecomer: Option<usize>,
+    ends: u64,
+}
+
+/// Runs the world of a plan.
+pub(crate) fn run(plan: &Plan, trace: Trace) -> Outcome {
+    let mut world = match World::new(plan, trace) {
+        Ok(world) => world,
+        Err(violation) => {
+            return Outcome {
+                coverage: Coverage::default(),
+                steps: 0,
+                time: 0,
+                violation: Some(violation),
+                trace: Vec::new(),
+            };
+        }
+    };
+    let violation = world.run().err();
+    if let Some(violation) = &violation {
+        let words = format!("{}: {}", violation.invariant, violation.detail);
+        world.g.trace.line(world.g.time, "VIOLATED", || words);
+    }
+    Outcome {
+        coverage: world.g.coverage,
+        steps: world.g.steps,
+        time: world.g.time,
+        violation,
+        trace: world.g.trace.into_lines(),
+    }
+}
+
+impl<'p> World<'p> {
+    fn new(plan: &'p Plan, trace: Trace) -> Checked<Self> {
+        let mut g = Ground::new(plan, trace);
+        if plan.attacks.iter().any(|attack| attack.takes_part) {
+            g.network.tape = Some(Vec::new());
+        }
+        let servers = plan.servers.iter().enumerate();
+        let servers: Checked<Vec<_>> = servers
+            .map(|(id, it)| ServerHost::new(id, it, &mut g, plan.seed))
+            .collect();
+        let clients = plan.clients.iter().enumerate();
+        let clients = clients
+            .map(|(id, it)| ClientHost::new(id, it, &g, plan.seed))
+            .collect();
+        let mut world = Self {
+            plan,
+            g,
+            servers: servers?,
+            clients,
+            deeds: BTreeMap::new(),
+            down: BTreeSet::new(),
+            latecomer: None,
+            ends: plan.duration + 4 * SECOND,
+        };
+        world.schedule();
+        Ok(world)
+    }
+
+    fn schedule(&mut self) {
+        let mut deeds = vec![(self.plan.duration, Deed::Calm)];
+        for (id, trouble) in self
+            .plan
+            .troubles
+            .iter()
+            .enumerate()
+            .filter(|(_, it)| it.takes_part)
+        {
+            deeds.push((trouble.at, Deed::Begin(id)));
+            deeds.push((trouble.at + trouble.lasts, Deed::End(id)));
+        }
+        for (id, attack) in self
+            .plan
+            .attacks
+            .iter()
+            .enumerate()
+            .filter(|(_, it)| it.takes_part)
+        {
+            deeds.push((attack.at, Deed::Attack(id)));
+            if attack.kind == AttackKind::TwoTokens {
+                deeds.extend([1, 2].map(|n| (attack.at + n * 6 * SECOND / 10, Deed::Attack(id))));
+            }
+        }
+        for (id, client) in self.clients.iter_mut().enumerate() {
+            if !self.plan.clients[id].takes_part {
+                client.wake = None;
+            }
+        }
+        self.deeds = deeds
+            .into_iter()
+            .enumerate()
+            .map(|(n, (at, deed))| ((at, n), deed))
+            .collect();
+    }
+
+    fn next(&self) -> Option<u64> {
+        let hosts = self
+            .servers
+            .iter()
+            .filter(|it| it.suspended.is_none())
+            .filter_map(|it| it.wake);
+        let clients = self
+            .clients
+            .iter()
+            .filter(|it| it.suspended.is_none())
+            .filter_map(|it| it.wake);
+        let deed = self.deeds.keys().next().map(|(at, _)| *at);
+        hosts
+            .chain(clients)
+            .chain(deed)
+            .chain(self.g.network.next())
+            .min()
+    }
+
+    fn run(&mut self) -> Checked {
+        let mut at_once = 0;
+        while let Some(next) = self.next().filter(|&next| next <= self.ends) {
+            at_once = if next > self.g.time { 0 } else { at_once + 1 };
+            check(at_once < MOST_STEPS_AT_ONCE, "deadlines never spin", || {
+                format!("at {next}")
+            })?;
+            self.g.time = self.g.time.max(next);
+            self.g.steps += 1;
+            self.step()?;
+        }
+        self.g.time = self.ends;
+        self.finish()
+    }
+
+    fn step(&mut self) -> Checked {
+        let time = self.g.time;
+        if let Some(flight) = self.g.network.arrived(time) {
+            return self.land(flight.from, flight.to, flight.leg, flight.bytes);
+        }
+        if let Some(first) = self.deeds.first_entry()
+            && first.key().0 <= time
+        {
+            let deed = first.remove();
+            return self.perform(deed);
+        }
+        let is_due = |wake: Option<u64>| wake.is_some_and(|at| at <= time);
+        for server in &mut self.servers {
+            if server.suspended.is_none() && is_due(server.wake) {
+                return server.awake(&mut self.g);
+            }
+        }
+        for client in &mut self.clients {
+            if client.suspended.is_none() && is_due(client.wake) {
+                return client.awake(&mut self.g, &self.plan.servers);
+            }
+        }
+        Ok(())
+    }
+
+    fn land(&mut self, from: SocketAddr, to: SocketAddr, leg: Leg, bytes: Vec<u8>) -> Checked {
+        let g = &mut self.g;
+        match leg {
+            Leg::ToBridge(client) => {
+                if let Some(bridge) = self.clients[client]
+                    .bridge
+                    .as_mut()
+                    .filter(|it| it.socket == to)
+                {
+                    bridge.up(g, &bytes);
+                    return Ok(());
+                }
+            }
+            Leg::FromBridge(client) => {
+                let client = &mut self.clients[client];
+                if client.address == to {
+                    return client.arrive(g, from, bytes);
+                }
+            }
+            Leg::Open => {
+                if let Some(server) = self.servers.iter_mut().find(|it| it.address == to) {
+                    if self.down.contains(&server.id) && server.suspended.is_none() {
+                        // The socket of a server that was killed is closed.
+                        g.network.count.lost += 1;
+                        return Ok(());
+                    }
+                    return server.arrive(g, from, bytes);
+                }
+                for client in &mut self.clients {
+                    let address = client.address;
+                    match &mut client.bridge {
+                        Some(bridge) if bridge.socket == to => {
+                            bridge.down(g, from, &bytes, address);
+                            return Ok(());
+                        }
+                        None if address == to => return client.arrive(g, from, bytes),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        // There is nobody at that address.
+        g.network.count.lost += 1;
+        Ok(())
+    }
+
+    fn perform(&mut self, deed: Deed) -> Checked {
+        let time = self.g.time;
+        match deed {
+            Deed::Begin(id) => {
+                let trouble = &self.plan.troubles[id];
+                self.g
+                    .trace
+                    .line(time, "trouble", || format!("{trouble:?}"));
+                self.begin(trouble)
+            }
+            Deed::End(id) => {
+                let trouble = &self.plan.troubles[id];
+                self.g
+                    .trace
+                    .line(time, "trouble", || format!("ends: {:?}", trouble.kind));
+                self.end(trouble)
+            }
+            Deed::Attack(id) => {
+                let attack = &self.plan.attacks[id];
+                self.g
+                    .trace
+                    .line(time, "attacker", || format!("{attack:?}"));
+                let mut rng = generator(self.plan.seed, 5000 + id as u64 + time);
+                let mut scene = Scene {
+                    g: &mut self.g,
+                    plan: self.plan,
+                    clients: &mut self.clients,
+                    rng: &mut rng,
+                };
+                strike(&mut scene, attack)
+            }
+            Deed::Calm => self.calm(),
+        }
+    }
+
+    fn begin(&mut self, trouble: &Trouble) -> Checked {
+        let g = &mut self.g;
+        match trouble.kind {
+            TroubleKind::Restart {
+                server,
+                memory: true,
+            } => {
+                g.coverage.note("fault: restart with memory");
+                if self.down.insert(server) {
+                    // It answers to nobody, but its socket is open.
+                    return self.servers[server].stop(g);
+                }
+                Ok(())
+            }
+            TroubleKind::Restart {
+                server,
+                memory: false,
+            } => {
+                g.coverage.note("fault: restart without memory");
+                if self.down.insert(server) {
+                    self.servers[server].forget_all(g);
+                    return self.servers[server].start(g);
+                }
+                Ok(())
+            }
+            TroubleKind::Kick { server } => {
+                g.coverage.note("fault: kick");
+                self.servers[server].kick(g)
+            }
+            TroubleKind::Date { server, by } => {
+                g.coverage.note("fault: date");
+                self.servers[server].date_error += by;
+                Ok(())
+            }
+            TroubleKind::Reboot { client } => {
+                g.coverage.note("fault: device reboot");
+                self.clients[client].reboot(g);
+                self.clients[client].drain(g)
+            }
+            TroubleKind::Rebind { client } => {
+                g.coverage.note("fault: rebind");
+                self.clients[client].rebind();
+                Ok(())
+            }
+            _ => {
+                self.disturb(trouble);
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins a trouble of the network, of a clock or of a process.
+    fn disturb(&mut self, trouble: &Trouble) {
+        let g = &mut self.g;
+        if let Some(cut) = cut(trouble, &self.clients) {
+            g.coverage.note(match cut {
+                Cut::Held(..) => "attack: observer with delay",
+                _ => "fault: partition",
+            });
+            g.network.cuts.push(cut);
+        }
+        match trouble.kind {
+            TroubleKind::ClockJump { host, by } => {
+                g.coverage.note("fault: clock jump");
+                let time = g.time;
+                let (clock, wake) = self.clock(host);
+                clock.jump(time, by);
+                *wake = Some(time);
+            }
+            TroubleKind::ClockStop { host } => {
+                g.coverage.note("fault: clock stop");
+                let time = g.time;
+                let (clock, wake) = self.clock(host);
+                clock.stop(time);
+                *wake = Some(time);
+            }
+            TroubleKind::Suspend { host, buffer } => {
+                g.coverage.note("fault: suspend");
+                match host {
+                    Host::Server(id) => self.servers[id].suspended = Some(buffer),
+                    Host::Client(id) => self.clients[id].suspended = Some(buffer),
+                }
+            }
+            TroubleKind::ShortBuffers {
+                host: Host::Server(id),
+            } => self.servers[id].short_buffers = true,
+            _ => {}
+        }
+    }
+
+    fn clock(&mut self, host: Host) -> (&mut crate::clock::HostClock, &mut Option<u64>) {
+        match host {
+            Host::Server(id) => {
+                let host = &mut self.servers[id];
+                (&mut host.clock, &mut host.wake)
+            }
+            Host::Client(id) => {
+                let host = &mut self.clients[id];
+                (&mut host.clock, &mut host.wake)
+            }
+        }
+    }
+
+    fn end(&mut self, trouble: &Trouble) -> Checked {
+        let time = self.g.time;
+        match trouble.kind {
+            TroubleKind::Restart { server, memory } => {
+                if self.down.remove(&server) && memory {
+                    return self.servers[server].start(&mut self.g);
+                }
+            }
+            TroubleKind::Date { server, by } => self.servers[server].date_error -= by,
+            TroubleKind::ClockStop { host } => {
+                let (clock, wake) = self.clock(host);
+                clock.resume(time);
+                *wake = Some(time);
+            }
+            TroubleKind::Suspend {
+                host: Host::Server(id),
+                ..
+            } => return self.servers[id].resume(&mut self.g),
+            TroubleKind::Suspend {
+                host: Host::Client(id),
+                ..
+            } => return self.clients[id].resume(&mut self.g),
+            TroubleKind::ShortBuffers {
+                host: Host::Server(id),
+            } => self.servers[id].short_buffers = false,
+            _ => {
+                self.g.network.cuts.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// The network is fine from now on, and a new client comes, which must connect.
+    fn calm(&mut self) -> Checked {
+        self.g.network.weather = Weather::FINE;
+        self.g.network.cuts.clear();
+        let id = self.clients.len();
+        let server = 0;
+        let longest = self.plan.servers[server].refuse_older;
+        let plan = ClientPlan {
+            takes_part: true,
+            kind: ClientKind::Ours,
+            client_id: 9_999,
+            address: ([198, 51, 100, 1], 5_555).into(),
+            servers: vec![server],
+            dead_addresses: 0,
+            joins: self.g.time,
+            leaves: None,
+            afterwards: Afterwards::Nothing,
+            timeout: 3,
+            lifetime: longest.map_or(20, |longest| longest - 1),
+            defect: Defect::None,
+            bridge: None,
+            send_every: SECOND / 10,
+            long_payloads: false,
+            skips: false,
+            clock: ClockPlan {
+                origin: 0,
+                drift_ppm: 0,
+            },
+        };
+        self.clients
+            .push(ClientHost::new(id, &plan, &self.g, self.plan.seed));
+        self.latecomer = Some(id);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Checked {
+        for server in &mut self.servers {
+            server.finish(&mut self.g)?;
+        }
+        let count = self.g.network.count;
+        let waiting: u64 = self.servers.iter().map(ServerHost::inbox_len).sum::<u64>()
+            + self.clients.iter().map(ClientHost::inbox_len).sum::<u64>();
+        let sent = count.launched + count.doubled;
+        let arrived = count.landed + count.lost + waiting + self.g.network.in_flight();
+        check(sent == arrived, "counters add up", || {
+            format!("{sent} datagrams sent, {arrived} accounted for: {count:?}")
+        })?;
+        self.check_latecomer()
+    }
+
+    /// In the calm, an honest client connects and payloads flow both ways, unless a table of the
+    /// server is full.
+    fn check_latecomer(&mut self) -> Checked {
+        let Some(client) = self.latecomer.map(|id| &self.clients[id]) else {
+            return Ok(());
+        };
+        let server = &self.servers[0];
+        if client.state() == ClientState::Connected {
+            self.g.coverage.note("latecomer: connected");
+            let up = server.payloads_from.get(&9_999).copied().unwrap_or(0);
+            let flows = client.payloads > 0 && up > 0;
+            return check(flows, "payloads flow in a calm network", || {
+                format!("{up} up, {} down", client.payloads)
+            });
+        }
+        let wrong_date = self
+            .plan
+            .troubles
+            .iter()
+            .any(|it| it.takes_part && matches!(it.kind, TroubleKind::Date { .. }));
+        let refusal = server.refusals.get(&client.address);
+        let excused = match refusal {
+            Some(None) => client.state() == ClientState::ConnectionDenied,
+            Some(Some(reason)) => match reason {
+                Dropped::HistoryFull
+                | Dropped::HalfOpenFull
+                | Dropped::HostLimit
+                | Dropped::IdLimit
+                | Dropped::OverBudget => true,
+                Dropped::TokenExpired | Dropped::TokenLifetime | Dropped::TokenBeforeStart => {
+                    wrong_date
+                }
+                _ => false,
+            },
+            None => false,
+        };
+        check(excused, "every honest client connects", || {
+            format!(
+                "the latecomer is {}, refused for {refusal:?}",
+                client.state()
+            )
+        })
+    }
+}
+
+/// Part of the network that a trouble breaks.
+fn cut(trouble: &Trouble, clients: &[ClientHost]) -> Option<Cut> {
+    Some(match trouble.kind {
+        TroubleKind::PartitionClient { client } => Cut::Address(clients[client].address),
+        TroubleKind::PartitionServer { server } => Cut::Address(server_address(server)),
+        TroubleKind::OneWay {
+            client,
+            server,
+            up: true,
+        } => Cut::OneWay(clients[client].address, server_address(server)),
+        TroubleKind::OneWay {
+            client,
+            server,
+            up: false,
+        } => Cut::OneWay(server_address(server), clients[client].address),
+        TroubleKind::Held { client, by } => Cut::Held(clients[client].address, by),
+        _ => return None,
+    })
+}
