@@ -278,11 +278,18 @@ impl Plan {
             Kind::Thief,
             Kind::StolenSealedToken,
         ];
+        let kind = pick(rng, &kinds);
+        let is_device = |client: &ClientPlan| matches!(client.kind, ClientKind::Device(_));
+        let device = self.clients.iter().position(is_device);
+        let victim = rng.random_range(0..self.clients.len());
         Attack {
             takes_part: true,
-            kind: pick(rng, &kinds),
+            kind,
             at: rng.random_range(SECOND / 2..self.duration),
-            victim: rng.random_range(0..self.clients.len()),
+            victim: match kind {
+                Kind::StolenSealedToken => device.unwrap_or(victim),
+                _ => victim,
+            },
             server: rng.random_range(0..self.servers.len()),
             strength: rng.random_range(1..=40),
         }
@@ -310,7 +317,13 @@ impl Plan {
                 server,
                 by: pick(rng, &[-3600, -5, 2, 10, 60]),
             },
-            6 => TroubleKind::Reboot { client },
+            6 => {
+                let is_device = |client: &ClientPlan| matches!(client.kind, ClientKind::Device(_));
+                let device = self.clients.iter().position(is_device);
+                TroubleKind::Reboot {
+                    client: device.unwrap_or(client),
+                }
+            }
             7 => TroubleKind::Rebind { client },
             8 => TroubleKind::PartitionClient { client },
             9 => TroubleKind::PartitionServer { server },

@@ -23,6 +23,9 @@ use crate::model::tables::Rules;
 use crate::plan::{SECOND, ServerPlan, generator, internal_address, server_address};
 use crate::wire;
 
+/// Longest turn of a shell that reads several datagrams before it drains.
+const LONGEST_TURN: u64 = 15_000;
+
 const AGREE: &str = "core and model agree";
 
 /// Result of a datagram, in owned form.
@@ -118,6 +121,10 @@ impl ServerHost {
         (EPOCH + g.time / SECOND).saturating_add_signed(self.date_error)
     }
 
+    pub(crate) fn is_running(&self) -> bool {
+        self.core.is_running()
+    }
+
     pub(crate) fn start(&mut self, g: &mut Ground) -> Checked {
         let (now, unix) = (self.now(g), self.unix(g));
         self.starts += 1;
@@ -197,7 +204,11 @@ impl ServerHost {
             return self.drain(g);
         }
         // The shell drains when its turn ends.
-        self.wake = Some(g.time);
+        self.wake = Some(
+            self.wake
+                .unwrap_or(u64::MAX)
+                .clamp(g.time, g.time + LONGEST_TURN),
+        );
         Ok(())
     }
 

@@ -130,10 +130,15 @@ impl<'p> World<'p> {
             .enumerate()
             .filter(|(_, it)| it.takes_part)
         {
-            deeds.push((attack.at, Deed::Attack(id)));
-            if attack.kind == AttackKind::TwoTokens {
-                deeds.extend([1, 2].map(|n| (attack.at + n * 6 * SECOND / 10, Deed::Attack(id))));
-            }
+            let more: Vec<u64> = match attack.kind {
+                // The challenges of its first request have come back by then.
+                AttackKind::TwoTokens => [1, 2].map(|n| attack.at + n * 6 * SECOND / 10).into(),
+                // Before a device that lost its power asks for a token of its own.
+                AttackKind::StolenSealedToken => self.reboots(attack.victim).collect(),
+                _ => Vec::new(),
+            };
+            let times = std::iter::once(attack.at).chain(more);
+            deeds.extend(times.map(|at| (at, Deed::Attack(id))));
         }
         for (id, client) in self.clients.iter_mut().enumerate() {
             if !self.plan.clients[id].takes_part {
@@ -145,6 +150,15 @@ impl<'p> World<'p> {
             .enumerate()
             .map(|(n, (at, deed))| ((at, n), deed))
             .collect();
+    }
+
+    /// Times shortly after each loss of memory of a client.
+    fn reboots(&self, victim: usize) -> impl Iterator<Item = u64> {
+        let troubles = self.plan.troubles.iter().filter(|it| it.takes_part);
+        troubles.filter_map(move |trouble| match trouble.kind {
+            TroubleKind::Reboot { client } if client == victim => Some(trouble.at + SECOND / 10),
+            _ => None,
+        })
     }
 
     fn next(&self) -> Option<u64> {
@@ -393,8 +407,8 @@ impl<'p> World<'p> {
     fn end(&mut self, trouble: &Trouble) -> Checked {
         let time = self.g.time;
         match trouble.kind {
-            TroubleKind::Restart { server, memory } => {
-                if self.down.remove(&server) && memory {
+            TroubleKind::Restart { server, .. } => {
+                if self.down.remove(&server) && !self.servers[server].is_running() {
                     return self.servers[server].start(&mut self.g);
                 }
             }

@@ -335,9 +335,18 @@ impl ClientHost {
         };
         if let (Some(sequence), Some(ticket), Some(server)) = (payload, self.ticket, server) {
             self.payloads += 1;
+            if self.was_tricked() {
+                return Ok(());
+            }
             g.parcel_delivered(ticket, false, sequence, server_of(server))?;
         }
         Ok(())
+    }
+
+    /// `true` if the recording of a session may be replayed to this client: the reference's client
+    /// does not remember that it has used its token.
+    fn was_tricked(&self) -> bool {
+        self.plan.kind == ClientKind::Reference && self.plan.afterwards == Afterwards::SameToken
     }
 
     pub(crate) fn resume(&mut self, g: &mut Ground) -> Checked {

@@ -40,10 +40,12 @@ pub(crate) struct Date {
 }
 
 impl Date {
-    /// A date that is not later than the one counted changes nothing: the count goes on.
+    /// A date other than the one counted is taken over from this moment on; an earlier one only
+    /// begins the present second again, so that a date that ran ahead waits for the right one.
     pub(crate) fn tell(&mut self, passed: u64, unix: u64) {
-        if self.at(passed).is_none_or(|counted| unix > counted) {
-            self.told = Some((unix, passed));
+        match self.at(passed) {
+            Some(counted) if counted == unix => {}
+            counted => self.told = Some((unix.max(counted.unwrap_or(0)), passed)),
         }
     }
 
