@@ -54,7 +54,6 @@ pub(crate) struct Ticket {
     pub(crate) to_server: [u8; 32],
     pub(crate) to_client: [u8; 32],
     pub(crate) user_data: [u8; 256],
-    pub(crate) mac: [u8; 16],
     pub(crate) nonce: [u8; 24],
     /// The only connection request that carries this token.
     pub(crate) request: Vec<u8>,
@@ -198,7 +197,6 @@ impl Backend {
             to_server: keys.0,
             to_client: keys.1,
             user_data,
-            mac,
             nonce,
             request,
             stolen: false,

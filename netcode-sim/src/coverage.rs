@@ -152,6 +152,7 @@ const OTHERS: &[&str] = &[
     "fault: clock stop",
     "fault: suspend",
     "fault: full buffer",
+    "fault: short buffer",
     "fault: date",
     "fault: kick",
     "latecomer: connected",

@@ -23,8 +23,8 @@ use crate::model::tables::Rules;
 use crate::plan::{SECOND, ServerPlan, generator, internal_address, server_address};
 use crate::wire;
 
-/// Longest turn of a shell that reads several datagrams before it drains.
-const LONGEST_TURN: u64 = 15_000;
+/// Time for each datagram of the turn of a shell that reads several before it drains.
+const LONGEST_TURN: u64 = 8_000;
 
 const AGREE: &str = "core and model agree";
 
@@ -177,7 +177,18 @@ impl ServerHost {
         check(kicked == expected, AGREE, || {
             format!("disconnect of slot {slot}: {kicked}")
         })?;
-        self.drain(g)
+        self.end_turn(g)
+    }
+
+    /// Drains at once, or when the turn of a busy shell ends.
+    fn end_turn(&mut self, g: &mut Ground) -> Checked {
+        if self.turn >= self.plan.turn || self.plan.turn == 1 {
+            return self.drain(g);
+        }
+        let latest = g.time + LONGEST_TURN * u64::from(self.plan.turn);
+        let wake = self.wake.unwrap_or(u64::MAX);
+        self.wake = Some(wake.clamp(g.time, latest));
+        Ok(())
     }
 
     /// A datagram has arrived at the host.
@@ -200,16 +211,7 @@ impl ServerHost {
         g.network.count.landed += 1;
         self.receive(g, from, bytes)?;
         self.turn += 1;
-        if self.turn >= self.plan.turn {
-            return self.drain(g);
-        }
-        // The shell drains when its turn ends.
-        self.wake = Some(
-            self.wake
-                .unwrap_or(u64::MAX)
-                .clamp(g.time, g.time + LONGEST_TURN),
-        );
-        Ok(())
+        self.end_turn(g)
     }
 
     pub(crate) fn inbox_len(&self) -> u64 {
@@ -519,7 +521,16 @@ impl ServerHost {
     pub(crate) fn drain(&mut self, g: &mut Ground) -> Checked {
         self.turn = 0;
         let now = self.now(g);
-        let mut wanted = self.model.poll(now);
+        if self.short_buffers && self.rng.random_range(0..4) == 0 {
+            g.coverage.note("fault: short buffer");
+            self.model.poll(now, false);
+            let mut short = [0; 12];
+            let sent = self
+                .core
+                .poll_transmit(Instant::from_micros(now), &mut short);
+            check(sent.is_none(), AGREE, || "a datagram of 12 bytes".into())?;
+        }
+        let mut wanted = self.model.poll(now, true);
         let mut out = [0; MAX_SEND_BYTES];
         let mut sent = Vec::new();
         while let Some(transmit) = self.core.poll_transmit(Instant::from_micros(now), &mut out) {

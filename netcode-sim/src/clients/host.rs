@@ -29,12 +29,21 @@ enum Role {
     Reference(Box<Reference>),
 }
 
+/// Sealed token that an attacker recorded.
+#[derive(Clone, Copy)]
+struct Recorded {
+    message: [u8; SEALED_TOKEN_BYTES],
+    ticket: usize,
+    /// Nonce of the request that it answered.
+    nonce: DeviceNonce,
+}
+
 /// Keys of a device, and the sealed tokens that an attacker recorded on their way to it.
 struct Device {
     secret: DeviceSecret,
     sealer: SealerSecret,
     nonce: DeviceNonce,
-    recorded: Vec<([u8; SEALED_TOKEN_BYTES], usize)>,
+    recorded: Vec<Recorded>,
     /// Kept across a power cut.
     newest: u64,
 }
@@ -189,7 +198,11 @@ impl ClientHost {
             &mut message,
         );
         if sealed.is_ok() {
-            device.recorded.push((message, ticket));
+            device.recorded.push(Recorded {
+                message,
+                ticket,
+                nonce: device.nonce,
+            });
         }
     }
 
@@ -223,11 +236,11 @@ impl ClientHost {
         let Some(device) = &mut self.device else {
             return Ok(());
         };
-        let Some(&(mut message, ticket)) =
-            device.recorded.get(which % device.recorded.len().max(1))
-        else {
+        let which = which % device.recorded.len().max(1);
+        let Some(&recorded) = device.recorded.get(which) else {
             return Ok(());
         };
+        let (mut message, ticket) = (recorded.message, recorded.ticket);
         g.coverage.note("attack: stolen sealed token");
         let context = context(self.id, device.nonce);
         let opened = open_token(
@@ -240,6 +253,11 @@ impl ClientHost {
             Ok(token) => {
                 g.coverage.note("sealed token: opened");
                 check(
+                    recorded.nonce == device.nonce,
+                    "a sealed token answers one request",
+                    || "one from before the restart opens".into(),
+                )?;
+                check(
                     *token == *g.backend.tickets[ticket].token,
                     "a sealed token opens as it was",
                     || "it changed".into(),
@@ -248,6 +266,11 @@ impl ClientHost {
             }
             Err(error) => {
                 g.coverage.note(format!("sealed token: {error:?}"));
+                check(
+                    recorded.nonce != device.nonce,
+                    "a sealed token opens as it was",
+                    || format!("{error}"),
+                )?;
                 false
             }
         };
@@ -273,7 +296,7 @@ impl ClientHost {
         // A device with nothing but a date opens a session of the same second again.
         if self.plan.kind == ClientKind::Device(DeviceMemory::Date) {
             let recorded = self.device.iter().flat_map(|device| &device.recorded);
-            for ticket in recorded.map(|(_, ticket)| *ticket).collect::<Vec<_>>() {
+            for ticket in recorded.map(|recorded| recorded.ticket).collect::<Vec<_>>() {
                 g.forgive(ticket);
             }
         }

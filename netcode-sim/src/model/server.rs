@@ -589,8 +589,9 @@ impl ServerModel {
         })
     }
 
-    /// Datagrams that the server must send now, in any order. Slots stay taken until `drained`.
-    pub(crate) fn poll(&mut self, now: u64) -> Vec<Sent> {
+    /// Datagrams that the server must send now, in any order. Slots stay taken until `drained`. A
+    /// datagram that does not fit the caller's buffer is lost, and takes no sequence.
+    pub(crate) fn poll(&mut self, now: u64, fits: bool) -> Vec<Sent> {
         let now = self.time.call(now);
         self.expire_half_open(now);
         let handshake = self.rules.handshake;
@@ -606,8 +607,15 @@ impl ServerModel {
             let (kind, times) = match slot.phase {
                 Phase::Leaving => (wire::DISCONNECT, 10),
                 Phase::Connected if slot.keep_alive <= now => (wire::KEEP_ALIVE, 1),
-                Phase::Connected => continue,
+                Phase::Connected | Phase::Left => continue,
             };
+            if slot.phase == Phase::Leaving {
+                slot.phase = Phase::Left;
+            }
+            if !fits {
+                slot.keep_alive = now + 100_000;
+                continue;
+            }
             for _ in 0..times {
                 sent.push(send(slot, now, kind));
             }
@@ -646,10 +654,7 @@ impl ServerModel {
     pub(crate) fn drained(&mut self) {
         self.replaced = None;
         for slot in &mut self.slots {
-            if slot
-                .as_ref()
-                .is_some_and(|slot| slot.phase == Phase::Leaving)
-            {
+            if slot.as_ref().is_some_and(|slot| !slot.is_connected()) {
                 *slot = None;
             }
         }

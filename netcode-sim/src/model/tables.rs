@@ -56,6 +56,8 @@ pub(crate) enum Phase {
     Connected,
     /// Disconnect packets and the event are pending.
     Leaving,
+    /// The event is pending.
+    Left,
 }
 
 /// Client slot.
