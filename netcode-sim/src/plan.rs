@@ -13,6 +13,8 @@ use crate::network::Weather;
 
 pub(crate) const MILLI: u64 = 1_000;
 pub(crate) const SECOND: u64 = 1_000_000;
+/// Client id of the client that joins when all is calm.
+pub(crate) const LATECOMER: u64 = 9_999;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {

@@ -20,7 +20,7 @@ use crate::ledger::{Maker, Witness};
 use crate::model::Sent;
 use crate::model::server::{Fate, Pending, ServerModel};
 use crate::model::tables::Rules;
-use crate::plan::{SECOND, ServerPlan, generator, internal_address, server_address};
+use crate::plan::{LATECOMER, SECOND, ServerPlan, generator, internal_address, server_address};
 use crate::wire;
 
 /// Time for each datagram of the turn of a shell that reads several before it drains.
@@ -57,6 +57,8 @@ pub(crate) struct ServerHost {
     /// Id of the client of each slot, by the events alone.
     sessions: Vec<Option<u64>>,
     counted: Counted,
+    /// Slot of a client that the application will not have.
+    unwanted: Option<usize>,
     /// Latest reason for which the datagrams of each address were dropped or denied.
     pub(crate) refusals: BTreeMap<SocketAddr, Option<Dropped>>,
     pub(crate) payloads_from: BTreeMap<u64, u64>,
@@ -103,6 +105,7 @@ impl ServerHost {
             challenge_sequence: 0,
             sessions: vec![None; plan.max_clients as usize],
             counted: Counted::default(),
+            unwanted: None,
             refusals: BTreeMap::new(),
             payloads_from: BTreeMap::new(),
             rng,
@@ -163,6 +166,7 @@ impl ServerHost {
         (self.core, self.model) = create(self.id, &self.plan, g);
         self.sessions.fill(None);
         self.counted = Counted::default();
+        self.unwanted = None;
         self.turn = 0;
     }
 
@@ -180,8 +184,23 @@ impl ServerHost {
         self.end_turn(g)
     }
 
+    /// The application ends the session of a client that it will not have, in the turn in which it
+    /// connected.
+    fn turn_away(&mut self, g: &Ground) -> Checked {
+        let Some(slot) = self.unwanted.take() else {
+            return Ok(());
+        };
+        let now = self.now(g);
+        let done = self.core.disconnect(Instant::from_micros(now), index(slot));
+        let expected = self.model.disconnect(now, slot);
+        check(done == expected, AGREE, || {
+            format!("disconnect of slot {slot}: {done}")
+        })
+    }
+
     /// Drains at once, or when the turn of a busy shell ends.
     fn end_turn(&mut self, g: &mut Ground) -> Checked {
+        self.turn_away(g)?;
         if self.turn >= self.plan.turn || self.plan.turn == 1 {
             return self.drain(g);
         }
@@ -337,6 +356,10 @@ impl ServerHost {
                 self.model.joined(half_open, slot, &g.backend);
                 g.address_proved(self.id, from);
                 self.check_joined(g, slot)?;
+                let picky = self.plan.turn > 1 && client_id.0 != LATECOMER;
+                if picky && self.rng.random_range(0..8) == 0 {
+                    self.unwanted = Some(slot);
+                }
                 self.event(g, &Event::Connected { client, client_id })
             }
             (&Fate::Replaced { slot, half_open }, Actual::Reply(to, reply)) => {

@@ -13,8 +13,8 @@ use crate::coverage::Coverage;
 use crate::ground::{Checked, Ground, Violation, check};
 use crate::network::{Cut, Leg, Weather};
 use crate::plan::{
-    Afterwards, AttackKind, ClientKind, ClientPlan, ClockPlan, Host, Plan, SECOND, Trouble,
-    TroubleKind, generator, server_address,
+    Afterwards, AttackKind, ClientKind, ClientPlan, ClockPlan, Host, LATECOMER, Plan, SECOND,
+    Trouble, TroubleKind, generator, server_address,
 };
 use crate::servers::ServerHost;
 use crate::trace::Trace;
@@ -446,7 +446,7 @@ impl<'p> World<'p> {
         let plan = ClientPlan {
             takes_part: true,
             kind: ClientKind::Ours,
-            client_id: 9_999,
+            client_id: LATECOMER,
             address: ([198, 51, 100, 1], 5_555).into(),
             servers: vec![server],
             dead_addresses: 0,
@@ -495,7 +495,7 @@ impl<'p> World<'p> {
         let server = &self.servers[0];
         if client.state() == ClientState::Connected {
             self.g.coverage.note("latecomer: connected");
-            let up = server.payloads_from.get(&9_999).copied().unwrap_or(0);
+            let up = server.payloads_from.get(&LATECOMER).copied().unwrap_or(0);
             let flows = client.payloads > 0 && up > 0;
             return check(flows, "payloads flow in a calm network", || {
                 format!("{up} up, {} down", client.payloads)

@@ -15,6 +15,8 @@
 //! | `no_std` | builds for bare metal |
 //! | `package` | packages for crates.io |
 //! | `panic_free` | a program that does not link if the core could panic |
+//! | `sabotage` | deliberate faults in a copy of the core |
+//! | `sim` | simulated worlds |
 //! | `size` | bytes of memory and of code |
 //! | `toolchain` | compilers for other targets |
 //! | `typos` | spelling |
@@ -34,6 +36,8 @@ mod package;
 mod panic_free;
 mod process;
 mod run;
+mod sabotage;
+mod sim;
 mod size;
 mod steps;
 mod toolchain;
@@ -63,11 +67,19 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Simulated worlds, each from one seed
+    Sim(sim::Args),
+    /// Deliberate faults, which the simulation must find
+    Sabotage(sabotage::Args),
 }
 
+/// Steps that have options, so that each is a variant of [`Task`].
+const WITH_OPTIONS: [&str; 3] = ["size", "sim", "sabotage"];
+
 fn main() -> ExitCode {
-    // Each step of the table is a subcommand; `size` has options, so it is a variant above.
-    let steps = steps::STEPS.iter().filter(|step| step.name != "size");
+    // Each other step of the table is a subcommand.
+    let steps = steps::STEPS.iter();
+    let steps = steps.filter(|step| !WITH_OPTIONS.contains(&step.name));
     let cli = Cli::command()
         .subcommands(steps.map(|step| Command::new(step.name).about(step.about)))
         .arg_required_else_help(true);
@@ -75,6 +87,8 @@ fn main() -> ExitCode {
     let step = matches.subcommand_name().and_then(steps::find);
     match (Cli::from_arg_matches(&matches).map(|cli| cli.task), step) {
         (Ok(Task::Size { json: true }), _) => size::print_json(),
+        (Ok(Task::Sim(args)), _) => run::run_once("sim", || sim::run_with(&args)),
+        (Ok(Task::Sabotage(args)), _) => run::run_once("sabotage", || sabotage::run_with(&args)),
         (Ok(Task::Test), _) => run::run(&steps::STEPS.iter().collect::<Vec<_>>()),
         (_, Some(step)) => run::run(&[step]),
         (Ok(Task::Size { .. }), None) => ExitCode::FAILURE,

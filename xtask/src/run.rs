@@ -37,6 +37,21 @@ pub(crate) fn run(steps: &[&Step]) -> ExitCode {
     }
 }
 
+/// Runs one step with options of its own.
+pub(crate) fn run_once(
+    name: &'static str,
+    step: impl FnOnce() -> anyhow::Result<Outcome>,
+) -> ExitCode {
+    let began = Instant::now();
+    let report = Report::new(name, step(), began.elapsed());
+    println!("{report}");
+    if report.tests.failed == 0 && report.tests.passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
 /// Result of one step.
 struct Report {
     name: &'static str,

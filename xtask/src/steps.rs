@@ -4,7 +4,8 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::{
-    checks, deny, features, firmware, machine, msrv, no_std, package, panic_free, size, typos, web,
+    checks, deny, features, firmware, machine, msrv, no_std, package, panic_free, sabotage, sim,
+    size, typos, web,
 };
 
 /// Step that passes or fails.
@@ -68,6 +69,16 @@ pub(crate) const STEPS: &[Step] = &[
         name: "vectors",
         about: "Test vectors of another implementation",
         run: checks::vectors,
+    },
+    Step {
+        name: "sim",
+        about: "Simulated worlds, each from one seed",
+        run: sim::run,
+    },
+    Step {
+        name: "sabotage",
+        about: "Deliberate faults, which the simulation must find",
+        run: sabotage::run,
     },
     Step {
         name: "features",
