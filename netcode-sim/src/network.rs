@@ -91,14 +91,14 @@ impl Network {
     }
 
     pub(crate) fn launch(&mut self, time: u64, flight: Flight) {
+        self.send(time, &flight);
         if let Some(tape) = self.tape.as_mut().filter(|tape| tape.len() < 5_000) {
-            tape.push(flight.clone());
+            tape.push(flight);
         }
-        self.send(time, flight);
     }
 
     /// Sends a datagram that the recorder does not see.
-    pub(crate) fn send(&mut self, time: u64, flight: Flight) {
+    pub(crate) fn send(&mut self, time: u64, flight: &Flight) {
         let Weather {
             loss,
             duplicates,

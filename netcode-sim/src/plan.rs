@@ -88,7 +88,7 @@ pub(crate) struct ClientPlan {
     /// Servers in its tokens, in order.
     pub(crate) servers: Vec<usize>,
     /// Addresses in front of them that no server has.
-    pub(crate) dead_addresses: usize,
+    pub(crate) dead_addresses: u8,
     pub(crate) joins: u64,
     pub(crate) leaves: Option<u64>,
     pub(crate) afterwards: Afterwards,

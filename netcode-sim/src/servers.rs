@@ -569,7 +569,7 @@ impl ServerHost {
             let exact = wanted
                 .iter()
                 .position(|it| fits(it) && it.sequence == sequence);
-            let Some(at) = exact.or_else(|| wanted.iter().position(|it| fits(it))) else {
+            let Some(at) = exact.or_else(|| wanted.iter().position(fits)) else {
                 let name = wire::NAMES[usize::from(kind).min(6)];
                 return violation(
                     AGREE,

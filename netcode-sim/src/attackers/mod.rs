@@ -52,6 +52,6 @@ impl Scene<'_> {
             leg: Leg::Open,
             bytes,
         };
-        self.g.network.send(self.g.time + after, flight);
+        self.g.network.send(self.g.time + after, &flight);
     }
 }

@@ -141,8 +141,7 @@ impl ClientHost {
 
     /// Token for this client, minted now.
     pub(crate) fn order(&self, g: &Ground, servers: &[ServerPlan]) -> Order {
-        let dead =
-            (0..self.plan.dead_addresses).map(|n| SocketAddr::from(([10, 9, 9, n as u8], 9)));
+        let dead = (0..self.plan.dead_addresses).map(|n| SocketAddr::from(([10, 9, 9, n], 9)));
         let of = |server: &usize| {
             if servers[*server].internal {
                 internal_address(*server)

@@ -103,7 +103,7 @@ impl Ours {
         };
         match (&sent, wanted) {
             (Some((to, bytes)), Some(wanted)) => {
-                self.check_packet(g, *to, bytes, &wanted, Some(payload))?
+                self.check_packet(g, *to, bytes, &wanted, Some(payload))?;
             }
             (None, None) => {}
             _ => return violation(AGREE, "one of core and model is not connected"),
