@@ -3,60 +3,38 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use netcode_core::ProtocolId;
 use netcode_core::client::ClientState;
-use netcode_core::sealed::{
-    DeviceId, DeviceNonce, DeviceSecret, SEALED_TOKEN_BYTES, SealContext, SealerSecret, open_token,
-    seal_token,
-};
+use netcode_core::sealed::{DeviceNonce, DeviceSecret, SealerSecret};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
+use super::device::Device;
 use super::ours::Ours;
 use super::reference::Reference;
-use crate::backend::{EPOCH, Order, PROTOCOL};
+use crate::backend::{EPOCH, Order};
 use crate::bridge::BridgeSession;
 use crate::clock::HostClock;
-use crate::ground::{Checked, Ground, check};
+use crate::ground::{Checked, Ground};
 use crate::model::client::Connect;
 use crate::plan::{
     Afterwards, ClientKind, ClientPlan, DeviceMemory, SECOND, ServerPlan, client_address,
     generator, internal_address, server_address,
 };
 
-enum Role {
+pub(super) enum Role {
     Ours(Box<Ours>),
     Reference(Box<Reference>),
 }
 
-/// Sealed token that an attacker recorded.
-#[derive(Clone, Copy)]
-struct Recorded {
-    message: [u8; SEALED_TOKEN_BYTES],
-    ticket: usize,
-    /// Nonce of the request that it answered.
-    nonce: DeviceNonce,
-}
-
-/// Keys of a device, and the sealed tokens that an attacker recorded on their way to it.
-struct Device {
-    secret: DeviceSecret,
-    sealer: SealerSecret,
-    nonce: DeviceNonce,
-    recorded: Vec<Recorded>,
-    /// Kept across a power cut.
-    newest: u64,
-}
-
 pub(crate) struct ClientHost {
-    id: usize,
+    pub(super) id: usize,
     pub(crate) plan: ClientPlan,
     pub(crate) address: SocketAddr,
     addresses: u16,
     pub(crate) clock: HostClock,
     pub(crate) wake: Option<u64>,
-    role: Role,
-    device: Option<Device>,
+    pub(super) role: Role,
+    pub(super) device: Option<Device>,
     pub(crate) bridge: Option<BridgeSession>,
     pub(crate) ticket: Option<usize>,
     send_due: u64,
@@ -68,7 +46,7 @@ pub(crate) struct ClientHost {
     /// Payloads received.
     pub(crate) payloads: u64,
     pub(crate) was_connected: bool,
-    rng: StdRng,
+    pub(super) rng: StdRng,
 }
 
 impl ClientHost {
@@ -106,19 +84,6 @@ impl ClientHost {
         };
         host.set_up_device();
         host
-    }
-
-    fn set_up_device(&mut self) {
-        let (ClientKind::Device(memory), Some(device), Role::Ours(ours)) =
-            (self.plan.kind, &mut self.device, &mut self.role)
-        else {
-            return;
-        };
-        match memory {
-            DeviceMemory::Nonce => device.nonce = DeviceNonce::generate(&mut self.rng),
-            DeviceMemory::NewestToken => ours.accept_only_newer_than(device.newest),
-            DeviceMemory::Date => {}
-        }
     }
 
     fn now(&self, g: &Ground) -> u64 {
@@ -180,31 +145,6 @@ impl ClientHost {
         self.connect(g, ticket)
     }
 
-    /// Sends a new token to a device, sealed; an attacker records it.
-    fn deliver_sealed(&mut self, g: &mut Ground, ticket: usize) {
-        let Some(device) = &mut self.device else {
-            return;
-        };
-        let context = context(self.id, device.nonce);
-        let mut message = [0; SEALED_TOKEN_BYTES];
-        let token = &g.backend.tickets[ticket].token;
-        let sealed = seal_token(
-            &context,
-            &device.sealer,
-            &device.secret.public(),
-            token,
-            &mut self.rng,
-            &mut message,
-        );
-        if sealed.is_ok() {
-            device.recorded.push(Recorded {
-                message,
-                ticket,
-                nonce: device.nonce,
-            });
-        }
-    }
-
     pub(crate) fn connect(&mut self, g: &mut Ground, ticket: usize) -> Checked {
         let now = self.now(g);
         self.tell_device_date(g, now);
@@ -219,65 +159,6 @@ impl ClientHost {
             }
         }
         Ok(())
-    }
-
-    fn tell_device_date(&mut self, g: &Ground, now: u64) {
-        if let (ClientKind::Device(DeviceMemory::Date), Role::Ours(ours)) =
-            (self.plan.kind, &mut self.role)
-        {
-            ours.tell_date(now, EPOCH + g.time / SECOND);
-        }
-    }
-
-    /// An attacker gives a device a sealed token that it recorded. A device with a nonce must not
-    /// open it after a restart; one with another memory decides when it connects.
-    pub(crate) fn replay_sealed(&mut self, g: &mut Ground, which: usize) -> Checked {
-        let Some(device) = &mut self.device else {
-            return Ok(());
-        };
-        let which = which % device.recorded.len().max(1);
-        let Some(&recorded) = device.recorded.get(which) else {
-            return Ok(());
-        };
-        let (mut message, ticket) = (recorded.message, recorded.ticket);
-        g.coverage.note("attack: stolen sealed token");
-        let context = context(self.id, device.nonce);
-        let opened = open_token(
-            &context,
-            &device.secret,
-            &device.sealer.public(),
-            &mut message,
-        );
-        let opened = match opened {
-            Ok(token) => {
-                g.coverage.note("sealed token: opened");
-                check(
-                    recorded.nonce == device.nonce,
-                    "a sealed token answers one request",
-                    || "one from before the restart opens".into(),
-                )?;
-                check(
-                    *token == *g.backend.tickets[ticket].token,
-                    "a sealed token opens as it was",
-                    || "it changed".into(),
-                )?;
-                true
-            }
-            Err(error) => {
-                g.coverage.note(format!("sealed token: {error:?}"));
-                check(
-                    recorded.nonce != device.nonce,
-                    "a sealed token opens as it was",
-                    || format!("{error}"),
-                )?;
-                false
-            }
-        };
-        if opened {
-            self.connect(g, ticket)
-        } else {
-            Ok(())
-        }
     }
 
     /// Power cut: the client forgets everything but what a device keeps.
@@ -469,14 +350,6 @@ impl ClientHost {
             self.joins = Some(g.time + SECOND);
             self.was_connected = false;
         }
-    }
-}
-
-fn context(client: usize, nonce: DeviceNonce) -> SealContext {
-    SealContext {
-        protocol_id: ProtocolId(PROTOCOL),
-        device_id: DeviceId(client as u64),
-        nonce,
     }
 }
 
