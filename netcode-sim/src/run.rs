@@ -122,6 +122,9 @@ fn work(options: &Options, began: Instant, next: &AtomicU64, stop: &AtomicBool, 
             Err(panic) => Some((PANIC.to_owned(), words(panic.as_ref()))),
         };
         if let Some((invariant, detail)) = failure {
+            if !options.hunt {
+                eprintln!("seed {seed}: {invariant}: {detail}");
+            }
             sum.failures.push(Failure {
                 seed,
                 invariant,

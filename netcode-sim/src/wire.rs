@@ -51,6 +51,12 @@ pub(crate) fn clear(datagram: &[u8]) -> Option<Clear> {
     })
 }
 
+/// Returns `true` if the sequence is written as the standard says: without its high zero bytes, but
+/// with one byte at least.
+pub(crate) fn is_shortest(datagram: &[u8]) -> bool {
+    clear(datagram).is_some_and(|clear| clear.header == 2 || datagram[clear.header - 1] != 0)
+}
+
 /// Associated data of a packet: `version info · protocol id · prefix`.
 pub(crate) fn packet_data(protocol_id: u64, prefix: u8) -> Vec<u8> {
     let mut data = VERSION.to_vec();
@@ -128,4 +134,46 @@ pub(crate) fn seal_private(
     let tag: [u8; 16] = tag.map_or([0; 16], Into::into);
     sealed[1008..].copy_from_slice(&tag);
     sealed
+}
+
+#[cfg(test)]
+mod tests {
+    use netcode_core::crypto::{Key, RustCrypto};
+    use netcode_core::packet::{Header, Packet, Role, seal as seal_by_core};
+    use netcode_core::{ProtocolId, Sequence};
+
+    use super::*;
+
+    #[test]
+    fn packets_are_the_same_bytes_as_those_of_the_core() {
+        for sequence in [0, 1, 255, 256, 1 << 32, u64::MAX] {
+            let (key, body) = ([3; 32], [7; 90]);
+            let datagram = seal(&key, 42, PAYLOAD, sequence, &body);
+            let mut out = [0; 200];
+            let of_core = seal_by_core(
+                &Packet::Payload(&body),
+                &RustCrypto,
+                &Key::from_bytes(key),
+                ProtocolId(42),
+                Sequence(sequence),
+                &mut out,
+            );
+            assert_eq!(of_core.unwrap(), datagram);
+            assert!(is_shortest(&datagram));
+            let (clear, opened) = open(&key, 42, &datagram).unwrap();
+            assert_eq!((clear.sequence, opened.as_slice()), (sequence, &body[..]));
+            let header = Header::parse(&datagram, Role::Server).unwrap();
+            assert_eq!(header.sequence.0, sequence);
+        }
+    }
+
+    #[test]
+    fn a_changed_packet_does_not_open() {
+        let datagram = seal(&[3; 32], 42, KEEP_ALIVE, 300, &[0; 8]);
+        for at in 0..datagram.len() {
+            let mut changed = datagram.clone();
+            changed[at] ^= 1;
+            assert!(open(&[3; 32], 42, &changed).is_none(), "byte {at}");
+        }
+    }
 }

@@ -198,6 +198,9 @@ impl Ours {
                 "a request is not its token's".into()
             });
         };
+        check(wire::is_shortest(bytes), AGREE, || {
+            "a sequence is longer than it need be".into()
+        })?;
         let ledger = g.ledger.borrow();
         let Some(seal) = ledger
             .find(bytes)

@@ -72,3 +72,16 @@ pub(crate) fn check_clear(datagram: &[u8], accepted: &[u8]) -> Result<wire::Clea
     }
     wire::clear(datagram).ok_or(Dropped::SequenceLength)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_ends_256_behind_the_newest() {
+        let mut received = Received::default();
+        received.mark(300);
+        assert!(received.is_replay(300) && received.is_replay(44));
+        assert!(!received.is_replay(45) && !received.is_replay(301));
+    }
+}

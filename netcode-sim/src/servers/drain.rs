@@ -58,6 +58,9 @@ impl ServerHost {
         self.counted.datagrams_out += 1;
         self.counted.bytes_out += bytes.len() as u64;
         g.server_sent(self.id, to, bytes.len())?;
+        check(wire::is_shortest(bytes), AGREE, || {
+            "a sequence is longer than it need be".into()
+        })?;
         g.launch(self.address, to, bytes);
         g.check_nonces()
     }

@@ -297,3 +297,30 @@ impl<'p> World<'p> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_makes_the_same_world_every_time() {
+        for seed in 1..4 {
+            let plan = Plan::from_seed(seed);
+            let [one, other] = [run(&plan, Trace::on()), run(&plan, Trace::on())];
+            assert!(one.violation.is_none() && one.trace.len() > 100);
+            assert_eq!(one.trace, other.trace);
+        }
+    }
+
+    #[test]
+    fn an_actor_that_is_taken_away_leaves_the_servers_as_they_are() {
+        let plan = Plan::from_seed(5);
+        let mut smaller = plan.clone();
+        for client in &mut smaller.clients {
+            client.takes_part = false;
+        }
+        let outcome = run(&smaller, Trace::on());
+        assert!(outcome.violation.is_none());
+        assert!(outcome.steps < run(&plan, Trace::default()).steps);
+    }
+}
