@@ -40,7 +40,9 @@ impl FaultyCopy {
             .remove("lib.rs")
             .map_or_else(|| fs::read_to_string(&lib), Ok)?;
         edited.insert("lib.rs".into(), lib + SWITCHBOARD);
-        for file in tracked()? {
+        let files = tracked()?;
+        remove_others(&tree, Path::new(""), &files)?;
+        for file in files {
             let to = tree.join(&file);
             let faulty = file.strip_prefix(SOURCES).ok();
             let faulty = faulty.and_then(|file| edited.get(file.to_str()?));
@@ -81,6 +83,23 @@ fn tracked() -> Result<Vec<PathBuf>> {
     let files =
         process::capture(&mut git).context("the copy is made of the files that git knows")?;
     Ok(files.lines().map(PathBuf::from).collect())
+}
+
+/// Removes the files of an earlier copy that the repository has no more.
+fn remove_others(tree: &Path, folder: &Path, files: &[PathBuf]) -> Result<()> {
+    let Ok(entries) = fs::read_dir(tree.join(folder)) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let entry = entry?;
+        let file = folder.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            remove_others(tree, &file, files)?;
+        } else if !files.contains(&file) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file unless it has this content.
