@@ -116,3 +116,30 @@ fn changed(plan: &Plan, smaller: &Plan) -> bool {
     };
     weatherless(plan) != weatherless(smaller)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_candidate_is_another_plan_and_the_least_plan_has_none() {
+        for seed in 0..50 {
+            let mut plan = Plan::from_seed(seed);
+            let mut steps = 0;
+            while let Some(smaller) = candidates(&plan).into_iter().next() {
+                assert_ne!(format!("{smaller:?}"), format!("{plan:?}"));
+                plan = smaller;
+                steps += 1;
+                assert!(steps < 1_000, "seed {seed} shrinks for ever");
+            }
+            assert!(plan.attacks.iter().all(|attack| !attack.takes_part));
+            assert!(plan.clients.iter().all(|client| !client.takes_part));
+        }
+    }
+
+    #[test]
+    fn a_plan_that_does_not_fail_stays_as_it_is() {
+        let plan = Plan::from_seed(1);
+        assert!(!fails(&plan, crate::PANIC));
+    }
+}

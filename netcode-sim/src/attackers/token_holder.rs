@@ -116,18 +116,13 @@ pub(super) fn subnet(scene: &mut Scene<'_>, attack: &Attack) {
         let id = if one_id { 800 } else { 800 + n };
         let ticket = own_token(scene, attack.server, id);
         let low = u16::try_from(n).unwrap_or(0);
-        // One id comes from many hosts, many ids from one.
-        let ip = Ipv6Addr::new(
-            0x2001,
-            0xdb8,
-            0xbad,
-            if one_id { low } else { 0 },
-            1,
-            2,
-            3,
-            low,
-        );
-        let port = if n % 4 == 0 { 9_000 } else { 9_000 + low };
+        // One id comes from many hosts, many ids from one; some of them from one address.
+        let (host, own, port) = match (one_id, n % 3) {
+            (true, _) => (low, low, 9_000),
+            (false, 0) => (0, 0, 9_000),
+            (false, _) => (0, low, 9_000 + low),
+        };
+        let ip = Ipv6Addr::new(0x2001, 0xdb8, 0xbad, host, 1, 2, 3, own);
         let request = scene.g.backend.tickets[ticket].request.clone();
         scene.send((ip, port).into(), server, request, n * 5_000);
     }

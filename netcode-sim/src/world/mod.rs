@@ -311,16 +311,4 @@ mod tests {
             assert_eq!(one.trace, other.trace);
         }
     }
-
-    #[test]
-    fn an_actor_that_is_taken_away_leaves_the_servers_as_they_are() {
-        let plan = Plan::from_seed(5);
-        let mut smaller = plan.clone();
-        for client in &mut smaller.clients {
-            client.takes_part = false;
-        }
-        let outcome = run(&smaller, Trace::on());
-        assert!(outcome.violation.is_none());
-        assert!(outcome.steps < run(&plan, Trace::default()).steps);
-    }
 }
