@@ -10,7 +10,7 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  something could not be done; the message says what
-  2  the command line was not understood
+  2  the command line was not understood; `conform`: there is nothing to check
   3  no connection: denied, timed out, or the token is no good
   4  connected, but payloads were lost or damaged";
 
@@ -21,12 +21,16 @@ pub(crate) enum Failure {
     NoConnection(String),
     /// Payloads did not arrive as they were sent.
     Lost(String),
+    /// `conform` cannot reach what it should check.
+    NothingToCheck(String),
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoConnection(text) | Self::Lost(text) => f.write_str(text),
+            Self::NoConnection(text) | Self::Lost(text) | Self::NothingToCheck(text) => {
+                f.write_str(text)
+            }
         }
     }
 }
@@ -42,6 +46,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref() {
         Some(Failure::NoConnection(_)) => ExitCode::from(3),
         Some(Failure::Lost(_)) => ExitCode::from(4),
+        Some(Failure::NothingToCheck(_)) => ExitCode::from(2),
         None => ExitCode::FAILURE,
     }
 }

@@ -9,8 +9,10 @@
 //! | `text`, `live` | lines and numbers; live tables |
 //! | `server`, `client` | the two roles |
 //! | `demo` | both in one process, checked |
+//! | `conform` | conformance checks of any implementation |
 
 mod client;
+mod conform;
 mod demo;
 mod failure;
 mod keygen;
@@ -49,6 +51,8 @@ enum Task {
     Token(token::Task),
     Server(server::Args),
     Client(client::Args),
+    #[command(subcommand)]
+    Conform(conform::Task),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Task::Token(task) => token::run(&task),
         Task::Server(args) => server::run(&args),
         Task::Client(args) => client::run(&args),
+        Task::Conform(task) => conform::run(&task),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,118 @@
+//! The server under test, and what a first look at it shows.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::control::Control;
+
+/// Server under test.
+#[derive(Clone, Debug)]
+pub struct ServerTarget {
+    /// Address to send to.
+    pub address: SocketAddr,
+    /// Address that tokens name; usually the same.
+    pub public_address: SocketAddr,
+    /// Protocol id that the server was started with.
+    pub protocol_id: u64,
+    /// Private key that the server was started with.
+    pub key: [u8; 32],
+    /// The server is known to send each payload back to its sender. If `false`, a first payload
+    /// tells.
+    pub echo: bool,
+    /// Lifetime of all tokens, for a server that accepts one lifetime alone. `None` lets each check
+    /// choose; most take ten seconds, so that a server forgets their tokens soon.
+    pub token_lifetime: Option<Duration>,
+    /// Command that starts the server, split into words. With it, a server that crashed is started
+    /// again, and rules about restarts can be checked.
+    pub start: Option<Vec<String>>,
+}
+
+/// What a first look at the server showed.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct Known {
+    /// It sends payloads back.
+    pub echo: bool,
+    /// Number of its slots, as its first keep-alive said.
+    pub max_clients: u32,
+    /// Median round trip of a connection request and its challenge, in microseconds.
+    pub round_trip_us: u64,
+    /// Number of requests of the first look that were sent, and of those that were not answered.
+    pub requests: u32,
+    /// See `requests`.
+    pub unanswered: u32,
+    /// The tool can use many addresses, because the server is on the loopback network of IPv4.
+    pub many_hosts: bool,
+}
+
+impl Known {
+    /// Time after which an answer that has not come does not come.
+    pub(crate) fn quiet(&self) -> Duration {
+        Duration::from_millis(40) + 3 * Duration::from_micros(self.round_trip_us)
+    }
+
+    /// `true` if the network lost datagrams during the first look.
+    pub(crate) fn is_lossy(&self) -> bool {
+        self.unanswered > 0
+    }
+}
+
+/// Everything that the attempts of a run share.
+pub(crate) struct Shared {
+    pub(crate) target: ServerTarget,
+    pub(crate) known: Known,
+    pub(crate) control: Mutex<Option<Control>>,
+    pub(crate) started: Mutex<Option<Started>>,
+}
+
+impl Shared {
+    /// Lifetime of a token for which a check needs no other.
+    pub(crate) fn token_lifetime(&self) -> Duration {
+        let remote = !self.target.address.ip().is_loopback();
+        // Clocks of two machines may differ by some seconds.
+        let chosen = Duration::from_secs(if remote { 30 } else { 10 });
+        self.target.token_lifetime.unwrap_or(chosen)
+    }
+
+    /// Starts the server again, with the command for that. `false` without one.
+    pub(crate) fn restart(&self) -> std::io::Result<bool> {
+        let Some(words) = &self.target.start else {
+            return Ok(false);
+        };
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        *started = None;
+        *started = Some(Started::new(words)?);
+        *self.control.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(true)
+    }
+}
+
+/// A server that the tool started, and ends.
+pub(crate) struct Started(Child);
+
+impl Started {
+    pub(crate) fn new(words: &[String]) -> std::io::Result<Self> {
+        let Some((program, arguments)) = words.split_first() else {
+            return Err(std::io::Error::other("the command is empty"));
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(Self)
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `true` if the tool can send to this address from any address of 127.0.0.0/8.
+pub(crate) fn has_many_hosts(server: IpAddr) -> bool {
+    let probe: SocketAddr = (Ipv4Addr::new(127, 77, 0, 1), 0).into();
+    matches!(server, IpAddr::V4(v4) if v4.is_loopback()) && std::net::UdpSocket::bind(probe).is_ok()
+}
