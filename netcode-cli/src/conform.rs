@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Subcommand;
-use netcode_conform::{About, Options, Report, ServerTarget, check_server, list, server_checks};
+use netcode_conform::{
+    About, ClientStart, ClientTarget, Options, Report, ServerTarget, check_client, check_server,
+    client_checks, list, server_checks,
+};
 use netcode_std::core::ProtocolId;
 
 use crate::failure::Failure;
@@ -17,11 +20,13 @@ use crate::text::{print, print_json, protocol_id, seconds};
 #[derive(Subcommand)]
 pub(crate) enum Task {
     Server(ServerArgs),
+    Client(ClientArgs),
 }
 
 pub(crate) fn run(task: &Task) -> Result<()> {
     match task {
         Task::Server(args) => server(args),
+        Task::Client(args) => client(args),
     }
 }
 
@@ -50,6 +55,33 @@ pub(crate) struct ServerArgs {
     /// [default: as each check needs]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     token_lifetime: Option<Duration>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Play servers and attackers for a client, which is started with a token for each check
+///
+/// The client reads the 2048 bytes of the token from a file, connects, and sends payloads back. If
+/// it prints `state N` when its state changes, with the standard's values from -6 to 3, the states
+/// are checked too.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false, args = ["command", "token", "list"])]
+pub(crate) struct ClientArgs {
+    /// Address at which servers are played; with --token, its port is used for the first of them
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Command that starts the client; `{token}` in it stands for the path of the token
+    #[arg(long, value_name = "COMMAND")]
+    command: Option<String>,
+    /// Write each token to this file, and wait for a client that is started by hand
+    #[arg(long, value_name = "FILE")]
+    token: Option<PathBuf>,
+    /// Time to wait for each client that is started by hand
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    patience: Duration,
+    /// Protocol id of the tokens
+    #[arg(long, value_parser = protocol_id, default_value = "42")]
+    protocol_id: ProtocolId,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -126,6 +158,32 @@ fn server(args: &ServerArgs) -> Result<()> {
         start: args.start.as_deref().map(words).transpose()?,
     };
     let report = check_server(target, &args.common.options(), &|_| ())
+        .map_err(|error| Failure::NothingToCheck(error.to_string()))?;
+    args.common.show(&report)
+}
+
+fn client(args: &ClientArgs) -> Result<()> {
+    if args.common.list {
+        return args.common.print_list(client_checks());
+    }
+    let (start, port) = match (&args.command, &args.token) {
+        (Some(command), _) => (ClientStart::Command(words(command)?), 0),
+        (None, Some(token)) => {
+            let by_hand = ClientStart::ByHand {
+                token: token.clone(),
+                patience: args.patience,
+            };
+            (by_hand, args.listen.port())
+        }
+        (None, None) => bail!("give --command or --token"),
+    };
+    let target = ClientTarget {
+        listen: args.listen.ip(),
+        port,
+        protocol_id: args.protocol_id.0,
+        start,
+    };
+    let report = check_client(target, &args.common.options(), &|_| ())
         .map_err(|error| Failure::NothingToCheck(error.to_string()))?;
     args.common.show(&report)
 }

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `wire` | the wire format, written for this tool alone |
 //! | `check` | checks, verdicts, outcomes |
-//! | `server` | checks of servers |
+//! | `server`, `client` | checks of servers and of clients |
 //! | `run` | order, repetition and time budget of checks |
 //! | `evidence` | datagrams sent and received |
 //! | `report` | table, JSON, JUnit XML |
@@ -20,6 +20,7 @@
 //! [netcode 1.02]: https://github.com/mas-bandwidth/netcode/blob/main/STANDARD.md
 
 mod check;
+mod client;
 mod evidence;
 mod report;
 mod run;
@@ -27,6 +28,7 @@ mod server;
 mod wire;
 
 pub use check::{About, Group, Outcome, Role, Verdict};
+pub use client::{ClientStart, ClientTarget, NoClient, check_client, client_checks};
 pub use evidence::{Direction, Entry};
 pub use report::{Counts, Report, list};
 pub use run::Options;

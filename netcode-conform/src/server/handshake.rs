@@ -340,7 +340,7 @@ fn with_sequence(it: &mut Trial, bytes: u32) -> Checked {
 }
 
 /// A sequence that needs so many bytes, each of them another.
-pub(super) fn sequence_of(bytes: u32) -> u64 {
+pub(crate) fn sequence_of(bytes: u32) -> u64 {
     0x0102_0304_0506_0708 >> (64 - 8 * bytes.min(8))
 }
 

@@ -30,7 +30,9 @@ use rand::rngs::StdRng;
 
 pub use ending::DISCONNECT_ME;
 pub use first_look::Unreachable;
+pub(crate) use handshake::sequence_of;
 pub use target::{Known, ServerTarget};
+pub(crate) use trial::{PREFIX, date, payload};
 
 use crate::check::{About, Check, Outcome, Role};
 use crate::evidence::Log;

@@ -21,7 +21,7 @@ pub(crate) mod token;
 pub(crate) use address::write_address;
 pub(crate) use challenge::Challenge;
 pub(crate) use packet::{Opened, Seal, open};
-pub(crate) use token::{PRIVATE_BYTES, PRIVATE_PLAIN_BYTES, REQUEST_BYTES, TOKEN_BYTES, Token};
+pub(crate) use token::{PRIVATE_BYTES, PRIVATE_PLAIN_BYTES, REQUEST_BYTES, Token};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, XChaCha20Poly1305};
