@@ -15,11 +15,19 @@ use netcode_std::{
     Server, ServerConfig, ServerEvent,
 };
 
-const USAGE: &str = "usage: harness_ours server ADDRESS KEY_FILE PROTOCOL_ID [MAX_TOKEN_LIFETIME]\n\
+const USAGE: &str = "usage: harness_ours server ADDRESS KEY_FILE PROTOCOL_ID [MAX_TOKEN_LIFETIME|mute]\n\
                      \x20      harness_ours client TOKEN_FILE";
 
 /// Payload upon which the receiver ends the session, so that its disconnect packets can be seen.
 const DISCONNECT_ME: &[u8] = b"netcode conform: disconnect me";
+
+/// Treatment of payloads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Payloads {
+    Echo,
+    /// As a server that is not made for the tool.
+    Drop,
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +38,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             key_file,
             ProtocolId(protocol_id.parse()?),
             RestartRule::AdmitAgain,
+            Payloads::Echo,
+        ),
+        ["server", address, key_file, protocol_id, "mute"] => server(
+            address.parse()?,
+            key_file,
+            ProtocolId(protocol_id.parse()?),
+            RestartRule::AdmitAgain,
+            Payloads::Drop,
         ),
         ["server", address, key_file, protocol_id, seconds] => server(
             address.parse()?,
@@ -38,6 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             RestartRule::RefuseOlder {
                 max_token_lifetime: Duration::from_secs(seconds.parse()?),
             },
+            Payloads::Echo,
         ),
         ["client", token_file] => client(token_file),
         _ => Err(USAGE.into()),
@@ -49,6 +66,7 @@ fn server(
     key_file: &str,
     protocol_id: ProtocolId,
     restart_rule: RestartRule,
+    payloads: Payloads,
 ) -> Result<(), Box<dyn Error>> {
     let key = KeyFile::read(std::path::Path::new(key_file))?.key;
     // An empty list of addresses is the one that is bound.

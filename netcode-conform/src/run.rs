@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use crate::check::{Check, Finding, Outcome, Place, Verdict};
-use crate::evidence::Log;
+use crate::evidence::{Direction, Entry, Log};
 
 /// Options of a run.
 #[derive(Clone, Debug)]
@@ -49,6 +50,13 @@ const ATTEMPTS: u32 = 3;
 /// Most checks that run side by side.
 const MOST_BESIDE: usize = 24;
 
+/// Time within which the end of a program that the tool started is noticed.
+const WATCH: Duration = Duration::from_millis(40);
+
+/// Time within which it is noticed that an implementation has stopped answering: that of an
+/// exchange, and of two with the control.
+const NOTICE: Duration = Duration::from_secs(5);
+
 /// Where the implementation under test is, for the checks of one role.
 pub(crate) trait Laboratory: Sync {
     /// One attempt at a check.
@@ -65,6 +73,9 @@ pub(crate) trait Laboratory: Sync {
 
     /// `true` if the implementation under test answers.
     fn answers(&self) -> bool;
+
+    /// What is known of the end of an implementation that does not answer: its last words.
+    fn end(&self) -> String;
 
     /// Starts the implementation under test again; `false` if the tool cannot.
     fn revive(&self) -> bool;
@@ -86,12 +97,10 @@ pub(crate) fn run<L: Laboratory>(
         laboratory,
         options,
         end: Instant::now() + options.budget,
+        silent: AtomicBool::new(false),
         progress,
     };
-    let mut outcomes = runner.side_by_side(&beside);
-    if !laboratory.answers() {
-        runner.again_alone(&beside, &mut outcomes);
-    }
+    let mut outcomes = runner.beside(&beside);
     for outcome in &outcomes {
         progress(outcome);
     }
@@ -105,10 +114,38 @@ struct Runner<'a, L: Laboratory> {
     laboratory: &'a L,
     options: &'a Options,
     end: Instant,
+    /// Set when the implementation under test has stopped answering, until it is started again.
+    silent: AtomicBool,
     progress: &'a (dyn Fn(&Outcome) + Sync),
 }
 
 impl<L: Laboratory> Runner<'_, L> {
+    /// Runs checks side by side. If the implementation under test stops answering, the ones that
+    /// did it are found one after the other, and the rest is run again.
+    fn beside(&self, checks: &[&Check<L::Trial>]) -> Vec<Outcome> {
+        let mut outcomes = self.side_by_side(checks);
+        if !self.is_silent() {
+            return outcomes;
+        }
+        let rest = without(checks, &outcomes);
+        if !self.revive() {
+            outcomes.extend(rest.iter().map(|check| not_run(check, DIED.to_owned())));
+            return outcomes;
+        }
+        let (long, quick): (Vec<_>, Vec<_>) = rest.into_iter().partition(|it| it.seconds > 0);
+        outcomes.extend(self.one_by_one(&quick));
+        let again = self.side_by_side(&long);
+        let rest = without(&long, &again);
+        outcomes.extend(again);
+        if self.is_silent() {
+            self.revive();
+        }
+        outcomes.extend(self.one_by_one(&rest));
+        outcomes
+    }
+
+    /// Runs checks side by side. Gives the outcomes from before the implementation under test
+    /// stopped answering, if it did: silence after that is no proof of anything.
     fn side_by_side(&self, checks: &[&Check<L::Trial>]) -> Vec<Outcome> {
         // What takes longest begins first.
         let mut order: Vec<_> = checks.to_vec();
@@ -116,52 +153,73 @@ impl<L: Laboratory> Runner<'_, L> {
         let queue: Mutex<VecDeque<_>> = Mutex::new(order.into());
         let slots = Slots::new(self.laboratory.slots());
         let outcomes = Mutex::new(Vec::new());
-        std::thread::scope(|scope| {
-            for _ in 0..checks.len().min(MOST_BESIDE) {
-                scope.spawn(|| {
-                    loop {
-                        let check = queue
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .pop_front();
-                        let Some(check) = check else { break };
-                        let Place::Beside(count) = check.place else {
-                            break;
-                        };
-                        let _held = slots.take(count);
-                        let outcome = self.attempts(check);
-                        outcomes
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .push(outcome);
-                    }
-                });
+        let at_work = AtomicBool::new(true);
+        let silent_since = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..checks.len().min(MOST_BESIDE))
+                .map(|_| scope.spawn(|| self.work(&queue, &slots, &outcomes)))
+                .collect();
+            let watch = scope.spawn(|| self.watch(&at_work));
+            for worker in workers {
+                // A panic of a check is the tool's own: it ends the scope as well.
+                let _ = worker.join();
             }
+            at_work.store(false, Ordering::Relaxed);
+            watch.join().ok().flatten()
         });
-        outcomes
+        let outcomes = outcomes
             .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner);
+        let trusted = |finished: Instant| match silent_since {
+            None => true,
+            Some(noticed) if !self.laboratory.end().is_empty() => finished + WATCH < noticed,
+            Some(noticed) => finished + NOTICE < noticed,
+        };
+        let trusted = outcomes
+            .into_iter()
+            .filter(|(_, finished)| trusted(*finished));
+        trusted.map(|(outcome, _)| outcome).collect()
     }
 
-    /// The implementation under test has stopped answering, so everything that did not pass is
-    /// run again, one after the other, to find the check that did it.
-    fn again_alone(&self, checks: &[&Check<L::Trial>], outcomes: &mut Vec<Outcome>) {
-        if !self.laboratory.revive() {
-            for outcome in outcomes.iter_mut() {
-                if outcome.verdict != Verdict::Pass {
-                    outcome.verdict = Verdict::NotObservable(DIED.to_owned());
-                }
+    /// Takes checks from the queue, until it is empty or the implementation is silent.
+    fn work(
+        &self,
+        queue: &Mutex<VecDeque<&Check<L::Trial>>>,
+        slots: &Slots,
+        outcomes: &Mutex<Vec<(Outcome, Instant)>>,
+    ) {
+        loop {
+            let next = queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
+            let Some(check) = next else { break };
+            let Place::Beside(count) = check.place else {
+                break;
+            };
+            let _held = slots.take(count);
+            if self.silent.load(Ordering::Relaxed) {
+                break;
             }
-            return;
+            let done = (self.attempts(check), Instant::now());
+            outcomes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(done);
         }
-        let passed = |outcome: &Outcome| outcome.verdict == Verdict::Pass;
-        outcomes.retain(passed);
-        let done: Vec<_> = outcomes.iter().map(|outcome| outcome.about.id).collect();
-        let rest = checks
-            .iter()
-            .filter(|check| !done.contains(&check.about.id));
-        let rest: Vec<_> = rest.copied().collect();
-        outcomes.extend(self.one_by_one(&rest));
+    }
+
+    /// Time at which the implementation under test was found to have stopped answering.
+    fn watch(&self, at_work: &AtomicBool) -> Option<Instant> {
+        while at_work.load(Ordering::Relaxed) {
+            if !self.laboratory.end().is_empty() {
+                self.silent.store(true, Ordering::Relaxed);
+            }
+            if self.silent.load(Ordering::Relaxed) {
+                return Some(Instant::now());
+            }
+            std::thread::sleep(WATCH / 2);
+        }
+        self.is_silent().then(Instant::now)
     }
 
     fn one_by_one(&self, checks: &[&Check<L::Trial>]) -> Vec<Outcome> {
@@ -175,7 +233,7 @@ impl<L: Laboratory> Runner<'_, L> {
                 ),
                 None => self.attempts(check),
             };
-            if died_in.is_none() && !self.laboratory.answers() && !self.laboratory.revive() {
+            if died_in.is_none() && self.is_silent() && !self.revive() {
                 died_in = Some(check.about.id);
             }
             (self.progress)(&outcome);
@@ -206,6 +264,7 @@ impl<L: Laboratory> Runner<'_, L> {
                 Ok(()) => passes += 1,
                 Err(finding) => {
                     evidence = log.take();
+                    let finding = self.examine(finding, &evidence);
                     let decided = !matches!(finding, Finding::Missing(_));
                     findings.push(finding);
                     if decided {
@@ -230,6 +289,41 @@ impl<L: Laboratory> Runner<'_, L> {
             attempts,
             took: began.elapsed(),
         }
+    }
+
+    /// Tells an answer that did not come from an implementation that has stopped answering.
+    fn examine(&self, finding: Finding, evidence: &[Entry]) -> Finding {
+        let text = match finding {
+            Finding::Silent(text) => text,
+            Finding::Missing(text) if self.is_silent() => {
+                let sent = |entry: &&Entry| entry.direction == Direction::Sent;
+                let sent: Vec<_> = evidence.iter().filter(sent).map(|it| &*it.text).collect();
+                let last = sent.iter().rev().take(3).rev().copied().collect::<Vec<_>>();
+                format!(
+                    "{text}; it has stopped answering, after: {}",
+                    last.join(", ")
+                )
+            }
+            other => return other,
+        };
+        self.silent.store(true, Ordering::Relaxed);
+        let end = self.laboratory.end();
+        Finding::Silent(if end.is_empty() {
+            text
+        } else {
+            format!("{text} ({end})")
+        })
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed) || !self.laboratory.answers()
+    }
+
+    /// Starts the implementation under test again.
+    fn revive(&self) -> bool {
+        let alive = self.laboratory.revive();
+        self.silent.store(!alive, Ordering::Relaxed);
+        alive
     }
 
     fn decide(&self, mut findings: Vec<Finding>, passes: u32) -> Verdict {
@@ -260,6 +354,13 @@ impl<L: Laboratory> Runner<'_, L> {
 /// Reason of checks that were under way when the implementation under test stopped answering.
 const DIED: &str = "the implementation stopped answering while checks ran side by side; with a \
                     command to start it, the tool finds out which one did it";
+
+/// Checks that have no outcome yet.
+fn without<'a, T>(checks: &[&'a Check<T>], outcomes: &[Outcome]) -> Vec<&'a Check<T>> {
+    let done = |id| outcomes.iter().any(|outcome| outcome.about.id == id);
+    let rest = checks.iter().filter(|check| !done(check.about.id));
+    rest.copied().collect()
+}
 
 fn not_run<T>(check: &Check<T>, reason: String) -> Outcome {
     Outcome {

@@ -139,6 +139,10 @@ impl Laboratory for ClientLaboratory {
         true
     }
 
+    fn end(&self) -> String {
+        String::new()
+    }
+
     fn revive(&self) -> bool {
         false
     }

@@ -112,10 +112,7 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
         player.keeps_alive = false;
         player.connect()?;
         player.listen(HANDSHAKE);
-        let ended = player.session_has_ended(Duration::from_millis(600));
-        // Without the rule the slot would be held for ever.
-        player.leave();
-        ended
+        player.session_has_ended(Duration::from_millis(600))
     })
     .hardening()
     .seconds(14),
@@ -173,11 +170,14 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
         let mut player = it.player_with("client", token)?;
         player.connect()?;
         player.leave();
+        // What is under way belongs to the session.
+        player.listen(it.quiet() + Duration::from_millis(100));
         restart(it)?;
+        answers_again(it)?;
         let request = player.request.clone();
         player.send("request of before the restart", &request);
         player.send("request of before the restart", &request);
-        answers_again(it)?;
+        it.control()?;
         player.hears_nothing(it.quiet())
     })
     .hardening()
@@ -190,12 +190,12 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
             player.challenge()?;
         }
         restart(it)?;
+        answers_again(it)?;
         let request = player.request.clone();
         for _ in 0..6 {
             player.send("request of before the restart", &request);
-            player.listen(Duration::from_millis(100));
+            player.listen(it.quiet());
         }
-        answers_again(it)?;
         match player.oddities.nonce_reused {
             Some(sequence) => wrong(format!("sequence {sequence} sealed two challenges, before and after a restart")),
             None => Ok(()),
@@ -223,9 +223,8 @@ fn refuses_challenge(it: &mut Trial, player: &mut Player, challenge: &Challenge)
     it.control()?;
     let heard = player.hears_nothing(it.quiet());
     if heard.is_err() {
-        // It has a slot now.
+        // It has a slot now, which its end gives back.
         player.connected = true;
-        player.leave();
     }
     heard
 }

@@ -245,10 +245,20 @@ impl Player {
 
     /// Leaves by the rules, with the redundant disconnect packets.
     pub(crate) fn leave(&mut self) {
+        if self.connected {
+            self.log.remark(format!(
+                "{}: leaves, with ten disconnect packets",
+                self.name
+            ));
+            self.send_disconnects();
+        }
+    }
+
+    fn send_disconnects(&mut self) {
         if std::mem::take(&mut self.connected) {
             for _ in 0..10 {
                 let datagram = self.seal(kind::DISCONNECT, &[]);
-                self.send("disconnect", &datagram);
+                self.send_unlogged(&datagram);
             }
         }
     }
@@ -315,7 +325,8 @@ impl Player {
 }
 
 impl Drop for Player {
+    /// The slot is for others; what happened until here is the evidence.
     fn drop(&mut self) {
-        self.leave();
+        self.send_disconnects();
     }
 }

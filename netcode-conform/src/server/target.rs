@@ -1,9 +1,12 @@
 //! The server under test, and what a first look at it shows.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use tempfile::NamedTempFile;
 
 use super::control::Control;
 
@@ -75,8 +78,15 @@ impl Shared {
         self.target.token_lifetime.unwrap_or(chosen)
     }
 
+    /// How a server that the tool started has ended; empty if it runs, or if the tool did not start
+    /// it.
+    pub(crate) fn end(&self) -> String {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.as_mut().map(Started::end).unwrap_or_default()
+    }
+
     /// Starts the server again, with the command for that. `false` without one.
-    pub(crate) fn restart(&self) -> std::io::Result<bool> {
+    pub(crate) fn restart(&self) -> io::Result<bool> {
         let Some(words) = &self.target.start else {
             return Ok(false);
         };
@@ -89,25 +99,49 @@ impl Shared {
 }
 
 /// A server that the tool started, and ends.
-pub(crate) struct Started(Child);
+pub(crate) struct Started {
+    process: Child,
+    errors: NamedTempFile,
+}
+
+/// Characters of a program's standard error that are shown.
+const LAST_WORDS: usize = 200;
 
 impl Started {
-    pub(crate) fn new(words: &[String]) -> std::io::Result<Self> {
+    pub(crate) fn new(words: &[String]) -> io::Result<Self> {
         let Some((program, arguments)) = words.split_first() else {
-            return Err(std::io::Error::other("the command is empty"));
+            return Err(io::Error::other("the command is empty"));
         };
+        let errors = NamedTempFile::new()?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().map(Self)
+        command.stdout(Stdio::null()).stderr(errors.reopen()?);
+        Ok(Self {
+            process: command.spawn()?,
+            errors,
+        })
+    }
+
+    /// How the program ended, and the last lines of its standard error; empty if it runs.
+    fn end(&mut self) -> String {
+        let Ok(Some(status)) = self.process.try_wait() else {
+            return String::new();
+        };
+        let errors = std::fs::read(self.errors.path()).unwrap_or_default();
+        let last = errors.len().saturating_sub(LAST_WORDS);
+        let last = String::from_utf8_lossy(errors.get(last..).unwrap_or_default());
+        format!(
+            "the program ended with {status}: {}",
+            last.trim().replace('\n', " / ")
+        )
     }
 }
 
 impl Drop for Started {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
