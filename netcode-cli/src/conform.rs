@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
 use netcode_conform::{
-    About, ClientStart, ClientTarget, Options, Report, ServerTarget, check_client, check_server,
-    client_checks, list, server_checks,
+    About, ClientStart, ClientTarget, Options, Outcome, Report, ServerTarget, check_client,
+    check_server, client_checks, list, server_checks,
 };
 use netcode_std::core::ProtocolId;
 
@@ -123,6 +124,17 @@ impl CommonArgs {
         print(format_args!("{}", list(&selected.collect::<Vec<_>>())))
     }
 
+    /// Bar on standard error, hidden where that is no terminal.
+    fn progress(&self, checks: &[About]) -> ProgressBar {
+        let options = self.options();
+        let selected = checks.iter().filter(|about| options.selects(about.id));
+        let bar = ProgressBar::new(selected.count() as u64);
+        if let Ok(style) = ProgressStyle::with_template("{pos} of {len} checks {wide_bar} {msg}") {
+            bar.set_style(style);
+        }
+        bar
+    }
+
     /// Prints a report; an error if a check failed.
     fn show(&self, report: &Report) -> Result<()> {
         if let Some(file) = &self.junit {
@@ -157,8 +169,12 @@ fn server(args: &ServerArgs) -> Result<()> {
         token_lifetime: args.token_lifetime,
         start: args.start.as_deref().map(words).transpose()?,
     };
-    let report = check_server(target, &args.common.options(), &|_| ())
-        .map_err(|error| Failure::NothingToCheck(error.to_string()))?;
+    let bar = args.common.progress(&server_checks());
+    let report = check_server(target, &args.common.options(), &|outcome| {
+        show(&bar, outcome)
+    });
+    bar.finish_and_clear();
+    let report = report.map_err(|error| Failure::NothingToCheck(error.to_string()))?;
     args.common.show(&report)
 }
 
@@ -183,9 +199,18 @@ fn client(args: &ClientArgs) -> Result<()> {
         protocol_id: args.protocol_id.0,
         start,
     };
-    let report = check_client(target, &args.common.options(), &|_| ())
-        .map_err(|error| Failure::NothingToCheck(error.to_string()))?;
+    let bar = args.common.progress(&client_checks());
+    let report = check_client(target, &args.common.options(), &|outcome| {
+        show(&bar, outcome)
+    });
+    bar.finish_and_clear();
+    let report = report.map_err(|error| Failure::NothingToCheck(error.to_string()))?;
     args.common.show(&report)
+}
+
+fn show(bar: &ProgressBar, outcome: &Outcome) {
+    bar.inc(1);
+    bar.set_message(outcome.about.id);
 }
 
 /// Splits a command as a shell would, without one.

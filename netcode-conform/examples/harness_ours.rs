@@ -88,6 +88,7 @@ fn server(
                 ServerEvent::Connected { client, .. } => {
                     server.send(client, b"welcome")?;
                 }
+                ServerEvent::Payload { .. } if payloads == Payloads::Drop => {}
                 ServerEvent::Payload {
                     client, payload, ..
                 } if payload == DISCONNECT_ME => {

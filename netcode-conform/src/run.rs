@@ -81,7 +81,8 @@ pub(crate) trait Laboratory: Sync {
     fn revive(&self) -> bool;
 }
 
-/// Runs the selected checks, and calls `progress` after each.
+/// Runs the selected checks, and calls `progress` after each, from any thread. A check that has to be
+/// run again is reported again.
 pub(crate) fn run<L: Laboratory>(
     laboratory: &L,
     checks: &[Check<L::Trial>],
@@ -101,9 +102,6 @@ pub(crate) fn run<L: Laboratory>(
         progress,
     };
     let mut outcomes = runner.beside(&beside);
-    for outcome in &outcomes {
-        progress(outcome);
-    }
     outcomes.extend(runner.one_by_one(&alone));
     let place = |id| checks.iter().position(|check| check.about.id == id);
     outcomes.sort_by_key(|outcome| place(outcome.about.id));
@@ -236,7 +234,6 @@ impl<L: Laboratory> Runner<'_, L> {
             if died_in.is_none() && self.is_silent() && !self.revive() {
                 died_in = Some(check.about.id);
             }
-            (self.progress)(&outcome);
             outcomes.push(outcome);
         }
         outcomes
@@ -282,13 +279,15 @@ impl<L: Laboratory> Runner<'_, L> {
         } else {
             self.decide(findings, passes)
         };
-        Outcome {
+        let outcome = Outcome {
             about: check.about,
             verdict,
             evidence,
             attempts,
             took: began.elapsed(),
-        }
+        };
+        (self.progress)(&outcome);
+        outcome
     }
 
     /// Tells an answer that did not come from an implementation that has stopped answering.

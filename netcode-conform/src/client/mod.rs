@@ -54,7 +54,7 @@ impl fmt::Display for NoClient {
 
 impl std::error::Error for NoClient {}
 
-/// Checks a client, and calls `progress` with each outcome.
+/// Checks a client, and calls `progress` with each outcome, from any thread.
 ///
 /// # Errors
 /// [`NoClient`] if the first client does not connect.

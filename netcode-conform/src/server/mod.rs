@@ -62,7 +62,8 @@ pub fn server_checks() -> Vec<About> {
     all().iter().map(|check| check.about).collect()
 }
 
-/// Checks a server, and calls `progress` with each outcome.
+/// Checks a server, and calls `progress` with each outcome, from any thread; with a check that had to
+/// be run again, twice.
 ///
 /// # Errors
 /// [`Unreachable`] if no client can connect at all; it says what to look at.

@@ -263,6 +263,11 @@ impl Player {
         }
     }
 
+    /// Lowest sequence of a packet that the server sent here.
+    pub(crate) fn lowest_sequence(&self) -> Option<u64> {
+        self.seen.keys().map(|(_, sequence)| *sequence).min()
+    }
+
     /// Packets of the server until this time has passed.
     pub(crate) fn listen(&mut self, time: Duration) -> Vec<Opened> {
         let end = Instant::now() + time;

@@ -56,16 +56,6 @@ fn check_client(of: &Implementation) -> Report {
     run_client(&example(of.harness), &everything())
 }
 
-#[test]
-fn our_server_passes_everything() {
-    assert_all_pass(&check_server(&OURS), "server");
-}
-
-#[test]
-fn our_client_passes_everything() {
-    assert_all_pass(&check_client(&OURS), "client");
-}
-
 /// Over IPv4, the checks for an IPv6 address cannot be observed.
 fn assert_all_pass(report: &Report, role: &str) {
     assert!(report.is_good(), "{}", report.to_text());
@@ -82,7 +72,7 @@ fn assert_all_pass(report: &Report, role: &str) {
 }
 
 #[test]
-fn the_others_do_what_the_table_says() {
+fn ours_passes_everything_and_the_others_do_what_the_table_says() {
     let seen = std::thread::scope(|scope| {
         let runs: Vec<_> = std::iter::once(&OURS)
             .chain(&PEERS)
@@ -91,6 +81,12 @@ fn the_others_do_what_the_table_says() {
         let runs = runs.into_iter().map(|run| run.join().unwrap());
         runs.collect::<Vec<_>>()
     });
+    for (of, server, client) in &seen {
+        if of.package == OURS.package {
+            assert_all_pass(server, "server");
+            assert_all_pass(client, "client");
+        }
+    }
     let table = write_table(&seen);
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/conformance.md");
     if std::env::var_os("NETCODE_CONFORMANCE").is_some_and(|it| it == "write") {
@@ -128,7 +124,9 @@ NETCODE_CONFORMANCE=write cargo test -p netcode-conform --test it implementation
 ```
 
 from the versions in `Cargo.lock`; each test run compares it with what it sees. [conform.md](conform.md)
-explains the results. A check is *not observable* here if it needs an IPv6 address.
+explains the results. The one check that is *not observable* needs an IPv6 address. Programs are
+built as `cargo test` builds them: with checks for overflow, which end some programs where a release
+build computes on with a wrong number.
 
 ";
 
