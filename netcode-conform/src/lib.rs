@@ -19,6 +19,10 @@
 //!
 //! [netcode 1.02]: https://github.com/mas-bandwidth/netcode/blob/main/STANDARD.md
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod check;
 mod client;
 mod evidence;

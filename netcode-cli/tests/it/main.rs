@@ -6,5 +6,6 @@
 )]
 
 mod command;
+mod conform;
 mod connects;
 mod keys_and_tokens;

@@ -80,6 +80,15 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
     sequence_bytes("client.payload.6-sequence-bytes", |it| with_sequence(it, 6)),
     sequence_bytes("client.payload.7-sequence-bytes", |it| with_sequence(it, 7)),
     sequence_bytes("client.payload.8-sequence-bytes", |it| with_sequence(it, 8)),
+    check("client.payload.no-sequence-bytes", SEALED, "a packet without a sequence byte is dropped", |it| {
+        it.needs_echo()?;
+        let (mut server, _running) = it.connected_quietly()?;
+        let body = payload("no sequence bytes", 40);
+        let packet = Seal::new(server.token.protocol_id, kind::PAYLOAD, 0, &body);
+        let packet = Seal { sequence_bytes: Some(0), ..packet };
+        let datagram = packet.seal(&server.token.keys.server_to_client);
+        it.drops_payloads(&mut server, &[("payload with sequence 0 in no byte".to_owned(), datagram)])
+    }),
     check("client.payload.flipped", SEALED, "a payload with a changed bit is dropped", |it| {
         let (mut server, _running) = it.connected(|_| ())?;
         let body = payload("flipped", 40);

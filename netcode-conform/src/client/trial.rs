@@ -154,6 +154,14 @@ impl Trial {
         Ok((server, running))
     }
 
+    /// A client that is connected, to which no packet of sequence 0 was sent.
+    pub(crate) fn connected_quietly(&mut self) -> Checked<(Played, Running)> {
+        let (mut server, running) = self.responding(|_| ())?;
+        server.sequence = 1;
+        server.accept()?;
+        Ok((server, running))
+    }
+
     /// Passes if the client never sends a datagram. A client that follows the rules is started
     /// before, to see that it would.
     pub(crate) fn sends_nothing(&mut self, change: impl FnOnce(&mut Vec<u8>, &Token)) -> Checked {

@@ -214,6 +214,26 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
     sequence_bytes("payload.7-sequence-bytes", |it| with_sequence(it, 7)),
     sequence_bytes("payload.8-sequence-bytes", |it| with_sequence(it, 8)),
     check(
+        "payload.no-sequence-bytes",
+        SEALED,
+        "a packet without a sequence byte is dropped",
+        |it| {
+            it.needs_echo()?;
+            let mut player = it.connected("client")?;
+            let body = payload("no sequence bytes", 40);
+            let packet = Seal::new(it.protocol_id(), kind::PAYLOAD, 0, &body);
+            let packet = Seal {
+                sequence_bytes: Some(0),
+                ..packet
+            };
+            let datagram = packet.seal(&player.token.keys.client_to_server);
+            it.drops_payloads(
+                &mut player,
+                &[("a payload with sequence 0 in no byte".to_owned(), datagram)],
+            )
+        },
+    ),
+    check(
         "payload.flipped",
         SEALED,
         "a payload with a changed bit is dropped",

@@ -78,15 +78,21 @@ pub(crate) fn run_server(target: ServerTarget, options: &Options) -> Report {
 
 /// Checks a harness client.
 pub(crate) fn run_client(program: &str, options: &Options) -> Report {
+    run_client_command(&[program], options)
+}
+
+/// Checks a harness client, with an environment variable set: `NAME=value`.
+pub(crate) fn run_client_with(program: &str, variable: &str, options: &Options) -> Report {
+    run_client_command(&["env", variable, program], options)
+}
+
+fn run_client_command(words: &[&str], options: &Options) -> Report {
+    let words = words.iter().chain(&["client", "{token}"]);
     let target = ClientTarget {
         listen: Ipv4Addr::LOCALHOST.into(),
         port: 0,
         protocol_id: PROTOCOL_ID,
-        start: ClientStart::Command(vec![
-            program.to_owned(),
-            "client".to_owned(),
-            "{token}".to_owned(),
-        ]),
+        start: ClientStart::Command(words.map(|&word| word.to_owned()).collect()),
     };
     check_client(target, options, &|_| ()).unwrap()
 }

@@ -1,5 +1,6 @@
 //! The tool against real implementations: ours, and three others.
 
+mod faults;
 mod harness;
 mod implementations;
 mod outcomes;
