@@ -9,7 +9,7 @@
 //! | `wire` | the wire format, written for this tool alone |
 //! | `check` | checks, verdicts, outcomes |
 //! | `server`, `client` | checks of servers and of clients |
-//! | `run` | order, repetition and time budget of checks |
+//! | `run`, `slots` | order, repetition and time budget of checks; slots that they share |
 //! | `evidence` | datagrams sent and received |
 //! | `report` | table, JSON, JUnit XML |
 //!
@@ -29,6 +29,7 @@ mod evidence;
 mod report;
 mod run;
 mod server;
+mod slots;
 mod wire;
 
 pub use check::{About, Group, Outcome, Role, Verdict};

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rand::SeedableRng as _;
@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 
 use crate::check::{Check, Finding, Outcome, Place, Verdict};
 use crate::evidence::{Direction, Entry, Log};
+use crate::slots::Slots;
 
 /// Options of a run.
 #[derive(Clone, Debug)]
@@ -224,15 +225,23 @@ impl<L: Laboratory> Runner<'_, L> {
         let mut outcomes = Vec::new();
         let mut died_in: Option<&str> = None;
         for check in checks {
-            let outcome = match died_in {
+            let mut outcome = match died_in {
                 Some(id) => not_run(
                     check,
                     format!("the implementation stopped answering in {id}"),
                 ),
                 None => self.attempts(check),
             };
-            if died_in.is_none() && self.is_silent() && !self.revive() {
-                died_in = Some(check.about.id);
+            if died_in.is_none() && self.is_silent() {
+                if !matches!(outcome.verdict, Verdict::Fail(_)) {
+                    // Nothing else was under way.
+                    let end = self.laboratory.end();
+                    let text = "the implementation stopped answering after this check";
+                    outcome.verdict = Verdict::Fail(format!("{text}: {end}"));
+                }
+                if !self.revive() {
+                    died_in = Some(check.about.id);
+                }
             }
             outcomes.push(outcome);
         }
@@ -368,54 +377,5 @@ fn not_run<T>(check: &Check<T>, reason: String) -> Outcome {
         evidence: Vec::new(),
         attempts: 0,
         took: Duration::ZERO,
-    }
-}
-
-/// Slots of a server that checks hold while they run.
-struct Slots {
-    free: Mutex<usize>,
-    all: usize,
-    freed: Condvar,
-}
-
-impl Slots {
-    fn new(all: usize) -> Self {
-        let all = all.max(1);
-        Self {
-            free: Mutex::new(all),
-            all,
-            freed: Condvar::new(),
-        }
-    }
-
-    /// Waits for so many slots; all, if there are not as many.
-    fn take(&self, count: usize) -> Held<'_> {
-        let count = count.min(self.all);
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        while *free < count {
-            free = self
-                .freed
-                .wait(free)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        *free -= count;
-        Held { slots: self, count }
-    }
-}
-
-struct Held<'a> {
-    slots: &'a Slots,
-    count: usize,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        let mut free = self
-            .slots
-            .free
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *free += self.count;
-        self.slots.freed.notify_all();
     }
 }

@@ -5,10 +5,12 @@
 //! | `target` | the client under test, and how one is started |
 //! | `played` | servers that the tool plays |
 //! | `trial` | one attempt at a check |
-//! | `connecting`, `session` | checks, by subject |
+//! | the others | checks, by subject |
 
 mod connecting;
+mod payload;
 mod played;
+mod requesting;
 mod session;
 mod target;
 mod trial;
@@ -29,7 +31,13 @@ use trial::Trial;
 
 /// All checks of clients, in the order of reports.
 fn all() -> Vec<Check<Trial>> {
-    [connecting::CHECKS, session::CHECKS].concat()
+    [
+        requesting::CHECKS,
+        connecting::CHECKS,
+        payload::CHECKS,
+        session::CHECKS,
+    ]
+    .concat()
 }
 
 /// The checks of clients.

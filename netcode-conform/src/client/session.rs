@@ -1,5 +1,5 @@
-//! Sessions of a client. (Standard: *Connection Keep-Alive Packet*, *Connection Payload Packet*,
-//! *Replay Protection*, *Connection Disconnect Packet*, *Client State Machine*.)
+//! Keep-alives, timeouts and disconnects of a client, and its survival. (Standard: *Connection
+//! Keep-Alive Packet*, *Connection Disconnect Packet*, *Client State Machine*.)
 
 use std::time::{Duration, Instant};
 
@@ -9,353 +9,345 @@ use super::connecting::{at_ten_hertz, flip};
 use super::played::Played;
 use super::trial::{QUIET, Trial, check};
 use crate::check::{Check, Checked, missing, unobservable, wrong};
-use crate::server::{DISCONNECT_ME, payload, sequence_of};
-use crate::wire::{MAX_PAYLOAD_BYTES, REPLAY_WINDOW, Seal, kind};
+use crate::server::{DISCONNECT_ME, payload};
+use crate::wire::kind;
 
 const KEEP_ALIVE: &str = "Connection Keep-Alive Packet";
-const PAYLOAD: &str = "Connection Payload Packet";
 const SEALED: &str = "Encrypted Packet Structure";
 const REPLAY: &str = "Replay Protection";
 const STATES: &str = "Client State Machine";
 const DISCONNECT: &str = "Connection Disconnect Packet";
 const READING: &str = "Reading Encrypted Packets";
 
-const TOP: u64 = 10_000;
-
 pub(super) const CHECKS: &[Check<Trial>] = &[
-    check("client.keep-alive.rate", KEEP_ALIVE, "keep-alives are sent ten times a second", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        at_ten_hertz(&mut server, kind::KEEP_ALIVE)
-    })
+    check(
+        "client.keep-alive.rate",
+        KEEP_ALIVE,
+        "keep-alives are sent ten times a second",
+        |it| {
+            let (mut server, _running) = it.connected(|_| ())?;
+            at_ten_hertz(&mut server, kind::KEEP_ALIVE)
+        },
+    )
     .seconds(3),
-    check("client.keep-alive.body", KEEP_ALIVE, "a keep-alive has a body of 8 bytes", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        let packet = server.wait_for(kind::KEEP_ALIVE, Duration::from_millis(500))?;
-        match packet.body.len() {
-            8 => Ok(()),
-            len => wrong(format!("a keep-alive with a body of {len} bytes")),
-        }
-    }),
-    check("client.packet.minimal-sequence", SEALED, "the client leaves out the high zero bytes of a sequence, and writes one byte at least", |it| {
-        match after_traffic(it)?.oddities.not_minimal {
-            Some(prefix) => wrong(format!("a packet with prefix {prefix:#04x} has not as few sequence bytes as it needs, or none")),
+    check(
+        "client.keep-alive.body",
+        KEEP_ALIVE,
+        "a keep-alive has a body of 8 bytes",
+        |it| {
+            let (mut server, _running) = it.connected(|_| ())?;
+            let packet = server.wait_for(kind::KEEP_ALIVE, Duration::from_millis(500))?;
+            match packet.body.len() {
+                8 => Ok(()),
+                len => wrong(format!("a keep-alive with a body of {len} bytes")),
+            }
+        },
+    ),
+    check(
+        "client.packet.minimal-sequence",
+        SEALED,
+        "the client leaves out the high zero bytes of a sequence, and writes one byte at least",
+        |it| match after_traffic(it)?.oddities.not_minimal {
+            Some(prefix) => wrong(format!(
+                "a packet with prefix {prefix:#04x} has not as few sequence bytes as it needs"
+            )),
             None => Ok(()),
-        }
-    })
+        },
+    )
     .seconds(1),
-    check("client.packet.nonce-once", SEALED, "no sequence seals two packets", |it| {
-        match after_traffic(it)?.oddities.nonce_reused {
+    check(
+        "client.packet.nonce-once",
+        SEALED,
+        "no sequence seals two packets",
+        |it| match after_traffic(it)?.oddities.nonce_reused {
             Some(sequence) => wrong(format!("sequence {sequence} sealed two different packets")),
             None => Ok(()),
-        }
-    })
+        },
+    )
     .seconds(1),
-    check("client.packet.all-open", SEALED, "every packet of the client opens with the session's key", |it| {
-        match after_traffic(it)?.oddities.unreadable {
+    check(
+        "client.packet.all-open",
+        SEALED,
+        "every packet of the client opens with the session's key",
+        |it| match after_traffic(it)?.oddities.unreadable {
             Some(len) => wrong(format!("a datagram of {len} bytes does not open")),
             None => Ok(()),
-        }
-    })
+        },
+    )
     .seconds(1),
-    check("client.payload.1-byte", PAYLOAD, "a payload has at least 1 byte", |it| {
-        echoes(it, &[0x5a])
-    }),
-    check("client.payload.1183-bytes", PAYLOAD, "a payload may have 1183 bytes", |it| {
-        echoes(it, &payload("length", 1183))
-    }),
-    check("client.payload.1200-bytes", PAYLOAD, "a payload may have 1200 bytes", |it| {
-        echoes(it, &payload("length", MAX_PAYLOAD_BYTES))
-    }),
-    check("client.payload.1201-bytes", PAYLOAD, "a payload of more than 1200 bytes is dropped", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        let forms = [1201, 1300]
-            .map(|len| (format!("payload of {len} bytes"), server.seal(kind::PAYLOAD, &payload("long", len))));
-        it.drops_payloads(&mut server, &forms)
-    }),
-    sequence_bytes("client.payload.1-sequence-byte", |it| with_sequence(it, 1)),
-    sequence_bytes("client.payload.2-sequence-bytes", |it| with_sequence(it, 2)),
-    sequence_bytes("client.payload.3-sequence-bytes", |it| with_sequence(it, 3)),
-    sequence_bytes("client.payload.4-sequence-bytes", |it| with_sequence(it, 4)),
-    sequence_bytes("client.payload.5-sequence-bytes", |it| with_sequence(it, 5)),
-    sequence_bytes("client.payload.6-sequence-bytes", |it| with_sequence(it, 6)),
-    sequence_bytes("client.payload.7-sequence-bytes", |it| with_sequence(it, 7)),
-    sequence_bytes("client.payload.8-sequence-bytes", |it| with_sequence(it, 8)),
-    check("client.payload.no-sequence-bytes", SEALED, "a packet without a sequence byte is dropped", |it| {
-        it.needs_echo()?;
-        let (mut server, _running) = it.connected_quietly()?;
-        let body = payload("no sequence bytes", 40);
-        let packet = Seal::new(server.token.protocol_id, kind::PAYLOAD, 0, &body);
-        let packet = Seal { sequence_bytes: Some(0), ..packet };
-        let datagram = packet.seal(&server.token.keys.server_to_client);
-        it.drops_payloads(&mut server, &[("payload with sequence 0 in no byte".to_owned(), datagram)])
-    }),
-    check("client.payload.flipped", SEALED, "a payload with a changed bit is dropped", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        let body = payload("flipped", 40);
-        let forms = [0, 1, 2, 30, 42, 57].map(|at| {
-            let mut datagram = server.seal(kind::PAYLOAD, &body);
-            flip(&mut datagram, at);
-            (format!("payload with byte {at} changed"), datagram)
-        });
-        it.drops_payloads(&mut server, &forms)
-    }),
-    check("client.payload.other-key", SEALED, "a payload sealed with the other direction's key is dropped", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        let body = payload("other key", 40);
-        let packet = Seal::new(server.token.protocol_id, kind::PAYLOAD, 5000, &body);
-        let datagram = packet.seal(&server.token.keys.client_to_server);
-        it.drops_payloads(&mut server, &[("payload under the client's key".to_owned(), datagram)])
-    }),
-    check("client.payload.associated-data", SEALED, "version and protocol id are part of what is sealed", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        let body = payload("associated", 40);
-        let packet = Seal::new(server.token.protocol_id, kind::PAYLOAD, 5000, &body);
-        let key = server.token.keys.server_to_client;
-        let version = Seal { version: b"NETCODE 1.01\0", ..packet }.seal(&key);
-        let protocol_id = Seal { protocol_id: !packet.protocol_id, ..packet }.seal(&key);
-        it.drops_payloads(&mut server, &[
-            ("payload sealed for another version".to_owned(), version),
-            ("payload sealed for another protocol id".to_owned(), protocol_id),
-        ])
-    }),
-    check("client.payload.other-address", STATES, "a payload from another address is dropped", |it| {
-        it.needs_echo()?;
-        let (mut server, _running) = it.connected(|_| ())?;
-        let datagram = server.seal(kind::PAYLOAD, &payload("elsewhere", 40));
-        it.send_from_elsewhere(&server, "payload", &datagram)?;
-        it.drops_payloads(&mut server, &[])
-    }),
-    check("client.payload.before-connected", STATES, "a payload before the client is connected is dropped", |it| {
-        it.needs_echo()?;
-        let (mut server, _running) = it.responding(|_| ())?;
-        let datagram = server.seal(kind::PAYLOAD, &payload("early", 40));
-        server.send("payload before the keep-alive", &datagram);
-        server.goes_on_with(kind::RESPONSE)?;
-        server.accept()?;
-        it.drops_payloads(&mut server, &[])
-    })
-    .seconds(1),
-    check("client.replay.payload", REPLAY, "a payload is delivered once", |it| {
-        sequence(it, &[(TOP, true), (TOP, false)])
-    }),
-    check("client.replay.out-of-order", REPLAY, "payloads may overtake each other", |it| {
-        sequence(it, &[(TOP, true), (TOP - 1, true), (TOP - 3, true), (TOP - 2, true)])
-    }),
-    check("client.replay.old-payload", REPLAY, "a payload inside the window is delivered once", |it| {
-        sequence(it, &[(TOP - 100, true), (TOP, true), (TOP - 100, false)])
-    }),
-    check("client.replay.inner-edge", REPLAY, "255 packets behind the most recent one is inside the window", |it| {
-        sequence(it, &[(TOP, true), (TOP + 1 - REPLAY_WINDOW, true)])
-    }),
-    check("client.replay.outer-edge", REPLAY, "256 packets behind the most recent one is outside the window", |it| {
-        sequence(it, &[(TOP, true), (TOP - REPLAY_WINDOW, false)])
-    }),
-    check("client.replay.jump", REPLAY, "a jump ahead empties the window and keeps its marks right", |it| {
-        let far = TOP + 5 * REPLAY_WINDOW;
-        sequence(it, &[(TOP, true), (far, true), (far - 1, true), (far, false), (TOP, false)])
-    }),
-    check("client.replay.near-the-top", REPLAY, "the largest sequences do not overflow the window", |it| {
-        let top = u64::MAX - 64;
-        sequence(it, &[(top, true), (top - 255, true), (top - 256, false), (top, false)])
-    }),
-    check("client.replay.forged-moves-nothing", REPLAY, "the window moves only for packets that open", |it| {
-        it.needs_echo()?;
-        let (mut server, _running) = it.connected(|_| ())?;
-        let mut forged = server.seal_at(1 << 40, kind::PAYLOAD, &payload("forged", 40));
-        flip(&mut forged, 50);
-        let true_one = server.seal_at(TOP, kind::PAYLOAD, &payload("true", 40));
-        server.sequence = TOP + 1;
-        let forms = [("forged payload of a far sequence".to_owned(), forged), ("payload".to_owned(), true_one)];
-        match it.deliver(&mut server, &forms)?.is_empty() {
-            true => missing("a payload behind a forged one's sequence was dropped"),
-            false => Ok(()),
-        }
-    }),
-    check("client.timeout.ends", STATES, "silence for the token's timeout ends the session", |it| {
-        let (mut server, running) = it.connected(|token| token.timeout = 1)?;
-        server.keeps_alive = false;
-        server.listen(Duration::from_millis(1800));
-        server.is_silent(Duration::from_millis(600))?;
-        it.ends_in(&running, -4)
-    })
+    check(
+        "client.timeout.ends",
+        STATES,
+        "silence for the token's timeout ends the session",
+        |it| {
+            let (mut server, running) = it.connected(|token| token.timeout = 1)?;
+            server.keeps_alive = false;
+            server.listen(Duration::from_millis(1800));
+            server.is_silent(Duration::from_millis(600))?;
+            it.ends_in(&running, -4)
+        },
+    )
     .seconds(3),
-    check("client.timeout.not-early", STATES, "silence for less than the timeout does not", |it| {
-        let (mut server, _running) = it.connected(|token| token.timeout = 2)?;
-        server.keeps_alive = false;
-        server.listen(Duration::from_millis(1300));
-        server.is_still_connected()
-    })
+    check(
+        "client.timeout.not-early",
+        STATES,
+        "silence for less than the timeout does not",
+        |it| {
+            let (mut server, _running) = it.connected(|token| token.timeout = 2)?;
+            server.keeps_alive = false;
+            server.listen(Duration::from_millis(1300));
+            server.is_still_connected()
+        },
+    )
     .seconds(2),
-    check("client.timeout.negative", STATES, "a negative timeout means none", |it| {
-        let (mut server, _running) = it.connected(|token| token.timeout = -1)?;
-        server.keeps_alive = false;
-        server.listen(Duration::from_millis(2500));
-        server.is_still_connected()
-    })
+    check(
+        "client.timeout.negative",
+        STATES,
+        "a negative timeout means none",
+        |it| {
+            let (mut server, _running) = it.connected(|token| token.timeout = -1)?;
+            server.keeps_alive = false;
+            server.listen(Duration::from_millis(2500));
+            server.is_still_connected()
+        },
+    )
     .seconds(3),
-    check("client.timeout.zero", STATES, "a timeout of zero ends no session that is kept alive", |it| {
-        let (mut server, _running) = it.connected(|token| token.timeout = 0)?;
-        server.listen(Duration::from_millis(1200));
-        server.is_still_connected()
-    })
+    check(
+        "client.timeout.zero",
+        STATES,
+        "a timeout of zero ends no session that is kept alive",
+        |it| {
+            let (mut server, _running) = it.connected(|token| token.timeout = 0)?;
+            server.listen(Duration::from_millis(1200));
+            server.is_still_connected()
+        },
+    )
     .seconds(2),
-    check("client.timeout.keep-alives-keep", STATES, "keep-alives alone keep a session", |it| {
-        let (mut server, _running) = it.connected(|token| token.timeout = 1)?;
-        server.listen(Duration::from_millis(2500));
-        server.is_still_connected()
-    })
+    check(
+        "client.timeout.keep-alives-keep",
+        STATES,
+        "keep-alives alone keep a session",
+        |it| {
+            let (mut server, _running) = it.connected(|token| token.timeout = 1)?;
+            server.listen(Duration::from_millis(2500));
+            server.is_still_connected()
+        },
+    )
     .seconds(3),
-    check("client.timeout.forged-keeps-nothing", STATES, "what does not open is no sign of life", |it| {
-        let (mut server, running) = it.connected(|token| token.timeout = 1)?;
-        server.keeps_alive = false;
-        let recorded = server.seal(kind::KEEP_ALIVE, &[1, 0, 0, 0, 8, 0, 0, 0]);
-        server.send("keep-alive", &recorded);
-        let end = Instant::now() + Duration::from_millis(2200);
-        while Instant::now() < end {
-            let mut forged = server.seal(kind::KEEP_ALIVE, &[1, 0, 0, 0, 8, 0, 0, 0]);
-            flip(&mut forged, 12);
-            server.send("forged keep-alive", &forged);
-            server.send("keep-alive that was sent before", &recorded);
-            server.listen(Duration::from_millis(200));
-        }
-        server.is_silent(Duration::from_millis(600))?;
-        it.ends_in(&running, -4)
-    })
-    .seconds(4),
-    check("client.disconnect.ends", DISCONNECT, "the server's disconnect packet ends the session", |it| {
-        let (mut server, running) = it.connected(|_| ())?;
-        server.connected = false;
-        for _ in 0..10 {
-            let datagram = server.seal(kind::DISCONNECT, &[]);
-            server.send("disconnect", &datagram);
-        }
-        server.is_silent(Duration::from_millis(600))?;
-        it.ends_in(&running, 0)
-    })
-    .seconds(1),
-    check("client.disconnect.no-next-address", STATES, "a client that was connected tries no other server", |it| {
-        let (mut servers, key) = it.servers_with(2, |_| ())?;
-        let (Some(mut second), Some(mut first)) = (servers.pop(), servers.pop()) else {
-            return unobservable("no sockets");
-        };
-        let _running = it.start(&first.token.public(&key))?;
-        first.wait_for(kind::REQUEST, it.patience())?;
-        first.response()?;
-        first.accept()?;
-        first.connected = false;
-        for _ in 0..10 {
-            let datagram = first.seal(kind::DISCONNECT, &[]);
-            first.send("disconnect", &datagram);
-        }
-        match second.listen(Duration::from_millis(700)).is_empty() {
-            true => Ok(()),
-            false => wrong("the client sent a connection request to the next server"),
-        }
-    })
-    .seconds(1),
-    check("client.disconnect.forged", DISCONNECT, "a disconnect packet that does not open ends nothing", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        for at in [1, 5, 17] {
-            let mut datagram = server.seal(kind::DISCONNECT, &[]);
-            flip(&mut datagram, at);
-            server.send("forged disconnect", &datagram);
-        }
-        server.listen(QUIET);
-        server.is_still_connected()
-    }),
-    check("client.disconnect.body-length", DISCONNECT, "a disconnect packet with a body is dropped", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        for len in [1, 8] {
-            let datagram = server.seal(kind::DISCONNECT, &vec![0; len]);
-            server.send("disconnect with a body", &datagram);
-        }
-        server.listen(QUIET);
-        server.is_still_connected()
-    }),
-    check("client.disconnect.other-address", DISCONNECT, "a disconnect packet from another address is dropped", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        let datagram = server.seal(kind::DISCONNECT, &[]);
-        it.send_from_elsewhere(&server, "disconnect", &datagram)?;
-        server.listen(QUIET);
-        server.is_still_connected()
-    }),
-    check("client.disconnect.replayed-sequence", REPLAY, "a disconnect packet with a used sequence is dropped", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        let used = server.sequence - 1;
-        let datagram = server.seal_at(used, kind::DISCONNECT, &[]);
-        server.send("disconnect with the sequence of a keep-alive", &datagram);
-        server.listen(QUIET);
-        server.is_still_connected()
-    }),
-    check("client.disconnect.redundant", DISCONNECT, "a client that leaves sends ten disconnect packets", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        match leaving(&mut server)? {
-            count @ 0..8 => missing(format!("{count} disconnect packets instead of 10")),
-            _ => Ok(()),
-        }
-    })
-    .seconds(1),
-    check("client.disconnect.silence", DISCONNECT, "after its disconnect packets the client is silent", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        leaving(&mut server)?;
-        server.is_silent(Duration::from_millis(500))
-    })
-    .seconds(1),
-    check("client.denied.connected", STATES, "a denied packet ends no session", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        let datagram = server.seal_global(kind::DENIED, &[]);
-        server.send("denied", &datagram);
-        server.listen(QUIET);
-        server.is_still_connected()
-    }),
-    check("client.survival.requesting", READING, "a client that requests survives any datagram", |it| {
-        let (mut server, _running) = it.requesting(|_| ())?;
-        bombard(it, &mut server);
-        server.response().map(|_| ())
-    })
-    .seconds(1),
-    check("client.survival.responding", READING, "a client that responds survives any datagram", |it| {
-        let (mut server, _running) = it.responding(|_| ())?;
-        bombard(it, &mut server);
-        server.accept()
-    })
-    .seconds(1),
-    check("client.survival.connected", READING, "a connected client survives any datagram", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        bombard(it, &mut server);
-        server.is_still_connected()
-    })
-    .seconds(1),
-    check("client.survival.authentic", READING, "a connected client survives authentic packets of any type and length", |it| {
-        let (mut server, _running) = it.connected(|_| ())?;
-        for kind in [kind::CHALLENGE, kind::RESPONSE, kind::KEEP_ALIVE, kind::PAYLOAD, 7, 15] {
-            for len in [0, 1, 7, 8, 9, 300, 308, 309, 1200, 1201] {
-                let datagram = server.seal(kind, &vec![0; len]);
-                server.send(&format!("a packet of type {kind} with a body of {len} bytes"), &datagram);
+    check(
+        "client.timeout.forged-keeps-nothing",
+        STATES,
+        "what does not open is no sign of life",
+        |it| {
+            let (mut server, running) = it.connected(|token| token.timeout = 1)?;
+            server.keeps_alive = false;
+            let recorded = server.seal(kind::KEEP_ALIVE, &[1, 0, 0, 0, 8, 0, 0, 0]);
+            server.send("keep-alive", &recorded);
+            let end = Instant::now() + Duration::from_millis(2200);
+            while Instant::now() < end {
+                let mut forged = server.seal(kind::KEEP_ALIVE, &[1, 0, 0, 0, 8, 0, 0, 0]);
+                flip(&mut forged, 12);
+                server.send("forged keep-alive", &forged);
+                server.send("keep-alive that was sent before", &recorded);
+                server.listen(Duration::from_millis(200));
             }
-        }
-        server.listen(QUIET);
-        server.is_still_connected()
-    })
+            server.is_silent(Duration::from_millis(600))?;
+            it.ends_in(&running, -4)
+        },
+    )
+    .seconds(4),
+    check(
+        "client.disconnect.ends",
+        DISCONNECT,
+        "the server's disconnect packet ends the session",
+        |it| {
+            let (mut server, running) = it.connected(|_| ())?;
+            server.connected = false;
+            for _ in 0..10 {
+                let datagram = server.seal(kind::DISCONNECT, &[]);
+                server.send("disconnect", &datagram);
+            }
+            server.is_silent(Duration::from_millis(600))?;
+            it.ends_in(&running, 0)
+        },
+    )
+    .seconds(1),
+    check(
+        "client.disconnect.no-next-address",
+        STATES,
+        "a client that was connected tries no other server",
+        |it| {
+            let (mut servers, key) = it.servers_with(2, |_| ())?;
+            let (Some(mut second), Some(mut first)) = (servers.pop(), servers.pop()) else {
+                return unobservable("no sockets");
+            };
+            let _running = it.start(&first.token.public(&key))?;
+            first.wait_for(kind::REQUEST, it.patience())?;
+            first.response()?;
+            first.accept()?;
+            first.connected = false;
+            for _ in 0..10 {
+                let datagram = first.seal(kind::DISCONNECT, &[]);
+                first.send("disconnect", &datagram);
+            }
+            match second.listen(Duration::from_millis(700)).is_empty() {
+                true => Ok(()),
+                false => wrong("the client sent a connection request to the next server"),
+            }
+        },
+    )
+    .seconds(1),
+    check(
+        "client.disconnect.forged",
+        DISCONNECT,
+        "a disconnect packet that does not open ends nothing",
+        |it| {
+            let (mut server, _running) = it.connected(|_| ())?;
+            for at in [1, 5, 17] {
+                let mut datagram = server.seal(kind::DISCONNECT, &[]);
+                flip(&mut datagram, at);
+                server.send("forged disconnect", &datagram);
+            }
+            server.listen(QUIET);
+            server.is_still_connected()
+        },
+    ),
+    check(
+        "client.disconnect.body-length",
+        DISCONNECT,
+        "a disconnect packet with a body is dropped",
+        |it| {
+            let (mut server, _running) = it.connected(|_| ())?;
+            for len in [1, 8] {
+                let datagram = server.seal(kind::DISCONNECT, &vec![0; len]);
+                server.send("disconnect with a body", &datagram);
+            }
+            server.listen(QUIET);
+            server.is_still_connected()
+        },
+    ),
+    check(
+        "client.disconnect.other-address",
+        DISCONNECT,
+        "a disconnect packet from another address is dropped",
+        |it| {
+            let (mut server, _running) = it.connected(|_| ())?;
+            let datagram = server.seal(kind::DISCONNECT, &[]);
+            it.send_from_elsewhere(&server, "disconnect", &datagram)?;
+            server.listen(QUIET);
+            server.is_still_connected()
+        },
+    ),
+    check(
+        "client.disconnect.replayed-sequence",
+        REPLAY,
+        "a disconnect packet with a used sequence is dropped",
+        |it| {
+            let (mut server, _running) = it.connected(|_| ())?;
+            let used = server.sequence - 1;
+            let datagram = server.seal_at(used, kind::DISCONNECT, &[]);
+            server.send("disconnect with the sequence of a keep-alive", &datagram);
+            server.listen(QUIET);
+            server.is_still_connected()
+        },
+    ),
+    check(
+        "client.disconnect.redundant",
+        DISCONNECT,
+        "a client that leaves sends ten disconnect packets",
+        |it| {
+            let (mut server, _running) = it.connected(|_| ())?;
+            match leaving(&mut server)? {
+                count @ 0..8 => missing(format!("{count} disconnect packets instead of 10")),
+                _ => Ok(()),
+            }
+        },
+    )
+    .seconds(1),
+    check(
+        "client.disconnect.silence",
+        DISCONNECT,
+        "after its disconnect packets the client is silent",
+        |it| {
+            let (mut server, _running) = it.connected(|_| ())?;
+            leaving(&mut server)?;
+            server.is_silent(Duration::from_millis(500))
+        },
+    )
+    .seconds(1),
+    check(
+        "client.denied.connected",
+        STATES,
+        "a denied packet ends no session",
+        |it| {
+            let (mut server, _running) = it.connected(|_| ())?;
+            let datagram = server.seal_global(kind::DENIED, &[]);
+            server.send("denied", &datagram);
+            server.listen(QUIET);
+            server.is_still_connected()
+        },
+    ),
+    check(
+        "client.survival.requesting",
+        READING,
+        "a client that requests survives any datagram",
+        |it| {
+            let (mut server, _running) = it.requesting(|_| ())?;
+            bombard(it, &mut server);
+            server.response().map(|_| ())
+        },
+    )
+    .seconds(1),
+    check(
+        "client.survival.responding",
+        READING,
+        "a client that responds survives any datagram",
+        |it| {
+            let (mut server, _running) = it.responding(|_| ())?;
+            bombard(it, &mut server);
+            server.accept()
+        },
+    )
+    .seconds(1),
+    check(
+        "client.survival.connected",
+        READING,
+        "a connected client survives any datagram",
+        |it| {
+            let (mut server, _running) = it.connected(|_| ())?;
+            bombard(it, &mut server);
+            server.is_still_connected()
+        },
+    )
+    .seconds(1),
+    check(
+        "client.survival.authentic",
+        READING,
+        "a connected client survives authentic packets of any type and length",
+        |it| {
+            let (mut server, _running) = it.connected(|_| ())?;
+            for kind in [
+                kind::CHALLENGE,
+                kind::RESPONSE,
+                kind::KEEP_ALIVE,
+                kind::PAYLOAD,
+                7,
+                15,
+            ] {
+                for len in [0, 1, 7, 8, 9, 300, 308, 309, 1200, 1201] {
+                    let datagram = server.seal(kind, &vec![0; len]);
+                    server.send(
+                        &format!("a packet of type {kind} with a body of {len} bytes"),
+                        &datagram,
+                    );
+                }
+            }
+            server.listen(QUIET);
+            server.is_still_connected()
+        },
+    )
     .seconds(1),
 ];
-
-const fn sequence_bytes(id: &'static str, run: fn(&mut Trial) -> Checked) -> Check<Trial> {
-    check(id, SEALED, "a sequence of this many bytes is read", run)
-}
-
-fn echoes(it: &mut Trial, payload: &[u8]) -> Checked {
-    it.needs_echo()?;
-    let (mut server, _running) = it.connected(|_| ())?;
-    server.echo(payload)
-}
-
-fn with_sequence(it: &mut Trial, bytes: u32) -> Checked {
-    it.needs_echo()?;
-    let (mut server, _running) = it.connected(|_| ())?;
-    server.sequence = sequence_of(bytes).max(server.sequence);
-    server.echo(&payload("sequence", 40))
-}
 
 fn after_traffic(it: &mut Trial) -> Checked<Played> {
     let (mut server, running) = it.connected(|_| ())?;
@@ -367,52 +359,6 @@ fn after_traffic(it: &mut Trial) -> Checked<Played> {
     server.listen(Duration::from_millis(350));
     drop(running);
     Ok(server)
-}
-
-/// Sends payloads with these sequences in order; passes if those marked `true` come back, once, and
-/// no other.
-fn sequence(it: &mut Trial, rows: &[(u64, bool)]) -> Checked {
-    it.needs_echo()?;
-    let (mut server, _running) = it.connected(|_| ())?;
-    server.keeps_alive = false;
-    let named = |number: usize| payload(&format!("number {number:02}."), 40);
-    let first = |sequence: u64| {
-        rows.iter()
-            .position(|row| row.0 == sequence)
-            .unwrap_or_default()
-    };
-    let forms: Vec<(String, Vec<u8>)> = rows
-        .iter()
-        .map(|&(sequence, _)| {
-            let datagram = server.seal_at(sequence, kind::PAYLOAD, &named(first(sequence)));
-            (format!("payload with sequence {sequence}"), datagram)
-        })
-        .collect();
-    server.sequence = rows
-        .iter()
-        .map(|row| row.0)
-        .max()
-        .unwrap_or(TOP)
-        .saturating_add(1);
-    let came = it.deliver(&mut server, &forms)?;
-    for (number, &(sequence, _)) in rows.iter().enumerate() {
-        if first(sequence) != number {
-            continue;
-        }
-        let wanted = rows.iter().filter(|row| row.0 == sequence && row.1).count();
-        let found = came.iter().filter(|it| **it == named(number)).count();
-        if found > wanted {
-            return wrong(format!(
-                "the payload with sequence {sequence} was delivered {found} times instead of {wanted}"
-            ));
-        }
-        if found < wanted {
-            return missing(format!(
-                "the payload with sequence {sequence} was not delivered"
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Number of disconnect packets of a client that was asked to leave.

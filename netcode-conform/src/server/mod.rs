@@ -15,7 +15,9 @@ mod full;
 mod handshake;
 mod hardening;
 mod history;
+mod payload;
 mod player;
+mod refused;
 mod replay;
 mod request;
 mod session;
@@ -45,8 +47,10 @@ use trial::Trial;
 fn all() -> Vec<Check<Trial>> {
     [
         request::CHECKS,
+        refused::CHECKS,
         handshake::CHECKS,
         session::CHECKS,
+        payload::CHECKS,
         replay::CHECKS,
         ending::CHECKS,
         history::CHECKS,
