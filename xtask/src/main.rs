@@ -7,6 +7,7 @@
 //! | `run` | running of steps and counting of results |
 //! | `cargo_tools` | commands installed by cargo |
 //! | `checks` | steps that consist of one cargo command |
+//! | `conformance` | four implementations under `netcode conform` |
 //! | `deny` | licences and advisories of linked crates |
 //! | `features` | feature combinations |
 //! | `firmware` | the example firmware, in an emulator |
@@ -25,6 +26,7 @@
 
 mod cargo_tools;
 mod checks;
+mod conformance;
 mod deny;
 mod features;
 mod firmware;
@@ -61,6 +63,8 @@ struct Cli {
 enum Task {
     /// All steps, in order; a failure does not stop the rest
     Test,
+    /// Results of `netcode conform` for four implementations, a part of `unit`
+    Conformance(conformance::Args),
     /// Memory and code size in bytes
     Size {
         /// Print one JSON object and nothing else
@@ -89,6 +93,9 @@ fn main() -> ExitCode {
         (Ok(Task::Size { json: true }), _) => size::print_json(),
         (Ok(Task::Sim(args)), _) => run::run_once("sim", || sim::run_with(&args)),
         (Ok(Task::Sabotage(args)), _) => run::run_once("sabotage", || sabotage::run_with(&args)),
+        (Ok(Task::Conformance(args)), _) => {
+            run::run_once("conformance", || conformance::run_with(&args))
+        }
         (Ok(Task::Test), _) => run::run(&steps::STEPS.iter().collect::<Vec<_>>()),
         (_, Some(step)) => run::run(&[step]),
         (Ok(Task::Size { .. }), None) => ExitCode::FAILURE,

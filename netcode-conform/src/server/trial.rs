@@ -245,32 +245,26 @@ impl Trial {
         Ok(())
     }
 
-    /// Passes if the connected player's datagrams are dropped: sent by `player`, none comes back,
-    /// and a later payload does.
+    /// Passes if the connected player's datagrams are dropped: none of their payloads comes back,
+    /// and a later one does.
     pub(crate) fn drops_payloads(&mut self, player: &mut Player, forms: &[Form]) -> Checked {
-        let delivered = self.deliver(
-            player,
-            forms.iter().map(|(text, it)| (text.as_str(), &**it)),
-        )?;
-        for (kind, body) in delivered {
-            if kind == kind::DISCONNECT {
-                return wrong("the session was ended");
-            }
-            let body = String::from_utf8_lossy(&body).into_owned();
-            return wrong(format!(
-                "the payload of a datagram to drop came back: {body}"
-            ));
+        let datagrams = forms.iter().map(|(text, it)| (text.as_str(), &**it));
+        match self.deliver(player, datagrams)?.first() {
+            Some(body) => wrong(format!(
+                "a payload to drop came back, of {} bytes",
+                body.len()
+            )),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    /// Sends datagrams, then payloads of its own until one comes back; gives all other payloads and
-    /// disconnects that came meanwhile.
+    /// Sends datagrams, then payloads of its own until one comes back; gives the other payloads of
+    /// checks that came back meanwhile.
     pub(crate) fn deliver<'a>(
         &mut self,
         player: &mut Player,
         datagrams: impl Iterator<Item = (&'a str, &'a [u8])>,
-    ) -> Checked<Vec<(u8, Vec<u8>)>> {
+    ) -> Checked<Vec<Vec<u8>>> {
         self.needs_echo()?;
         for (text, datagram) in datagrams {
             player.send(text, datagram);
@@ -281,25 +275,25 @@ impl Trial {
             "payload that follows them",
             |player| player.seal(kind::PAYLOAD, &marker),
             "payload that follows them",
-            |packet| match packet.kind {
-                kind::PAYLOAD if packet.body == marker => Some(()),
-                kind::PAYLOAD | kind::DISCONNECT => {
-                    came.push((packet.kind, packet.body.clone()));
-                    None
+            |packet| {
+                if packet.kind == kind::PAYLOAD && packet.body == marker {
+                    return Some(());
                 }
-                _ => None,
+                came.push(packet.clone());
+                None
             },
         );
-        if came.iter().any(|(kind, _)| *kind == kind::DISCONNECT) {
+        if came.iter().any(|packet| packet.kind == kind::DISCONNECT) {
             return wrong("the server ended the session");
         }
         outcome?;
-        let late = player.listen(self.quiet()).into_iter();
-        let late = late.filter(|it| it.kind == kind::PAYLOAD && it.body != marker);
-        came.extend(late.map(|it| (it.kind, it.body)));
+        came.extend(player.listen(self.quiet()));
+        let payloads = came.into_iter().filter(|it| it.kind == kind::PAYLOAD);
         // What the server sends of itself is none of these.
-        came.retain(|(_, body)| body.starts_with(PREFIX));
-        Ok(came)
+        let payloads = payloads
+            .map(|it| it.body)
+            .filter(|it| it.starts_with(PREFIX));
+        Ok(payloads.collect())
     }
 }
 
