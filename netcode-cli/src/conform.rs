@@ -171,7 +171,7 @@ fn server(args: &ServerArgs) -> Result<()> {
     };
     let bar = args.common.progress(&server_checks());
     let report = check_server(target, &args.common.options(), &|outcome| {
-        show(&bar, outcome)
+        show(&bar, outcome);
     });
     bar.finish_and_clear();
     let report = report.map_err(|error| Failure::NothingToCheck(error.to_string()))?;
@@ -201,7 +201,7 @@ fn client(args: &ClientArgs) -> Result<()> {
     };
     let bar = args.common.progress(&client_checks());
     let report = check_client(target, &args.common.options(), &|outcome| {
-        show(&bar, outcome)
+        show(&bar, outcome);
     });
     bar.finish_and_clear();
     let report = report.map_err(|error| Failure::NothingToCheck(error.to_string()))?;
