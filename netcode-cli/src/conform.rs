@@ -16,6 +16,7 @@ use netcode_std::core::ProtocolId;
 use crate::failure::Failure;
 use crate::secret::KeyArgs;
 use crate::text::{print, print_json, protocol_id, seconds};
+use crate::token::resolve;
 
 /// Check whether a server or a client of any implementation keeps the standard
 #[derive(Subcommand)]
@@ -32,24 +33,28 @@ pub(crate) fn run(task: &Task) -> Result<()> {
 }
 
 /// Play clients and attackers against a running server
+///
+/// The server, in any language, has to send every payload back to its sender; 8 to 300 slots are
+/// best. `docs/conform.md` in the repository says what else it can do to be seen through.
 #[derive(clap::Args)]
+#[command(after_help = SERVER_EXAMPLE)]
 pub(crate) struct ServerArgs {
     /// Address of the server
-    #[arg(required_unless_present = "list")]
-    address: Option<SocketAddr>,
+    #[arg(value_name = "HOST:PORT", required_unless_present = "list")]
+    address: Option<String>,
     /// Protocol id that the server was started with
     #[arg(long, value_parser = protocol_id, required_unless_present = "list")]
     protocol_id: Option<ProtocolId>,
     #[command(flatten)]
     key: KeyArgs,
-    /// Address by which the server knows itself, if it is not ADDRESS
-    #[arg(long, value_name = "ADDRESS")]
+    /// Address by which the server knows itself and tokens name it, if that is another
+    #[arg(long, value_name = "IP:PORT")]
     public_address: Option<SocketAddr>,
     /// The server sends payloads back: a failure if it does not [default: a first payload tells]
     #[arg(long)]
     echo: bool,
-    /// Command that starts the server: it is started again if it stops answering, and for rules
-    /// about restarts
+    /// Command that starts the server at that address. Then it need not run yet; it is started
+    /// again if it stops answering, and for rules about restarts
     #[arg(long, value_name = "COMMAND")]
     start: Option<String>,
     /// Lifetime of all tokens, for a server that refuses tokens from before its start by it
@@ -60,6 +65,26 @@ pub(crate) struct ServerArgs {
     common: CommonArgs,
 }
 
+const SERVER_EXAMPLE: &str = "\
+Example, with the server of this command:
+  netcode keygen --out game.key
+  netcode server --key game.key --protocol-id 42 --bind 127.0.0.1:40000 --max-token-lifetime off
+  netcode conform server 127.0.0.1:40000 --key game.key --protocol-id 42
+
+Exit codes:
+  0  no check failed
+  1  a check failed
+  2  the command line was not understood, or no server answers there";
+
+const CLIENT_EXAMPLE: &str = "\
+Example, with the client of this command, which sends nothing back:
+  netcode conform client --command 'netcode client {token}'
+
+Exit codes:
+  0  no check failed
+  1  a check failed
+  2  the command line was not understood, or no client connects";
+
 /// Play servers and attackers for a client, which is started with a token for each check
 ///
 /// The client reads the 2048 bytes of the token from a file, connects, and sends payloads back. If
@@ -67,6 +92,7 @@ pub(crate) struct ServerArgs {
 /// are checked too.
 #[derive(clap::Args)]
 #[group(required = true, multiple = false, args = ["command", "token", "list"])]
+#[command(after_help = CLIENT_EXAMPLE)]
 pub(crate) struct ClientArgs {
     /// Address at which servers are played; with --token, its port is used for the first of them
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
@@ -89,7 +115,7 @@ pub(crate) struct ClientArgs {
 
 #[derive(clap::Args)]
 struct CommonArgs {
-    /// Run the checks whose names begin so; can be given several times
+    /// Run only the checks whose names begin so; can be given several times
     #[arg(long, value_name = "PREFIX")]
     only: Vec<String>,
     /// List the checks, and run none
@@ -116,6 +142,17 @@ impl CommonArgs {
             budget: self.budget,
             only: self.only.clone(),
         }
+    }
+
+    /// An error if no check is selected: nothing would fail.
+    fn select(&self, checks: &[About]) -> Result<()> {
+        let options = self.options();
+        if checks.iter().any(|about| options.selects(about.id)) {
+            return Ok(());
+        }
+        let prefixes = self.only.join(", ");
+        let text = format!("no check's name begins with {prefixes}: --list shows them");
+        Err(Failure::NothingToCheck(text).into())
     }
 
     fn print_list(&self, checks: Vec<About>) -> Result<()> {
@@ -158,7 +195,9 @@ fn server(args: &ServerArgs) -> Result<()> {
     if args.common.list {
         return args.common.print_list(server_checks());
     }
-    let address = args.address.context("no address")?;
+    args.common.select(&server_checks())?;
+    let named = args.address.as_slice();
+    let address = *resolve(named)?.first().context("no address")?;
     let ProtocolId(protocol_id) = args.protocol_id.context("no protocol id")?;
     let target = ServerTarget {
         address,
@@ -182,6 +221,7 @@ fn client(args: &ClientArgs) -> Result<()> {
     if args.common.list {
         return args.common.print_list(client_checks());
     }
+    args.common.select(&client_checks())?;
     let (start, port) = match (&args.command, &args.token) {
         (Some(command), _) => (ClientStart::Command(words(command)?), 0),
         (None, Some(token)) => {

@@ -69,6 +69,9 @@ fn where_nothing_is_to_be_checked_the_exit_code_is_2() {
         2,
     );
     assert!(missing.contains("could be started"), "{missing}");
+    let options = "--protocol-id 42 --key game.key --only replya";
+    let none = fail(&folder, &format!("conform server 127.0.0.1:9 {options}"), 2);
+    assert!(none.contains("replya"), "{none}");
     fail(&folder, "conform server 127.0.0.1:9", 2);
     fail(&folder, "conform client", 2);
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Table, presets};
 
-use super::Report;
+use super::{Counts, Report};
 use crate::check::{About, Group, Outcome, Verdict};
 use crate::evidence::{Direction, Entry};
 
@@ -58,6 +58,9 @@ impl Report {
         self.write_unobservable(&mut text);
         for group in [Group::Conformance, Group::Hardening] {
             let counts = self.counts(group);
+            if counts == Counts::default() {
+                continue;
+            }
             let _ = writeln!(
                 text,
                 "{}: {} pass, {} fail, {} not observable",
