@@ -364,7 +364,7 @@ fn after_traffic(it: &mut Trial) -> Checked<Played> {
 /// Number of disconnect packets of a client that was asked to leave.
 fn leaving(server: &mut Played) -> Checked<usize> {
     let mut count = 0;
-    let end = Instant::now() + Duration::from_secs(1);
+    let end = Instant::now() + Duration::from_secs(3);
     while Instant::now() < end && count == 0 {
         let datagram = server.seal(kind::PAYLOAD, DISCONNECT_ME);
         server.send("payload that asks to leave", &datagram);

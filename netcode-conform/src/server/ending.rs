@@ -335,7 +335,7 @@ fn connects_again(it: &mut Trial, client_id: u64) -> Checked {
 fn disconnected_by_server(it: &mut Trial) -> Checked<(Player, Vec<u64>)> {
     let mut player = it.connected("client")?;
     let mut sequences = Vec::new();
-    let end = Instant::now() + Duration::from_secs(1);
+    let end = Instant::now() + Duration::from_secs(3);
     while Instant::now() < end && sequences.is_empty() {
         let datagram = player.seal(kind::PAYLOAD, DISCONNECT_ME);
         player.send("payload that asks to be disconnected", &datagram);

@@ -38,7 +38,14 @@ impl fmt::Display for Unreachable {
              it refuses tokens from before its start, does --token-lifetime give the lifetime that \
              it expects?",
             self.address, self.problem
-        )
+        )?;
+        if self.address.is_ipv6() {
+            f.write_str(
+                " Does it read each group of an IPv6 address in a token as a little-endian number? \
+                 (Connect Token Structure)",
+            )?;
+        }
+        Ok(())
     }
 }
 

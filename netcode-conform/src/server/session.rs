@@ -99,6 +99,9 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
             player.send("response", &datagram);
             let packets = player.listen(Duration::from_millis(700));
             let kinds: Vec<u8> = packets.iter().map(|packet| packet.kind).collect();
+            if kinds.is_empty() {
+                return missing("no keep-alive after a response");
+            }
             if !kinds.contains(&kind::PAYLOAD) {
                 return unobservable(
                     "the server sent no payload to a client that was silent: it would show if the \

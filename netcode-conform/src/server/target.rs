@@ -128,12 +128,13 @@ impl Started {
             return String::new();
         };
         let errors = std::fs::read(self.errors.path()).unwrap_or_default();
-        let last = errors.len().saturating_sub(LAST_WORDS);
-        let last = String::from_utf8_lossy(errors.get(last..).unwrap_or_default());
-        format!(
-            "the program ended with {status}: {}",
-            last.trim().replace('\n', " / ")
-        )
+        let errors = String::from_utf8_lossy(&errors);
+        // A panic says first what happened, and then where it came from.
+        let begin = errors.rfind("panicked at");
+        let words = begin.and_then(|begin| errors.get(begin..));
+        let words: String = words.unwrap_or(&errors).chars().take(LAST_WORDS).collect();
+        let words = words.trim().replace('\n', " / ");
+        format!("the program ended with {status}: {words}")
     }
 }
 

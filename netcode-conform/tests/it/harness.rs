@@ -1,6 +1,6 @@
 //! Harness programs: the examples of the crate, which cargo builds with its tests.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,7 +51,17 @@ impl KeyFile {
 
 /// A harness server at a port of its own, with more arguments behind the usual ones.
 pub(crate) fn server(program: &str, key: &KeyFile, more: &[&str]) -> ServerTarget {
-    let address = free_port(Ipv4Addr::LOCALHOST.into());
+    server_at(free_port(Ipv4Addr::LOCALHOST.into()), program, key, more)
+}
+
+/// A harness server with an IPv6 address; `None` on a machine without IPv6.
+pub(crate) fn server_over_ipv6(program: &str, key: &KeyFile) -> Option<ServerTarget> {
+    UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).ok()?;
+    let address = free_port(Ipv6Addr::LOCALHOST.into());
+    Some(server_at(address, program, key, &[]))
+}
+
+fn server_at(address: SocketAddr, program: &str, key: &KeyFile, more: &[&str]) -> ServerTarget {
     let mut start = vec![
         program.to_owned(),
         "server".to_owned(),

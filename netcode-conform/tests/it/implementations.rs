@@ -128,6 +128,9 @@ explains the results. The one check that is *not observable* needs an IPv6 addre
 built as `cargo test` builds them: with checks for overflow, which end some programs where a release
 build computes on with a wrong number.
 
+Over IPv6, no client can connect to the servers of netcode-rs and renetcode: they read the address in a
+token as octets, where the standard has little-endian groups.
+
 ";
 
 fn write_table(seen: &[(&Implementation, Report, Report)]) -> String {

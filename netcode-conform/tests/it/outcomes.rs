@@ -8,7 +8,7 @@ use netcode_conform::{
     Group, Options, ServerTarget, Verdict, check_server, client_checks, list, server_checks,
 };
 
-use crate::harness::{KEY, KeyFile, PROTOCOL_ID, example, run_server, server};
+use crate::harness::{KEY, KeyFile, PROTOCOL_ID, example, run_server, server, server_over_ipv6};
 
 fn only(prefixes: &[&str]) -> Options {
     Options {
@@ -44,9 +44,17 @@ fn a_report_says_the_same_in_text_json_and_junit() {
     let verdicts: Vec<_> = report
         .outcomes
         .iter()
-        .map(|it| it.verdict.as_str())
+        .map(|it| (it.about.id, it.verdict.as_str()))
         .collect();
-    assert_eq!(verdicts, ["not observable", "pass", "pass", "fail"]);
+    assert_eq!(
+        verdicts,
+        [
+            ("request.ipv6-in-list", "pass"),
+            ("request.ipv6", "not observable"),
+            ("payload.100-bytes", "pass"),
+            ("payload.1200-bytes", "fail"),
+        ]
+    );
 
     let json = report.to_json();
     assert_eq!(json["conformance"]["fail"], 1);
@@ -171,4 +179,34 @@ fn a_server_that_sends_nothing_back_is_not_blamed_for_it() {
         report.to_text()
     );
     assert_eq!(report.outcomes[1].verdict.as_str(), "not observable");
+}
+
+#[test]
+fn an_ipv6_address_is_little_endian_groups_to_two_servers_and_octets_to_two() {
+    let key = KeyFile::new();
+    for (harness, reads_groups) in [
+        ("harness_ours", true),
+        ("harness_official", true),
+        ("harness_netcode_rs", false),
+        ("harness_renetcode", false),
+    ] {
+        let Some(target) = server_over_ipv6(&example(harness), &key) else {
+            return;
+        };
+        match check_server(target, &only(&["request."]), &|_| ()) {
+            Ok(report) => {
+                assert!(reads_groups, "{harness}");
+                assert!(report.is_good(), "{}", report.to_text());
+                let ipv6 = report
+                    .outcomes
+                    .iter()
+                    .find(|it| it.about.id == "request.ipv6");
+                assert_eq!(ipv6.unwrap().verdict, Verdict::Pass);
+            }
+            Err(error) => {
+                assert!(!reads_groups, "{harness}: {error}");
+                assert!(error.to_string().contains("little-endian"), "{error}");
+            }
+        }
+    }
 }
