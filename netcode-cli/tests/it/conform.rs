@@ -75,3 +75,16 @@ fn where_nothing_is_to_be_checked_the_exit_code_is_2() {
     fail(&folder, "conform server 127.0.0.1:9", 2);
     fail(&folder, "conform client", 2);
 }
+
+#[test]
+fn a_network_that_loses_datagrams_is_not_blamed_on_the_server() {
+    let folder = folder("conform-loss");
+    let server = Server::start(&folder, "--max-clients 64 --loss 5");
+    let options = "--protocol-id 42 --key game.key --echo --only replay. --json";
+    let report = succeed(
+        &folder,
+        &format!("conform server {} {options}", server.address),
+    );
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["conformance"]["fail"], 0, "{report}");
+}
