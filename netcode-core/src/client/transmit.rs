@@ -123,6 +123,9 @@ impl<C: Crypto> Client<C> {
 
     fn write_disconnect<'b>(&mut self, now: Local, out: &'b mut [u8]) -> Option<&'b mut [u8]> {
         let written = self.write(now, &Packet::Disconnect, out);
+        if matches!(written, Err(SendError::BufferTooShort { .. })) {
+            return None;
+        }
         self.disconnects_left = self.disconnects_left.saturating_sub(1);
         if self.disconnects_left == 0 {
             self.attempt.wipe();

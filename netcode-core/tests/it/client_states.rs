@@ -261,6 +261,24 @@ fn a_client_that_disconnects_while_connecting_sends_ten_disconnect_packets() {
 }
 
 #[test]
+fn a_disconnect_packet_that_does_not_fit_stays_due() {
+    let mut world = World::new(1);
+    let n = world.connect(&Ticket::new(1));
+    let client = &mut world.clients[n].client;
+    client.disconnect(world.now);
+    for len in 0..18 {
+        let mut short = vec![0; len];
+        assert!(client.poll_transmit(world.now, &mut short).is_none());
+    }
+    let mut out = [0; 2048];
+    let mut sent = 0;
+    while client.poll_transmit(world.now, &mut out).is_some() {
+        sent += 1;
+    }
+    assert_eq!(sent, 10);
+}
+
+#[test]
 fn every_change_of_state_is_reported_once_and_in_order() {
     let mut world = World::new(4);
     let n = world.connect(&Ticket::new(1));
