@@ -252,6 +252,12 @@ impl ClientHost {
         self.plan.kind == ClientKind::Reference && self.plan.afterwards == Afterwards::SameToken
     }
 
+    pub(crate) fn shorten_buffers(&mut self, shorten: bool) {
+        if let Role::Ours(ours) = &mut self.role {
+            ours.short_buffers = shorten;
+        }
+    }
+
     pub(crate) fn resume(&mut self, g: &mut Ground) -> Checked {
         self.suspended = None;
         while let Some((from, bytes)) = self.inbox.pop_front() {

@@ -22,6 +22,8 @@ pub(crate) struct Ours {
     /// State that the events have reported.
     reported: ClientState,
     counts: [u64; 3],
+    /// Buffers are too short at first.
+    pub(crate) short_buffers: bool,
 }
 
 impl Ours {
@@ -36,6 +38,7 @@ impl Ours {
             model: ClientModel::new(),
             reported: ClientState::Disconnected,
             counts: [0; 3],
+            short_buffers: false,
         }
     }
 
@@ -113,7 +116,16 @@ impl Ours {
 
     /// Everything that is due.
     pub(crate) fn poll(&mut self, g: &mut Ground, now: u64) -> Checked<Vec<(SocketAddr, Vec<u8>)>> {
-        let wanted = self.model.poll(now);
+        if self.short_buffers {
+            g.coverage.note("fault: short buffer");
+            self.model.poll(now, false);
+            let mut short = [0; 12];
+            let sent = self
+                .core
+                .poll_transmit(Instant::from_micros(now), &mut short);
+            check(sent.is_none(), AGREE, || "a datagram of 12 bytes".into())?;
+        }
+        let wanted = self.model.poll(now, true);
         let mut out = [0; MAX_DATAGRAM_BYTES];
         let mut sent = Vec::new();
         while let Some(transmit) = self.core.poll_transmit(Instant::from_micros(now), &mut out) {

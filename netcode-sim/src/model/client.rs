@@ -313,8 +313,8 @@ impl ClientModel {
         total.into_iter().chain(silence).collect()
     }
 
-    /// Datagrams that the client must send now. Its challenge response carries `challenge`.
-    pub(crate) fn poll(&mut self, now: u64) -> Vec<Sent> {
+    /// Datagrams that the client must send now. One that does not fit the caller's buffer stays due.
+    pub(crate) fn poll(&mut self, now: u64, fits: bool) -> Vec<Sent> {
         let now = self.time.call(now);
         let mut sent = Vec::new();
         loop {
@@ -335,6 +335,9 @@ impl ClientModel {
                 return sent;
             };
             let to = *to;
+            if !fits {
+                return sent;
+            }
             let kind = if self.farewells > 0 {
                 self.farewells -= 1;
                 wire::DISCONNECT

@@ -91,9 +91,10 @@ impl World<'_> {
                     Host::Client(id) => self.clients[id].suspended = Some(buffer),
                 }
             }
-            TroubleKind::ShortBuffers {
-                host: Host::Server(id),
-            } => self.servers[id].short_buffers = true,
+            TroubleKind::ShortBuffers { host } => match host {
+                Host::Server(id) => self.servers[id].short_buffers = true,
+                Host::Client(id) => self.clients[id].shorten_buffers(true),
+            },
             _ => {}
         }
     }
@@ -133,9 +134,10 @@ impl World<'_> {
                 host: Host::Client(id),
                 ..
             } => return self.clients[id].resume(&mut self.g),
-            TroubleKind::ShortBuffers {
-                host: Host::Server(id),
-            } => self.servers[id].short_buffers = false,
+            TroubleKind::ShortBuffers { host } => match host {
+                Host::Server(id) => self.servers[id].short_buffers = false,
+                Host::Client(id) => self.clients[id].shorten_buffers(false),
+            },
             _ => {
                 self.g.network.cuts.clear();
             }
