@@ -1,7 +1,7 @@
 //! `cargo xtask conformance`: four implementations under `netcode conform`, compared with
 //! `docs/conformance.md`; and the checks themselves, under deliberate faults.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -23,14 +23,18 @@ pub(crate) struct Args {
 
 pub(crate) fn run_with(args: &Args) -> Result<Outcome> {
     if let Some(program) = &args.faulty_harness {
-        let program = std::path::absolute(program)?;
-        return test(tests("faults::").env("NETCODE_FAULTY_HARNESS", program));
+        return run_faults(&std::path::absolute(program)?);
     }
     let mut command = tests("implementations::");
     if args.write {
         command.env("NETCODE_CONFORMANCE", "write");
     }
     test(&mut command)
+}
+
+/// Runs the checks against the harness program `faulty`, with one fault at a time.
+pub(crate) fn run_faults(faulty: &Path) -> Result<Outcome> {
+    test(tests("faults::").env("NETCODE_FAULTY_HARNESS", faulty))
 }
 
 /// Tests of the tool whose names begin so. Without `--test`, cargo builds the harness programs too.

@@ -73,7 +73,7 @@ enum Task {
     },
     /// Simulated worlds, each from one seed
     Sim(sim::Args),
-    /// Deliberate faults, which the simulation must find
+    /// Deliberate faults, found by the simulation and by `netcode conform`
     Sabotage(sabotage::Args),
 }
 

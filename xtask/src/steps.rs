@@ -77,7 +77,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "sabotage",
-        about: "Deliberate faults, which the simulation must find",
+        about: "Deliberate faults, found by the simulation and by netcode conform",
         run: sabotage::run,
     },
     Step {

@@ -58,20 +58,13 @@ impl FaultyCopy {
         Ok(Self { tree })
     }
 
-    /// Builds a package of the copy; returns the folder with its programs.
-    pub(super) fn build(&self, package: &str) -> Result<PathBuf> {
+    /// Builds these targets of the copy; returns the folder with its programs.
+    pub(super) fn build(&self, targets: &[&str]) -> Result<PathBuf> {
         let target = target_dir().join("sabotage/build");
         let mut build = cargo("build");
         build.current_dir(&self.tree);
-        build.args([
-            "--quiet",
-            "--profile",
-            PROFILE,
-            "-p",
-            package,
-            "--target-dir",
-        ]);
-        process::run(build.arg(&target))?;
+        build.args(["--quiet", "--profile", PROFILE]).args(targets);
+        process::run(build.arg("--target-dir").arg(&target))?;
         Ok(target.join(PROFILE))
     }
 }

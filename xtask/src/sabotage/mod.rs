@@ -1,5 +1,5 @@
-//! Sabotage: every deliberate fault of `netcode-sim/faults.toml`, and the number of simulated worlds
-//! in which it is found.
+//! Sabotage: every deliberate fault of `netcode-sim/faults.toml`, the number of simulated worlds in
+//! which it is found, and the checks of `netcode conform` that it fails.
 //!
 //! | file | contents |
 //! | --- | --- |
@@ -14,6 +14,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use self::copy::FaultyCopy;
+use crate::conformance;
 use crate::outcome::{Outcome, Tests};
 
 /// Environment variable that turns one fault on, in every program built from the copy.
@@ -53,10 +54,10 @@ pub(crate) fn run_with(args: &Args) -> Result<Outcome> {
     }
     let copy = FaultyCopy::make(&faults)?;
     if let Some(package) = &args.build {
-        println!("{}", copy.build(package)?.display());
+        println!("{}", copy.build(&["-p", package])?.display());
         return Ok(Outcome::Passed);
     }
-    let programs = copy.build("netcode-sim")?;
+    let programs = copy.build(&["-p", "netcode-sim"])?;
     let hunt = |name: &str, worlds: u64| {
         let mut hunt = Command::new(programs.join("netcode-sim"));
         hunt.env(SWITCH, name).arg("--hunt");
@@ -82,6 +83,15 @@ pub(crate) fn run_with(args: &Args) -> Result<Outcome> {
     }
     if tests == Tests::default() {
         bail!("there is no such fault; `cargo xtask sabotage --list` names them");
+    }
+    if args.fault.is_none() {
+        // Built alone, or the features of other crates select a cipher that has no faults.
+        let programs = copy.build(&["-p", "netcode-conform", "--example", "harness_ours"])?;
+        let checks = conformance::run_faults(&programs.join("examples/harness_ours"))?;
+        if let Outcome::Tests(checks) = checks {
+            tests.passed += checks.passed;
+            tests.failed += checks.failed;
+        }
     }
     Ok(Outcome::Tests(tests))
 }
