@@ -34,7 +34,9 @@ pub(crate) fn run_with(args: &Args) -> Result<Outcome> {
 
 /// Runs the checks against the harness program `faulty`, with one fault at a time.
 pub(crate) fn run_faults(faulty: &Path) -> Result<Outcome> {
-    test(tests("faults::").env("NETCODE_FAULTY_HARNESS", faulty))
+    let mut command = tests("faults::");
+    command.env("NETCODE_FAULTY_HARNESS", faulty);
+    test(command.arg("--include-ignored"))
 }
 
 /// Tests of the tool whose names begin so. Without `--test`, cargo builds the harness programs too.
