@@ -122,10 +122,9 @@ impl ClientHost {
             }
         };
         if opened {
-            self.connect(g, ticket)
-        } else {
-            Ok(())
+            self.connect(g, ticket)?;
         }
+        self.drain(g)
     }
 }
 
