@@ -106,6 +106,8 @@ mod counters;
 mod descriptors;
 mod error;
 mod event;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod handle;
 mod http;
 mod limit;

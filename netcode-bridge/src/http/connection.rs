@@ -163,7 +163,7 @@ async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, routes: R
     }
 }
 
-async fn serve_request(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router) {
+pub(crate) async fn serve_request(stream: impl AsyncRead + AsyncWrite + Unpin, routes: Router) {
     let served = http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(READ_BUFFER_BYTES)

@@ -10,6 +10,8 @@ mod connection;
 mod proxy;
 mod routes;
 
+#[cfg(fuzzing)]
+pub(super) use connection::serve_request;
 pub(super) use connection::{ConnectionLimiter, listen, serve, tls_config};
 pub use proxy::{ParseNetworkError, ProxyHeader, ProxyNetwork};
 pub(super) use routes::{metrics, offers};

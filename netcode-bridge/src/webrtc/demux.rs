@@ -114,7 +114,7 @@ impl Demux {
 
     /// Peer of a datagram. Connectivity checks name their peer; everything else is assigned by an
     /// address that the peer has [learned](Route::learn).
-    fn find(&self, from: SocketAddr, bytes: &[u8]) -> Option<mpsc::Sender<Packet>> {
+    pub(super) fn find(&self, from: SocketAddr, bytes: &[u8]) -> Option<mpsc::Sender<Packet>> {
         if is_stun(bytes)
             && let Ok(message) = StunMessage::parse(bytes)
             && message.is_binding_request()

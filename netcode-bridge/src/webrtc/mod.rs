@@ -13,11 +13,14 @@
 //! | `paths` | validation of a browser's addresses |
 //! | `alerts` | unencrypted DTLS alerts |
 //! | `outbox` | messages queued for a browser |
+//! | `fuzzing` | entries for fuzzers |
 
 mod alerts;
 mod connection;
 mod credentials;
 mod demux;
+#[cfg(fuzzing)]
+pub(super) mod fuzzing;
 mod offer;
 mod outbox;
 mod paths;
