@@ -5,14 +5,12 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::firmware::FIRMWARE;
+use crate::fuzz::FUZZ;
 use crate::machine;
 use crate::outcome::{Outcome, Tests};
 use crate::process::{self, run};
 use crate::size::PROBE;
 use crate::workspace::{cargo, root};
-
-/// Manifest of the fuzz targets, relative to the root.
-const FUZZ: &str = "fuzz/Cargo.toml";
 
 pub(crate) fn fmt() -> Result<Outcome> {
     machine::ensure_component("fmt", "rustfmt")?;

@@ -11,6 +11,7 @@
 //! | `deny` | licences and advisories of linked crates |
 //! | `features` | feature combinations |
 //! | `firmware` | the example firmware, in an emulator |
+//! | `fuzz` | fuzz targets and their corpora |
 //! | `machine` | programs that the steps need |
 //! | `msrv` | minimum supported Rust version of each crate |
 //! | `no_std` | builds for bare metal |
@@ -30,6 +31,7 @@ mod conformance;
 mod deny;
 mod features;
 mod firmware;
+mod fuzz;
 mod machine;
 mod msrv;
 mod no_std;
@@ -65,6 +67,8 @@ enum Task {
     Test,
     /// Results of `netcode conform` for four implementations, a part of `unit`
     Conformance(conformance::Args),
+    /// Fuzz targets, from their corpora
+    Fuzz(fuzz::Options),
     /// Memory and code size in bytes
     Size {
         /// Print one JSON object and nothing else
@@ -78,9 +82,12 @@ enum Task {
 }
 
 /// Steps that have options, so that each is a variant of [`Task`].
-const WITH_OPTIONS: [&str; 3] = ["size", "sim", "sabotage"];
+const WITH_OPTIONS: [&str; 4] = ["size", "sim", "sabotage", "fuzz"];
 
 fn main() -> ExitCode {
+    if let Some(code) = fuzz::compiler::act() {
+        return code;
+    }
     // Each other step of the table is a subcommand.
     let steps = steps::STEPS.iter();
     let steps = steps.filter(|step| !WITH_OPTIONS.contains(&step.name));
@@ -91,11 +98,12 @@ fn main() -> ExitCode {
     let step = matches.subcommand_name().and_then(steps::find);
     match (Cli::from_arg_matches(&matches).map(|cli| cli.task), step) {
         (Ok(Task::Size { json: true }), _) => size::print_json(),
-        (Ok(Task::Sim(args)), _) => run::run_once("sim", || sim::run_with(&args)),
-        (Ok(Task::Sabotage(args)), _) => run::run_once("sabotage", || sabotage::run_with(&args)),
+        (Ok(Task::Sim(args)), _) => run::run_with("sim", || sim::run_with(&args)),
+        (Ok(Task::Sabotage(args)), _) => run::run_with("sabotage", || sabotage::run_with(&args)),
         (Ok(Task::Conformance(args)), _) => {
-            run::run_once("conformance", || conformance::run_with(&args))
+            run::run_with("conformance", || conformance::run_with(&args))
         }
+        (Ok(Task::Fuzz(options)), _) => run::run_with("fuzz", || fuzz::with(&options)),
         (Ok(Task::Test), _) => run::run(&steps::STEPS.iter().collect::<Vec<_>>()),
         (_, Some(step)) => run::run(&[step]),
         (Ok(Task::Size { .. }), None) => ExitCode::FAILURE,

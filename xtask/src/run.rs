@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
+
 use crate::outcome::{Outcome, Tests};
 use crate::steps::Step;
 
@@ -16,11 +18,22 @@ pub(crate) fn run(steps: &[&Step]) -> ExitCode {
         println!("<== {report}");
         reports.push(report);
     }
+    conclude(&reports)
+}
+
+/// Runs one step with options of its own.
+pub(crate) fn run_with(name: &'static str, step: impl FnOnce() -> Result<Outcome>) -> ExitCode {
+    let began = Instant::now();
+    let outcome = step();
+    conclude(&[Report::new(name, outcome, began.elapsed())])
+}
+
+fn conclude(reports: &[Report]) -> ExitCode {
     println!();
-    for report in &reports {
+    for report in reports {
         println!("{report}");
     }
-    if steps.len() > 1 {
+    if reports.len() > 1 {
         let took: Duration = reports.iter().map(|report| report.took).sum();
         println!("{:<11} {:>6.1} s", "all", took.as_secs_f64());
     }
@@ -37,21 +50,6 @@ pub(crate) fn run(steps: &[&Step]) -> ExitCode {
     }
 }
 
-/// Runs one step with options of its own.
-pub(crate) fn run_once(
-    name: &'static str,
-    step: impl FnOnce() -> anyhow::Result<Outcome>,
-) -> ExitCode {
-    let began = Instant::now();
-    let report = Report::new(name, step(), began.elapsed());
-    println!("{report}");
-    if report.tests.failed == 0 && report.tests.passed > 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
-}
-
 /// Result of one step.
 struct Report {
     name: &'static str,
@@ -61,7 +59,7 @@ struct Report {
 }
 
 impl Report {
-    fn new(name: &'static str, outcome: anyhow::Result<Outcome>, took: Duration) -> Self {
+    fn new(name: &'static str, outcome: Result<Outcome>, took: Duration) -> Self {
         let (tests, words) = match outcome {
             Ok(Outcome::Passed) => (
                 Tests {

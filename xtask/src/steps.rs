@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::{
-    checks, deny, features, firmware, machine, msrv, no_std, package, panic_free, sabotage, sim,
-    size, typos, web,
+    checks, deny, features, firmware, fuzz, machine, msrv, no_std, package, panic_free, sabotage,
+    sim, size, typos, web,
 };
 
 /// Step that passes or fails.
@@ -79,6 +79,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "sabotage",
         about: "Deliberate faults, found by the simulation and by netcode conform",
         run: sabotage::run,
+    },
+    Step {
+        name: "fuzz",
+        about: "Fuzz targets, 20 seconds each from their corpora",
+        run: fuzz::smoke,
     },
     Step {
         name: "features",

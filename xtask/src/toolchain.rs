@@ -164,7 +164,8 @@ fn sysroot() -> Result<PathBuf> {
     ))
 }
 
-fn host() -> Result<String> {
+/// Target that the default compiler builds for.
+pub(crate) fn host() -> Result<String> {
     let version = process::capture(rustc().arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.context("rustc does not name its host")?.to_owned())

@@ -45,6 +45,11 @@ pub(crate) fn ensure_node_for_tests() -> Result<()> {
     ensure(&needs::node_for_tests())
 }
 
+/// Ensures the compiler of libFuzzer.
+pub(crate) fn ensure_cpp_compiler() -> Result<()> {
+    ensure(&needs::cpp_compiler())
+}
+
 /// Ensures npm.
 pub(crate) fn ensure_npm() -> Result<()> {
     ensure(&needs::npm())

@@ -90,6 +90,17 @@ pub(super) fn node_for_tests() -> Need {
     )
 }
 
+/// Compiler of libFuzzer.
+pub(super) fn cpp_compiler() -> Need {
+    one(
+        "C++ compiler, for libFuzzer",
+        Asked::Program("c++"),
+        "g++",
+        &[Version(12, 2, 0)],
+        "install g++ 12.2 or clang 14, or later, as c++",
+    )
+}
+
 /// npm, which comes with Node.js, but not with Debian's.
 pub(super) fn npm() -> Need {
     one(
