@@ -3,7 +3,7 @@
 //!
 //! | peer | what is run with it | where it differs (asserted in its own test file) |
 //! | --- | --- | --- |
-//! | `netcode-official` 1.0 | everything, both roles | nothing seen |
+//! | `netcode-official` 1.0 | everything, both roles | a panic |
 //! | `renetcode` 2.0 | everything, both roles | its public token; sequence 0 has no sequence bytes; a denial ends it; one disconnect packet; a panic |
 //! | `netcode-rs` 1.4 | everything but long payloads and a full server of its own (it has 256 slots, always) | IPv6 addresses; payloads above about 1182 bytes |
 
