@@ -72,7 +72,7 @@ pub(crate) struct Network {
     flights: BTreeMap<(u64, u64), Flight>,
     number: u64,
     pub(crate) count: Conservation,
-    /// Recording of everything sent, if somebody records.
+    /// Recording of everything sent, in worlds with attackers.
     pub(crate) tape: Option<Vec<Flight>>,
     rng: StdRng,
 }

@@ -257,7 +257,7 @@ impl<'p> World<'p> {
                 }
             }
         }
-        // There is nobody at that address.
+        // No host has that address.
         g.network.count.lost += 1;
         Ok(())
     }

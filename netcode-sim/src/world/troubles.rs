@@ -17,7 +17,7 @@ impl World<'_> {
             } => {
                 g.coverage.note("fault: restart with memory");
                 if self.down.insert(server) {
-                    // It answers to nobody, but its socket is open.
+                    // Stopped, but its socket stays open.
                     return self.servers[server].stop(g);
                 }
                 Ok(())
