@@ -144,7 +144,7 @@ impl World {
     fn arrive(&mut self, from: SocketAddr, datagram: &[u8], answers: bool) {
         *self.came.entry(from).or_default() += datagram.len();
         let first = answers && !self.answered.contains(&from);
-        match self.paths.take_in(from, datagram) {
+        match self.paths.handle_datagram(from, datagram) {
             // Bytes after the message's integrity are not covered by it.
             Taken::Answer => {
                 assert!(self.checks.contains_key(&from), "an answer to no check");

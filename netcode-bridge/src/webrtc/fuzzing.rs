@@ -35,7 +35,7 @@ impl FuzzedPaths {
     }
 
     /// Processes a datagram from the browser.
-    pub fn take_in(&mut self, from: SocketAddr, datagram: &[u8]) -> Taken {
+    pub fn handle_datagram(&mut self, from: SocketAddr, datagram: &[u8]) -> Taken {
         match self.0.handle_datagram(from, datagram) {
             Incoming::ForPeer => Taken::ForPeer,
             Incoming::Answer => Taken::Answer,
