@@ -5,22 +5,23 @@
 //! | file | contents |
 //! | --- | --- |
 //! | `peers` | the three servers |
+//! | `observed` | what is compared, and what is unusual about datagrams |
 //! | `oddity` | the table of explained differences |
 
+mod observed;
 mod oddity;
 mod peers;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::net::UdpSocket;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arbitrary::{Result, Unstructured};
 
+use self::observed::{Flaws, flaws_of, see};
 use self::oddity::{Oddities, Oddity};
 use self::peers::{AnyServer, Clients, Official, Ours, Peer, Reaction, Renet, SLOTS};
-use crate::forge::{
-    CHALLENGE, DISCONNECT, Edits, KEEP_ALIVE, PAYLOAD, PROTOCOL_ID, Packet, RESPONSE, choose,
-};
+use crate::forge::{DISCONNECT, Edits, KEEP_ALIVE, PAYLOAD, PROTOCOL_ID, Packet, RESPONSE, choose};
 use crate::ticket::Ticket;
 
 /// Steps of one run, at most.
@@ -52,15 +53,6 @@ pub fn differential(data: &[u8]) {
             }
         }
     });
-}
-
-/// What can be seen of a server after a step.
-#[derive(Debug, PartialEq, Eq)]
-struct Seen {
-    connected: BTreeSet<u64>,
-    payloads: Vec<(u64, Vec<u8>)>,
-    /// Receivers and types of the answers, without keep-alives.
-    answers: BTreeSet<(usize, u8)>,
 }
 
 /// A session, as the fuzzer counts it.
@@ -95,14 +87,6 @@ struct World<'n> {
     requested: Vec<u64>,
     /// Datagrams without a challenge, which differs by server.
     repeatable: Vec<(usize, Vec<u8>, Flaws)>,
-}
-
-/// What is unusual about a datagram that is authentic.
-#[derive(Clone, Default)]
-struct Flaws {
-    /// Type, ticket, and the oddities; `None` if it is not authentic.
-    authentic: Option<(u8, usize)>,
-    odd: Vec<Oddity>,
 }
 
 fn date() -> u64 {
@@ -436,55 +420,5 @@ impl<'n> World<'n> {
             );
             other.agrees = false;
         }
-    }
-}
-
-/// What is unusual about an authentic packet.
-fn flaws_of(packet: &Packet, number: usize) -> Flaws {
-    let mut odd = Vec::new();
-    if packet.sequence_bytes == Some(0) {
-        odd.push(Oddity::NoSequenceBytes);
-    }
-    match packet.kind {
-        KEEP_ALIVE | PAYLOAD | DISCONNECT => {
-            let mut standard = packet.clone();
-            standard.sequence_bytes = None;
-            if !standard.is_well_formed() {
-                odd.push(Oddity::WrongLength);
-            }
-        }
-        _ => odd.push(Oddity::WrongType),
-    }
-    Flaws {
-        authentic: Some((packet.kind.max(1), number)),
-        odd,
-    }
-}
-
-/// Opens what a server sent, and keeps its challenges.
-fn see(
-    tickets: &[Ticket],
-    reaction: Reaction,
-    connected: BTreeSet<u64>,
-    challenges: &mut [Vec<u8>],
-) -> Seen {
-    let mut answers = BTreeSet::new();
-    for (to, datagram) in reaction.sent {
-        let opened = tickets.iter().enumerate().find_map(|(number, ticket)| {
-            let packet = ticket.open_from_server(&datagram)?;
-            Some((number, packet))
-        });
-        let (number, packet) = opened.expect("its receiver can open it");
-        if packet.kind == CHALLENGE {
-            challenges[number] = packet.body;
-        }
-        if packet.kind != KEEP_ALIVE {
-            answers.insert((to, packet.kind));
-        }
-    }
-    Seen {
-        connected,
-        payloads: reaction.payloads,
-        answers,
     }
 }

@@ -1,7 +1,15 @@
 //! The firmware's shell on Ethernet: a server and a client on one wire, and a fuzzer that writes any
 //! frame onto it: bytes, broken headers, and packets of sessions whose keys it holds.
+//!
+//! | file | contents |
+//! | --- | --- |
+//! | `node` | the two devices |
+//! | `frames` | frames of any contents |
 
-use std::collections::{HashSet, VecDeque};
+mod frames;
+mod node;
+
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use arbitrary::{Result, Unstructured};
@@ -15,15 +23,15 @@ use netcode_smoltcp::{
     REPLY_TX_PACKETS, RestartRule, SESSION_TX_BYTES, SESSION_TX_PACKETS, Server, ServerConfig,
     UnixTime, server_rx_bytes, server_rx_packets, server_sockets,
 };
-use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::{self, Checksum, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
-use smoltcp::socket::udp;
+use smoltcp::iface::SocketHandle;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{
-    ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol,
-    EthernetRepr, HardwareAddress, IpCidr, IpProtocol, Ipv4Packet, Ipv4Repr, UdpPacket, UdpRepr,
+    ArpOperation, ArpPacket, ArpRepr, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet,
+    UdpPacket,
 };
 
+use self::frames::{arp, hardware, host};
+use self::node::{MOST_FRAMES, Node, checksums};
 use crate::forge::{
     CHALLENGE, DISCONNECT, Edits, KEEP_ALIVE, PAYLOAD, PRIVATE_KEY, PROTOCOL_ID, Packet, RESPONSE,
     UNIX, choose,
@@ -32,8 +40,6 @@ use crate::ticket::Ticket;
 
 /// Steps of one run, at most.
 const MOST_STEPS: usize = 128;
-/// Frames that wait for one card, at most.
-const MOST_FRAMES: usize = 64;
 /// Events of one turn, at most; more would be a loop without end.
 const MOST_EVENTS: usize = 4 * MOST_FRAMES;
 
@@ -54,127 +60,6 @@ pub fn ethernet(data: &[u8]) {
             break;
         }
         world.turn();
-    }
-}
-
-/// Network card: frames that arrived, frames to send.
-struct Card {
-    arrived: VecDeque<Vec<u8>>,
-    sent: Vec<Vec<u8>>,
-    /// `true` if checksums are neither computed nor checked, so that changed frames get in.
-    trusting: bool,
-}
-
-struct Arrived(Vec<u8>);
-
-impl phy::RxToken for Arrived {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
-        read(&self.0)
-    }
-}
-
-struct Sending<'c>(&'c mut Vec<Vec<u8>>);
-
-impl phy::TxToken for Sending<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
-        let mut frame = vec![0; len];
-        let result = write(&mut frame);
-        if self.0.len() < MOST_FRAMES {
-            self.0.push(frame);
-        }
-        result
-    }
-}
-
-fn checksums(trusting: bool) -> ChecksumCapabilities {
-    let mut checksums = ChecksumCapabilities::default();
-    if trusting {
-        checksums.ipv4 = Checksum::None;
-        checksums.udp = Checksum::None;
-    }
-    checksums
-}
-
-impl Device for Card {
-    type RxToken<'a> = Arrived;
-    type TxToken<'a> = Sending<'a>;
-
-    fn receive(&mut self, _: Instant) -> Option<(Arrived, Sending<'_>)> {
-        let frame = self.arrived.pop_front()?;
-        Some((Arrived(frame), Sending(&mut self.sent)))
-    }
-
-    fn transmit(&mut self, _: Instant) -> Option<Sending<'_>> {
-        Some(Sending(&mut self.sent))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ethernet;
-        capabilities.max_transmission_unit = 1514;
-        capabilities.checksum = checksums(self.trusting);
-        capabilities
-    }
-}
-
-/// Interface, card and sockets of one device.
-struct Node {
-    iface: Interface,
-    card: Card,
-    sockets: SocketSet<'static>,
-}
-
-const fn hardware(number: u8) -> EthernetAddress {
-    EthernetAddress([2, 0, 0, 0, 0, number])
-}
-
-impl Node {
-    fn new(number: u8, trusting: bool) -> Self {
-        let mut card = Card {
-            arrived: VecDeque::new(),
-            sent: Vec::new(),
-            trusting,
-        };
-        let address = HardwareAddress::Ethernet(hardware(number));
-        let mut iface = Interface::new(Config::new(address), &mut card, Instant::ZERO);
-        iface.update_ip_addrs(|list| {
-            let ours = Ipv4Addr::new(10, 0, 0, number);
-            let _ = list.push(IpCidr::new(ours.into(), 8));
-            let ours = std::net::Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, number.into());
-            let _ = list.push(IpCidr::new(ours.into(), 64));
-        });
-        Self {
-            iface,
-            card,
-            sockets: SocketSet::new(vec![]),
-        }
-    }
-
-    fn socket(&mut self, rx: (usize, usize), tx: (usize, usize)) -> SocketHandle {
-        let buffer = |(bytes, packets)| {
-            udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; packets], vec![0; bytes])
-        };
-        self.sockets.add(udp::Socket::new(buffer(rx), buffer(tx)))
-    }
-
-    fn bind(&mut self, handle: SocketHandle, port: u16) {
-        let socket = self.sockets.get_mut::<udp::Socket<'_>>(handle);
-        socket.bind(port).expect("a port and a new socket");
-    }
-
-    fn ingress(&mut self, now: Instant) {
-        self.iface.poll(now, &mut self.card, &mut self.sockets);
-    }
-
-    fn egress(&mut self, now: Instant) {
-        self.iface
-            .poll_egress(now, &mut self.card, &mut self.sockets);
-    }
-
-    fn arrive(&mut self, frame: &[u8]) {
-        if self.card.arrived.len() < MOST_FRAMES {
-            self.card.arrived.push_back(frame.to_vec());
-        }
     }
 }
 
@@ -344,39 +229,9 @@ impl<'s> World<'s> {
             true => (1, host(2)),
             false => (10 + u8::try_from(number).unwrap_or(0), host(1)),
         };
-        let frame = self.frame(host(source), target, &datagram);
-        self.write(&frame, input)
-    }
-
-    fn frame(
-        &self,
-        (_, source): (EthernetAddress, SocketAddrV4),
-        (hardware, target): (EthernetAddress, SocketAddrV4),
-        payload: &[u8],
-    ) -> Vec<u8> {
-        let udp = UdpRepr {
-            src_port: source.port(),
-            dst_port: target.port(),
-        };
-        let ip = Ipv4Repr {
-            src_addr: *source.ip(),
-            dst_addr: *target.ip(),
-            next_header: IpProtocol::Udp,
-            payload_len: udp.header_len() + payload.len(),
-            hop_limit: 64,
-        };
         let checksums = checksums(self.trusting);
-        let mut packet = vec![0; ip.buffer_len() + ip.payload_len];
-        ip.emit(&mut Ipv4Packet::new_unchecked(&mut packet), &checksums);
-        udp.emit(
-            &mut UdpPacket::new_unchecked(&mut packet[ip.buffer_len()..]),
-            &(*source.ip()).into(),
-            &(*target.ip()).into(),
-            payload.len(),
-            |buffer| buffer.copy_from_slice(payload),
-            &checksums,
-        );
-        framed(hardware, EthernetProtocol::Ipv4, &packet)
+        let frame = frames::datagram(host(source), target, &datagram, &checksums);
+        self.write(&frame, input)
     }
 
     /// A turn of the server and of the client; then what they sent arrives.
@@ -490,45 +345,4 @@ impl<'s> World<'s> {
             _ => {}
         }
     }
-}
-
-/// Hardware address, and address and port of netcode: the server is 1, the client 2, the fuzzer's
-/// hosts 10 to 13.
-fn host(number: u8) -> (EthernetAddress, SocketAddrV4) {
-    let port = match number {
-        1 => SERVER.port(),
-        _ => 50_000,
-    };
-    let ip = Ipv4Addr::new(10, 0, 0, number);
-    (hardware(number), SocketAddrV4::new(ip, port))
-}
-
-fn framed(to: EthernetAddress, kind: EthernetProtocol, payload: &[u8]) -> Vec<u8> {
-    let repr = EthernetRepr {
-        src_addr: hardware(99),
-        dst_addr: to,
-        ethertype: kind,
-    };
-    let mut bytes = vec![0; repr.buffer_len()];
-    repr.emit(&mut EthernetFrame::new_unchecked(&mut bytes));
-    bytes.extend_from_slice(payload);
-    bytes
-}
-
-/// ARP request of `source` for `target`, or its reply.
-fn arp(source: EthernetAddress, target: EthernetAddress, request: bool) -> Vec<u8> {
-    let ip = |hardware: EthernetAddress| Ipv4Addr::new(10, 0, 0, hardware.0[5]);
-    let repr = ArpRepr::EthernetIpv4 {
-        operation: match request {
-            true => ArpOperation::Request,
-            false => ArpOperation::Reply,
-        },
-        source_hardware_addr: source,
-        source_protocol_addr: ip(source),
-        target_hardware_addr: target,
-        target_protocol_addr: ip(target),
-    };
-    let mut payload = vec![0; repr.buffer_len()];
-    repr.emit(&mut ArpPacket::new_unchecked(&mut payload));
-    framed(target, EthernetProtocol::Arp, &payload)
 }
