@@ -46,7 +46,8 @@ pub(crate) fn check(
 struct Parcel {
     /// Server that it is for, or comes from.
     server: usize,
-    delivered: bool,
+    /// Servers in whose sessions it was delivered: more than one of a token can be made to take it.
+    delivered: Vec<usize>,
 }
 
 /// Bytes exchanged with an address that has not proved itself.
@@ -120,7 +121,7 @@ impl Ground {
         if let Some(clear) = wire::clear(datagram) {
             let parcel = Parcel {
                 server,
-                delivered: false,
+                delivered: Vec::new(),
             };
             self.parcels.insert((key, clear.sequence), parcel);
         }
@@ -154,10 +155,11 @@ impl Ground {
                 format!("sequence {sequence:#x} was never sent"),
             );
         };
-        check(!parcel.delivered, "no payload is delivered twice", || {
+        let again = parcel.delivered.contains(&server);
+        check(!again, "no payload is delivered twice", || {
             format!("sequence {sequence:#x}")
         })?;
-        parcel.delivered = true;
+        parcel.delivered.push(server);
         // Servers of one token share its keys: SECURITY names it.
         let several = ticket.order.public.len() > 1;
         check(

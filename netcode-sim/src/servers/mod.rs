@@ -156,7 +156,8 @@ impl ServerHost {
 
     /// Loses all memory, as a process that was killed; the caller starts it again.
     pub(crate) fn forget_all(&mut self, g: &mut Ground) {
-        if self.plan.refuse_older.is_none() {
+        // A server that starts with an earlier date knows no better than one without the rule.
+        if self.plan.refuse_older.is_none() || self.date_error < 0 {
             // Tokens are admitted again, and their sessions begin anew under the same keys.
             for ticket in 0..g.backend.tickets.len() {
                 g.forgive(ticket);
