@@ -243,24 +243,23 @@ fn a_thousand_concurrent_sessions_do_not_mix() {
             seen.len() == browsers.len()
         });
     }
-    server
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
     assert_eq!(bridge.stats().sessions, 1000);
     for (number, browser) in browsers.iter().enumerate() {
         let message = format!("\x15{number}");
-        browser.send(message.as_bytes());
-        let (len, from) = loop {
-            let (len, from) = server.recv_from(&mut buffer).unwrap();
-            // Earlier datagrams may arrive late.
-            if buffer[..len] == *message.as_bytes() {
-                break (len, from);
+        // A busy machine loses datagrams, so it is repeated until its echo arrives.
+        until("the echo arrives", || {
+            browser.send(message.as_bytes());
+            while let Ok((len, from)) = server.recv_from(&mut buffer) {
+                // Earlier datagrams may arrive late.
+                if buffer[..len] == *message.as_bytes() {
+                    server.send_to(&buffer[..len], from).unwrap();
+                    break;
+                }
             }
-        };
-        assert_eq!(&buffer[..len], message.as_bytes());
-        server.send_to(&buffer[..len], from).unwrap();
-        let echo = browser.receive(Duration::from_secs(20));
-        assert_eq!(echo.as_deref(), Some(message.as_bytes()));
+            let echo = browser.receive(Duration::from_millis(100));
+            assert!(echo.is_none() || echo.as_deref() == Some(message.as_bytes()));
+            echo.is_some()
+        });
     }
     drop(browsers);
     until("all are gone", || bridge.stats().sessions == 0);
