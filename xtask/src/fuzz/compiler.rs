@@ -6,7 +6,14 @@
 //! as slow.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+
+/// Path of this program.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
 /// Set in the environment when this program is to act as the compiler.
 const VARIABLE: &str = "NETCODE_FUZZ_COMPILER";
@@ -34,9 +41,9 @@ const FLAGS: &[&str] = &[
 
 /// Makes a cargo command compile with counters. It has to name a target, which tells the code under
 /// test from build scripts and macros.
-pub(super) fn count(command: &mut Command) -> std::io::Result<()> {
+pub(super) fn count(command: &mut Command) -> Result<()> {
     command
-        .env("RUSTC_WRAPPER", std::env::current_exe()?)
+        .env("RUSTC_WRAPPER", PROGRAM.get().context("set at the start")?)
         .env("RUSTFLAGS", "--cfg fuzzing")
         .env(VARIABLE, "1");
     Ok(())
@@ -44,6 +51,10 @@ pub(super) fn count(command: &mut Command) -> std::io::Result<()> {
 
 /// Acts as the compiler if cargo runs this program as one: `wrapper rustc arguments…`.
 pub(crate) fn act() -> Option<ExitCode> {
+    // Asked for now: other steps may replace the file, which then has no path any more.
+    if let Ok(program) = std::env::current_exe() {
+        let _ = PROGRAM.set(program);
+    }
     std::env::var_os(VARIABLE)?;
     let mut arguments = std::env::args_os().skip(1);
     let compiler = arguments.next()?;
