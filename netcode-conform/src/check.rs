@@ -41,7 +41,7 @@ pub(crate) enum Place {
     Alone,
 }
 
-/// What is known of a check without running it.
+/// Description of a check, known without running it.
 #[derive(Clone, Copy, Debug)]
 pub struct About {
     /// Name, with a dot between subject and rule: `request.protocol-id`.
@@ -123,7 +123,8 @@ pub(crate) type Checked<T = ()> = Result<T, Finding>;
 pub(crate) enum Finding {
     /// It did what the rule forbids. No loss of datagrams explains that.
     Wrong(String),
-    /// What the rule demands did not arrive. A bad network explains that too, so it is repeated.
+    /// The answer that the rule demands did not arrive. A bad network explains that too, so it is
+    /// repeated.
     Missing(String),
     /// The rule's effect cannot be seen with what the tool was given; how it could.
     Unobservable(String),
@@ -167,7 +168,7 @@ impl Verdict {
         }
     }
 
-    /// What happened, or what is missing.
+    /// Observation, or the answer that is missing.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Pass => None,
@@ -181,7 +182,7 @@ impl Verdict {
 pub struct Outcome {
     /// The check.
     pub about: About,
-    /// What came out.
+    /// Verdict of the check.
     pub verdict: Verdict,
     /// Datagrams of the last attempt.
     pub evidence: Vec<crate::evidence::Entry>,

@@ -62,7 +62,7 @@ const WATCH: Duration = Duration::from_millis(40);
 /// exchange, and of two with the control.
 const NOTICE: Duration = Duration::from_secs(5);
 
-/// Where the implementation under test is, for the checks of one role.
+/// Place of the implementation under test, for the checks of one role.
 pub(crate) trait Laboratory: Sync {
     /// One attempt at a check.
     type Trial;
@@ -79,7 +79,7 @@ pub(crate) trait Laboratory: Sync {
     /// `true` if the implementation under test answers.
     fn answers(&self) -> bool;
 
-    /// What is known of the end of an implementation that does not answer: its last words.
+    /// Last output of an implementation that does not answer, if it has ended.
     fn end(&self) -> String;
 
     /// Starts the implementation under test again; `false` if the tool cannot.

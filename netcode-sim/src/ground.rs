@@ -1,4 +1,4 @@
-//! What all actors of a world share: time, network, backend, ledger, and the books of invariants
+//! State that all actors of a world share: time, network, backend, ledger, and the books of invariants
 //! that concern more than one of them.
 
 use std::cell::RefCell;

@@ -57,7 +57,7 @@ pub(crate) struct Flight {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Where every datagram went.
+/// Fate of every datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Conservation {
     pub(crate) launched: u64,

@@ -15,7 +15,7 @@ use crate::shrink::shrink;
 use crate::trace::Trace;
 use crate::world;
 
-/// What to run.
+/// Worlds to run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Number of worlds.

@@ -1,4 +1,4 @@
-//! What is observed of servers, and what is unusual about datagrams.
+//! Observations of servers, and oddities of datagrams.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::peers::Reaction;
 use crate::forge::{CHALLENGE, DISCONNECT, KEEP_ALIVE, PAYLOAD, Packet};
 use crate::ticket::Ticket;
 
-/// What can be seen of a server after a step.
+/// Observation of a server after a step.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Seen {
     pub connected: BTreeSet<u64>,
@@ -44,7 +44,7 @@ pub fn see(
     }
 }
 
-/// What is unusual about a datagram that is authentic.
+/// Oddity of an authentic datagram.
 #[derive(Clone, Default)]
 pub struct Flaws {
     /// Type, ticket, and the oddities; `None` if it is not authentic.
@@ -52,7 +52,7 @@ pub struct Flaws {
     pub odd: Vec<Oddity>,
 }
 
-/// What is unusual about an authentic packet.
+/// Oddity of an authentic packet.
 pub fn flaws_of(packet: &Packet, number: usize) -> Flaws {
     let mut odd = Vec::new();
     if packet.sequence_bytes == Some(0) {

@@ -159,7 +159,7 @@ const DIFFERENCES: &[Difference] = &[
     ),
 ];
 
-/// What an input did so far.
+/// Oddities of an input so far.
 #[derive(Default)]
 pub struct Oddities(BTreeSet<Oddity>);
 

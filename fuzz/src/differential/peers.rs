@@ -24,7 +24,7 @@ pub enum Peer {
     Renet,
 }
 
-/// What a server did: datagrams, by the number of their receiver, and payloads, by client id.
+/// Actions of a server: datagrams, by the number of their receiver, and payloads, by client id.
 #[derive(Debug, Default)]
 pub struct Reaction {
     pub sent: Vec<(usize, Vec<u8>)>,

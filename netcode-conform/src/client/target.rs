@@ -18,11 +18,11 @@ pub struct ClientTarget {
     pub port: u16,
     /// Protocol id of the tokens.
     pub protocol_id: u64,
-    /// How a client is started.
+    /// Start of a client.
     pub start: ClientStart,
 }
 
-/// How a client is started with a connect token.
+/// Start of a client with a connect token.
 #[derive(Clone, Debug)]
 pub enum ClientStart {
     /// A command, split into words, in which `{token}` stands for the path of a file with the 2048

@@ -20,7 +20,7 @@ pub struct Report {
     pub subject: String,
     /// Seed of the run.
     pub seed: u64,
-    /// What the first look at a server showed.
+    /// Result of the first look at a server.
     pub known: Option<Known>,
     /// One outcome for each check that was selected, in the order of the list.
     pub outcomes: Vec<Outcome>,

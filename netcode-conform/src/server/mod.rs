@@ -128,7 +128,7 @@ impl Laboratory for ServerLaboratory {
     }
 }
 
-/// What the attempts of a run share, before the first look.
+/// State shared by the attempts of a run, before the first look.
 fn unknown(target: ServerTarget) -> Shared {
     Shared {
         target,

@@ -32,7 +32,7 @@ pub(crate) struct Player {
     pub(crate) place: Option<(u32, u32)>,
     /// Bytes that the server sent here.
     pub(crate) received_bytes: usize,
-    /// What the server did that only one check is about.
+    /// Behaviour of the server that only one check is about.
     pub(crate) oddities: Oddities,
     socket: UdpSocket,
     server: SocketAddr,

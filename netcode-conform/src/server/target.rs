@@ -32,7 +32,7 @@ pub struct ServerTarget {
     pub start: Option<Vec<String>>,
 }
 
-/// What a first look at the server showed.
+/// Result of a first look at the server.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Known {
     /// It sends payloads back.
@@ -78,7 +78,7 @@ impl Shared {
         self.target.token_lifetime.unwrap_or(chosen)
     }
 
-    /// How a server that the tool started has ended; empty if it runs, or if the tool did not start
+    /// End of a server that the tool started; empty if it runs, or if the tool did not start
     /// it.
     pub(crate) fn end(&self) -> String {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +122,7 @@ impl Started {
         })
     }
 
-    /// How the program ended, and the last lines of its standard error; empty if it runs.
+    /// End of the program, and the last lines of its standard error; empty if it runs.
     fn end(&mut self) -> String {
         let Ok(Some(status)) = self.process.try_wait() else {
             return String::new();

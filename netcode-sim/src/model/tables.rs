@@ -99,7 +99,7 @@ pub(crate) struct Budget {
     filled: u64,
 }
 
-/// What the budget says of a decryption.
+/// Answer of the budget to a decryption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purse {
     Served,

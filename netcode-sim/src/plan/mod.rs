@@ -72,7 +72,7 @@ pub(crate) enum DeviceMemory {
     Date,
 }
 
-/// What a client does after its attempt or session ended.
+/// Behaviour of a client after its attempt or session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Afterwards {
     Nothing,

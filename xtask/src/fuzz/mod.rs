@@ -64,7 +64,7 @@ pub(crate) fn smoke() -> Result<Outcome> {
     Ok(Outcome::Tests(Programs::build()?.fuzz(targets()?, SMOKE)?))
 }
 
-/// What the command line asks for.
+/// Task of the command line.
 pub(crate) fn with(options: &Options) -> Result<Outcome> {
     let mut targets = targets()?;
     if let Some(wanted) = &options.target {

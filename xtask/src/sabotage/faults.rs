@@ -15,7 +15,7 @@ pub(super) const SOURCES: &str = "netcode-core/src";
 #[serde(deny_unknown_fields)]
 pub(super) struct Fault {
     pub(super) name: String,
-    /// What it takes away.
+    /// Rule that it takes away.
     pub(super) takes: String,
     /// Worlds in which the simulation must find it.
     pub(super) within: u64,
