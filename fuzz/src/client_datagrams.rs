@@ -159,24 +159,11 @@ impl World {
             (CHALLENGE, vec![challenge; 308]),
             (KEEP_ALIVE, vec![0, 0, 0, 0, 2, 0, 0, 0]),
         ] {
-            let packet = self.next_packet(number, kind, body);
+            let packet = self.tickets[number].next_packet(kind, body);
             let datagram = self.seal(number, &packet);
             self.deliver(from, number, datagram, Some(packet));
         }
         Ok(())
-    }
-
-    /// Packet with the ticket's next sequence.
-    fn next_packet(&mut self, number: usize, kind: u8, body: Vec<u8>) -> Packet {
-        let ticket = &mut self.tickets[number];
-        let sequence = ticket.sequence;
-        ticket.sequence = sequence.wrapping_add(1);
-        Packet {
-            kind,
-            sequence,
-            sequence_bytes: None,
-            body,
-        }
     }
 
     fn seal(&self, number: usize, packet: &Packet) -> Vec<u8> {
@@ -209,7 +196,7 @@ impl World {
             DISCONNECT | DENIED => Vec::new(),
             _ => vec![input.arbitrary()?; usize::from(input.arbitrary::<u16>()? % 1204)],
         };
-        let mut packet = self.next_packet(number, kind, body);
+        let mut packet = self.tickets[number].next_packet(kind, body);
         match choose(input, 16)? {
             0 => {
                 packet.sequence = packet

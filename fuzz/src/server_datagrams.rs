@@ -213,23 +213,11 @@ impl<'s> World<'s> {
         let from = client_address(input.arbitrary()?);
         let request = self.tickets[number].request();
         self.deliver(from, Some(number), request, None);
-        let packet = self.next_packet(number, RESPONSE, self.tickets[number].response_body());
+        let body = self.tickets[number].response_body();
+        let packet = self.tickets[number].next_packet(RESPONSE, body);
         let datagram = self.seal(number, &packet);
         self.deliver(from, Some(number), datagram, Some(packet));
         Ok(())
-    }
-
-    /// Packet with the ticket's next sequence.
-    fn next_packet(&mut self, number: usize, kind: u8, body: Vec<u8>) -> Packet {
-        let ticket = &mut self.tickets[number];
-        let sequence = ticket.sequence;
-        ticket.sequence = sequence.wrapping_add(1);
-        Packet {
-            kind,
-            sequence,
-            sequence_bytes: None,
-            body,
-        }
     }
 
     fn seal(&self, number: usize, packet: &Packet) -> Vec<u8> {
@@ -255,7 +243,7 @@ impl<'s> World<'s> {
             DISCONNECT | DENIED => Vec::new(),
             _ => vec![input.arbitrary()?; usize::from(input.arbitrary::<u16>()? % 1204)],
         };
-        let mut packet = self.next_packet(number, kind, body);
+        let mut packet = self.tickets[number].next_packet(kind, body);
         match choose(input, 16)? {
             0 => {
                 packet.sequence = packet

@@ -45,6 +45,18 @@ impl Ticket {
         }
     }
 
+    /// Packet with the next sequence.
+    pub fn next_packet(&mut self, kind: u8, body: Vec<u8>) -> Packet {
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        Packet {
+            kind,
+            sequence,
+            sequence_bytes: None,
+            body,
+        }
+    }
+
     pub fn with_timeout(mut self, seconds: i32) -> Self {
         self.timeout = seconds;
         self
