@@ -327,6 +327,7 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
         |it| {
             let (mut server, _running) = it.connected(|_| ())?;
             for kind in [
+                kind::REQUEST,
                 kind::CHALLENGE,
                 kind::RESPONSE,
                 kind::KEEP_ALIVE,

@@ -17,7 +17,7 @@ use crate::evidence::Log;
 use crate::wire::kind;
 
 /// Time that a server has for its first answer, of which starting it may take a part.
-const FIRST_ANSWER: Duration = Duration::from_secs(10);
+pub(super) const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
 /// Requests whose answers are measured.
 const REQUESTS: u32 = 20;

@@ -250,7 +250,7 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
             // What is under way belongs to the session.
             player.listen(it.quiet() + Duration::from_millis(100));
             restart(it)?;
-            answers_again(it)?;
+            it.answers_again()?;
             let request = player.request.clone();
             player.send("request of before the restart", &request);
             player.send("request of before the restart", &request);
@@ -272,7 +272,7 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
                 player.challenge()?;
             }
             restart(it)?;
-            answers_again(it)?;
+            it.answers_again()?;
             let request = player.request.clone();
             for _ in 0..6 {
                 player.send("request of before the restart", &request);
@@ -332,18 +332,5 @@ fn restart(it: &mut Trial) -> Checked {
         Ok(true) => Ok(()),
         Ok(false) => unobservable("the tool cannot start the server: --start gives the command"),
         Err(error) => unobservable(format!("the server could not be started again: {error}")),
-    }
-}
-
-/// Waits until a server that was started again answers. With a restart rule, it refuses tokens
-/// minted in the second of its start.
-fn answers_again(it: &mut Trial) -> Checked {
-    let end = Instant::now() + Duration::from_secs(10);
-    loop {
-        match it.fresh_control() {
-            Ok(()) => return Ok(()),
-            Err(finding) if Instant::now() >= end => return Err(finding),
-            Err(_) => {}
-        }
     }
 }

@@ -124,7 +124,9 @@ impl Laboratory for ServerLaboratory {
     }
 
     fn revive(&self) -> bool {
-        self.shared.restart().unwrap_or(false) && self.answers()
+        let started = self.shared.restart().unwrap_or(false);
+        let mut trial = self.trial(StdRng::seed_from_u64(0), Log::new());
+        started && trial.answers_again().is_ok()
     }
 }
 

@@ -215,32 +215,25 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
     .alone()
     .seconds(1),
     check(
+        "survival.authentic-before-session",
+        READING,
+        "authentic packets of every type from an address with a handshake",
+        |it| {
+            let mut player = it.player("client")?;
+            player.challenge()?;
+            let forms = sealed(&mut player);
+            survives(it, &mut player, &forms)
+        },
+    )
+    .alone()
+    .seconds(1),
+    check(
         "survival.authentic-bodies",
         READING,
         "authentic packets of every type with bodies of every length",
         |it| {
             let mut player = it.connected("client")?;
-            let mut forms = Vec::new();
-            for kind in [
-                kind::DENIED,
-                kind::CHALLENGE,
-                kind::RESPONSE,
-                kind::KEEP_ALIVE,
-                kind::PAYLOAD,
-                7,
-                11,
-                15,
-            ] {
-                for len in [
-                    0, 1, 2, 7, 8, 9, 16, 299, 300, 307, 308, 309, 1199, 1200, 1201, 1400,
-                ] {
-                    let datagram = player.seal(kind, &payload("", len));
-                    forms.push(form(
-                        &format!("a sealed packet of type {kind} with a body of {len} bytes"),
-                        datagram,
-                    ));
-                }
-            }
+            let forms = sealed(&mut player);
             survives(it, &mut player, &forms)
         },
     )
@@ -358,6 +351,34 @@ fn packets(it: &mut Trial, player: &mut Player) -> Vec<Form> {
             &format!("the first {len} bytes of a payload packet"),
             cut,
         ));
+    }
+    forms
+}
+
+/// Packets of every type but disconnect, sealed with the player's
+/// keys, with bodies of every length. Type 0 is that of requests, which nobody seals.
+fn sealed(player: &mut Player) -> Vec<Form> {
+    let mut forms = Vec::new();
+    for kind in [
+        kind::REQUEST,
+        kind::DENIED,
+        kind::CHALLENGE,
+        kind::RESPONSE,
+        kind::KEEP_ALIVE,
+        kind::PAYLOAD,
+        7,
+        11,
+        15,
+    ] {
+        for len in [
+            0, 1, 2, 7, 8, 9, 16, 299, 300, 307, 308, 309, 1199, 1200, 1201, 1400,
+        ] {
+            let datagram = player.seal(kind, &payload("", len));
+            forms.push(form(
+                &format!("a sealed packet of type {kind} with a body of {len} bytes"),
+                datagram,
+            ));
+        }
     }
     forms
 }

@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, RngExt as _};
 
 use super::control::Control;
+use super::first_look::FIRST_ANSWER;
 use super::player::Player;
 use super::target::Shared;
 use crate::check::{Check, Checked, Finding, unobservable, wrong};
@@ -218,6 +219,21 @@ impl Trial {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = None;
         self.control()
+    }
+
+    /// Waits until a server that was started again answers. With a restart rule, it refuses tokens
+    /// minted in the second of its start. One that ended is started once more: while it was down,
+    /// another program may have had its port for a moment.
+    pub(crate) fn answers_again(&mut self) -> Checked {
+        let end = Instant::now() + FIRST_ANSWER;
+        loop {
+            match self.fresh_control() {
+                Ok(()) => return Ok(()),
+                Err(finding) if Instant::now() >= end => return Err(finding),
+                Err(_) if self.shared.end().is_empty() => {}
+                Err(_) => drop(self.shared.restart()),
+            }
+        }
     }
 
     /// Passes if the server drops all of these datagrams, each sent from an address of its own, and
