@@ -208,11 +208,20 @@ impl<'n> World<'n> {
         let mut flaws = Flaws::default();
         if !changed {
             flaws.authentic = Some((0, number));
-            self.requested[number] = self.now;
+            // A request that is refused prolongs no handshake.
+            if !self.refuses(number) {
+                self.requested[number] = self.now;
+            }
         } else {
             flaws.odd.push(Oddity::WrongLength);
         }
         self.deliver(from, &datagram, flaws);
+    }
+
+    /// `true` if a ticket's request is refused: the servers are full, or its client is connected.
+    fn refuses(&self, number: usize) -> bool {
+        let id = self.tickets[number].client_id;
+        self.sessions.len() >= SLOTS as usize || self.sessions.contains_key(&id)
     }
 
     /// A response with each server's own challenge for a ticket.
@@ -333,9 +342,7 @@ impl<'n> World<'n> {
                 if connected {
                     self.oddities.note(Oddity::RequestWhileConnected);
                 }
-                let id = self.tickets[number].client_id;
-                let full = self.sessions.len() >= SLOTS as usize;
-                if full || self.sessions.contains_key(&id) {
+                if self.refuses(number) {
                     self.oddities.note(Oddity::Refused);
                 }
             }
@@ -369,7 +376,7 @@ impl<'n> World<'n> {
         }
         let mut ours = self.ours.pass(step);
         let mut others = self.each(|server| server.pass(step));
-        // Ours and renetcode's say goodbye to those that time out.
+        // Ours and renetcode's send disconnect packets to those that time out.
         for reaction in others.iter_mut().chain([&mut ours]) {
             reaction.sent.clear();
         }
