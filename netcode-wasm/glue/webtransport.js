@@ -92,6 +92,11 @@ export class WebTransportSession {
   close() {
     this.#callbacks = undefined;
     this.#closing = true;
+    if (this.#transport && !this.#leaving) {
+      // A session that ends takes along what the browser has not sent yet. With room for one
+      // datagram, a write is over when the one before has left.
+      this.#transport.datagrams.outgoingHighWaterMark = 1;
+    }
     if (this.#pending === 0) {
       this.#end();
     }
