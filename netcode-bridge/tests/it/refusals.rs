@@ -158,7 +158,7 @@ fn an_address_has_its_share_of_sessions_and_the_bridge_its_total() {
                     let browser = Browser::open(visit(transport, &bridge, address));
                     browser.send(&request(address));
                     let opened = bridge.wait_event(Duration::from_secs(20));
-                    assert!(matches!(opened, Some(BridgeEvent::Opened(_))));
+                    assert!(matches!(opened, Some(BridgeEvent::Opened(_))), "{opened:?}");
                     browser
                 })
                 .collect();

@@ -1,13 +1,13 @@
 //! The crate's examples, run as a reader would run them.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use netcode_std::{
-    Client, ClientEvent, ClientId, Key, ProtocolId, RECEIVE_BUFFER_BYTES, TokenSpec, generator,
-    mint, unix_time,
+    Client, ClientEvent, ClientId, ClientState, Key, ProtocolId, RECEIVE_BUFFER_BYTES, TokenSpec,
+    generator, mint, unix_time,
 };
 
 const KEY: &str = "07070707070707070707070707070707070707070707070707070707070707aa";
@@ -37,11 +37,10 @@ struct Service {
 }
 
 impl Service {
-    /// Starts it on a port of the system's choice, which it prints.
-    fn start(name: &str, others: &[SocketAddr]) -> Self {
+    /// Starts it; it prints the address that it has bound.
+    fn start(name: &str, arguments: &[&str]) -> Self {
         let mut process = example(name)
-            .arg("127.0.0.1:0")
-            .args(others.iter().map(ToString::to_string))
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -79,8 +78,8 @@ fn until_tokens_are_younger_than_the_server() {
 
 #[test]
 fn the_echo_client_gets_a_token_from_the_backend_and_its_payloads_from_the_server() {
-    let mut server = Service::start("echo_server", &[]);
-    let mut backend = Service::start("backend", &[server.address]);
+    let mut server = Service::start("echo_server", &["127.0.0.1:0"]);
+    let mut backend = Service::start("backend", &["127.0.0.1:0", &server.address.to_string()]);
     until_tokens_are_younger_than_the_server();
 
     let client = example("echo_client")
@@ -98,47 +97,138 @@ fn the_echo_client_gets_a_token_from_the_backend_and_its_payloads_from_the_serve
     assert!(server.line().starts_with("client 7 left"));
 }
 
-#[test]
-fn the_game_server_moves_a_player_by_its_input_and_sends_snapshots() {
-    let server = Service::start("game_server", &[]);
-    until_tokens_are_younger_than_the_server();
-    let addresses = [server.address];
-    let spec = TokenSpec::new(ProtocolId(42), ClientId(7), &addresses, unix_time());
-    let token = mint(
-        &spec,
-        &Key::from_hex(KEY).unwrap(),
-        &mut generator().unwrap(),
-    );
-    let mut client = Client::new().unwrap();
-    client.connect(&token.unwrap()).unwrap();
+/// A client with a token for a game server, and the snapshots that it gets.
+struct Player {
+    client: Client,
+    buffer: [u8; RECEIVE_BUFFER_BYTES],
+}
 
-    let mut buffer = [0; RECEIVE_BUFFER_BYTES];
-    let mut moved = false;
-    while !moved {
-        client.update(Instant::now()).unwrap();
-        while let Some(event) = client.next_event(&mut buffer).unwrap() {
-            if let ClientEvent::Payload { payload, .. } = event {
-                let &[_, _, _, _, 0, x, 0, y_low, y_high] = payload else {
-                    panic!("no snapshot of one player in slot 0: {payload:?}");
-                };
-                // One step to the right and two down in each tick.
-                let (x, y) = (i16::from(x), i16::from_le_bytes([y_low, y_high]));
-                assert_eq!(y, -2 * x);
-                moved |= x > 0;
+impl Player {
+    fn of(server: &Service) -> Self {
+        let addresses = [server.address];
+        let spec = TokenSpec::new(ProtocolId(42), ClientId(7), &addresses, unix_time());
+        let key = Key::from_hex(KEY).unwrap();
+        let token = mint(&spec, &key, &mut generator().unwrap()).unwrap();
+        let mut client = Client::new().unwrap();
+        client.connect(&token).unwrap();
+        let buffer = [0; RECEIVE_BUFFER_BYTES];
+        Self { client, buffer }
+    }
+
+    /// The next snapshot: number of its tick, and position of the only player. `None` after the
+    /// end of the session.
+    fn snapshot(&mut self) -> Option<(u32, i16, i16)> {
+        loop {
+            self.client.update(Instant::now()).unwrap();
+            while let Some(event) = self.client.next_event(&mut self.buffer).unwrap() {
+                if let ClientEvent::Payload { payload, .. } = event {
+                    let &[a, b, c, d, 0, x, x_high, y, y_high] = payload else {
+                        panic!("no snapshot of one player in slot 0: {payload:?}");
+                    };
+                    let position = [[x, x_high], [y, y_high]].map(i16::from_le_bytes);
+                    return Some((u32::from_le_bytes([a, b, c, d]), position[0], position[1]));
+                }
             }
+            if !self.client.state().is_active() {
+                return None;
+            }
+            self.client.wait(Duration::from_millis(10)).unwrap();
         }
-        assert!(client.state().is_active(), "{}", client.state());
-        client.send(&[1, 2_u8.wrapping_neg()]).unwrap();
-        client.wait(Duration::from_millis(10)).unwrap();
+    }
+
+    fn input(&mut self, x: i8, y: i8, seen: u32) {
+        let [a, b, c, d] = seen.to_le_bytes();
+        let input = [x.cast_unsigned(), y.cast_unsigned(), a, b, c, d];
+        self.client.send(&input).unwrap();
     }
 }
 
 #[test]
+fn the_game_server_moves_a_player_by_its_input_and_sends_snapshots() {
+    let server = Service::start("game_server", &["127.0.0.1:0"]);
+    until_tokens_are_younger_than_the_server();
+    let mut player = Player::of(&server);
+    let mut moved = false;
+    while !moved {
+        let (tick, x, y) = player.snapshot().unwrap();
+        // One step to the right and two down in each tick.
+        assert_eq!(y, -2 * x);
+        moved = x > 0;
+        player.input(1, -2, tick);
+    }
+}
+
+#[test]
+fn the_game_server_sends_a_part_of_the_snapshots_to_a_client_that_receives_none() {
+    let server = Service::start("game_server", &["127.0.0.1:0"]);
+    until_tokens_are_younger_than_the_server();
+    let mut player = Player::of(&server);
+    let (first, ..) = player.snapshot().unwrap();
+    let behind = |tick: u32| tick > first + 20;
+    let mut ticks = std::iter::from_fn(|| player.snapshot()).map(|(tick, ..)| tick);
+    let part: Vec<_> = ticks
+        .by_ref()
+        .filter(|&tick| behind(tick))
+        .take(3)
+        .collect();
+    assert!(part.iter().all(|tick| tick.is_multiple_of(10)), "{part:?}");
+    // It gets all of them as soon as it says what it has received.
+    let mut seen = part[2];
+    loop {
+        player.input(0, 0, seen);
+        let (tick, ..) = player.snapshot().unwrap();
+        if !tick.is_multiple_of(10) {
+            break;
+        }
+        seen = tick;
+    }
+}
+
+#[test]
+fn the_game_server_disconnects_a_client_without_inputs() {
+    let server = Service::start("game_server", &["127.0.0.1:0", "1"]);
+    until_tokens_are_younger_than_the_server();
+    let mut player = Player::of(&server);
+    let snapshots = std::iter::from_fn(|| player.snapshot()).count();
+    assert!(snapshots > 0);
+    assert_eq!(player.client.state(), ClientState::Disconnected);
+}
+
+#[test]
 fn examples_say_how_they_are_used() {
-    for name in ["echo_server", "backend", "echo_client", "game_server"] {
+    for name in [
+        "echo_server",
+        "backend",
+        "echo_client",
+        "game_server",
+        "channels",
+    ] {
         let output = example(name).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{name}");
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(text.starts_with(&format!("usage: {name} ")), "{text}");
     }
+}
+
+#[test]
+fn messages_of_every_length_come_back_in_order_though_a_tenth_of_the_datagrams_is_lost() {
+    let server = Service::start("channels", &["server", "127.0.0.1:0"]);
+    until_tokens_are_younger_than_the_server();
+    let addresses = [server.address];
+    let spec = TokenSpec::new(ProtocolId(42), ClientId(7), &addresses, unix_time());
+    let key = Key::from_hex(KEY).unwrap();
+    let token = mint(&spec, &key, &mut generator().unwrap()).unwrap();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&token).unwrap();
+
+    let mut client = example("channels");
+    client.arg("client").arg(file.path()).arg("10");
+    let output = client.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        text.starts_with("60 messages came back in order; "),
+        "{text}"
+    );
+    assert!(!text.contains("; 0 datagrams"), "{text}");
 }
