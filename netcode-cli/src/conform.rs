@@ -228,6 +228,7 @@ fn client(args: &ClientArgs) -> Result<()> {
             let by_hand = ClientStart::ByHand {
                 token: token.clone(),
                 patience: args.patience,
+                ready: || eprintln!("a token is written: start the client"),
             };
             (by_hand, args.listen.port())
         }

@@ -34,6 +34,8 @@ pub enum ClientStart {
         token: PathBuf,
         /// Longest time to wait for each client.
         patience: Duration,
+        /// Called when a token has been written: now a client is to be started.
+        ready: fn(),
     },
 }
 
@@ -51,8 +53,11 @@ impl Running {
     pub(crate) fn start(start: &ClientStart, token: &[u8]) -> std::io::Result<Self> {
         let states = Arc::default();
         let words = match start {
-            ClientStart::ByHand { token: path, .. } => {
+            ClientStart::ByHand {
+                token: path, ready, ..
+            } => {
                 std::fs::write(path, token)?;
+                ready();
                 return Ok(Self {
                     process: None,
                     states,
