@@ -266,6 +266,9 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
         RESTART,
         "two runs of a server share no nonce under a token's keys",
         |it| {
+            // Both runs begin alike, however many challenges there were before.
+            restart(it)?;
+            it.answers_again()?;
             let token = it.lasting_token();
             let mut player = it.player_with("client", token)?;
             for _ in 0..4 {
