@@ -111,6 +111,8 @@ pub mod fuzzing;
 mod handle;
 mod http;
 mod limit;
+mod log;
+mod monitor;
 mod rate;
 mod relay;
 mod session;
@@ -130,6 +132,7 @@ pub use self::event::{BridgeEvent, EndCause, SessionInfo, Transport};
 pub use self::handle::{Bridge, BridgeAddresses};
 pub use self::http::{ParseNetworkError, ProxyHeader, ProxyNetwork};
 pub use self::limit::Limit;
+pub use self::monitor::{BridgeMonitor, NotReady};
 pub use self::relay::{Downlink, Relay, Uplink, UplinkError};
 
 /// Examples of the crate's README.

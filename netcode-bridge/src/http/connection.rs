@@ -129,7 +129,7 @@ pub(crate) async fn serve(
         let place = match limiter.admit(from.ip()) {
             Ok(place) => place,
             Err(limit) => {
-                context.counters.limited(limit);
+                context.limited(limit, from.ip());
                 continue;
             }
         };
@@ -143,7 +143,7 @@ pub(crate) async fn serve(
                 .await
                 .is_err()
             {
-                context.counters.limited(Limit::RequestTimeout);
+                context.limited(Limit::RequestTimeout, from.ip());
             }
             // Not before the descriptor is closed.
             drop(place);

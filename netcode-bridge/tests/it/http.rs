@@ -269,7 +269,7 @@ fn the_metrics_can_be_read_while_every_connection_is_held() {
     stream.read_to_string(&mut counters).unwrap();
     for line in [
         "netcode_bridge_held{resource=\"connections\"} 2",
-        "netcode_bridge_limited_total{limit=\"OfferTimeout\"} 0",
+        "netcode_bridge_limited_total{limit=\"offer_timeout\"} 0",
     ] {
         assert!(counters.contains(line), "{line} in {counters}");
     }

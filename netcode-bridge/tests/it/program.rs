@@ -233,7 +233,7 @@ fn every_limit_is_an_option() {
     bridge.signal("TERM");
     assert_eq!(bridge.event()["event"], "draining");
     let stopped = bridge.event();
-    assert_eq!(stopped["limited"]["OffersPerAddress"], 0, "{stopped}");
+    assert_eq!(stopped["limited"]["offers_per_address"], 0, "{stopped}");
     let refused = fail("--allow 127.0.0.1:1 --trusted-proxy any", 2);
     assert!(refused.contains("10.0.0.0/8"), "{refused}");
 }

@@ -14,11 +14,11 @@ mod signal;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Parser;
-use netcode_bridge::{AllowList, AllowRule, Bridge, Certificate};
+use netcode_bridge::{AllowList, AllowRule, Bridge};
 
 use self::options::{BrowserArgs, seconds};
 use self::report::Report;
@@ -76,15 +76,18 @@ fn run(args: &Args) -> Result<()> {
     let (stop, reload) = signal::listen()?;
     let allow = AllowList::new(args.allow.iter().cloned());
     let config = args.browsers.config(allow, args.listen.clone())?;
-    let certificate = config.certificate.clone();
     let mut bridge = Bridge::start(config)?;
     let report = Report { json: args.json };
     report.listening(&bridge)?;
 
-    let mut files = Files::new(certificate);
+    let mut looked = Instant::now();
     while !stop.wanted() {
         serve(&bridge, &report)?;
-        if reload.wanted() || files.have_changed() {
+        let looks = looked.elapsed() >= LOOK_AT_FILES;
+        if looks {
+            looked = Instant::now();
+        }
+        if reload.wanted() || (looks && bridge.certificate_is_outdated()) {
             report.reloaded(&bridge.reload_certificate())?;
         }
     }
@@ -109,34 +112,6 @@ fn serve(bridge: &Bridge, report: &Report) -> Result<()> {
         report.event(&event)?;
     }
     report.events(bridge)
-}
-
-/// Watcher of the certificate files.
-struct Files {
-    certificate: Certificate,
-    modified: Option<SystemTime>,
-    looked: Instant,
-}
-
-impl Files {
-    fn new(certificate: Certificate) -> Self {
-        Self {
-            modified: certificate.modified(),
-            certificate,
-            looked: Instant::now(),
-        }
-    }
-
-    fn have_changed(&mut self) -> bool {
-        if self.looked.elapsed() < LOOK_AT_FILES {
-            return false;
-        }
-        self.looked = Instant::now();
-        let modified = self.certificate.modified();
-        let changed = modified.is_some() && modified != self.modified;
-        self.modified = modified;
-        changed
-    }
 }
 
 #[cfg(test)]

@@ -24,13 +24,17 @@ pub(crate) struct BrowserArgs {
     /// Disable WebRTC
     #[arg(long, conflicts_with_all = ["rtc_listen", "rtc_public"])]
     no_webrtc: bool,
-    /// Certificate chain, PEM [default: a certificate for development, which a page must name by
+    /// Certificate chain, PEM [default: a new certificate for development, which a page must name by
     /// its hash]
     #[arg(long, value_name = "FILE", requires = "certificate_key")]
     certificate: Option<PathBuf>,
     /// Key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "certificate")]
     certificate_key: Option<PathBuf>,
+    /// Keep the certificate for development in this file, with its key: its hash then survives a
+    /// restart. Created if missing; replaced a day before the 13 days of its life are over
+    #[arg(long, value_name = "FILE", conflicts_with = "certificate")]
+    development_certificate: Option<PathBuf>,
     /// Accept WebRTC offers over HTTP, not HTTPS: behind a proxy that terminates TLS
     #[arg(long)]
     plain_http: bool,
@@ -75,7 +79,10 @@ impl BrowserArgs {
     pub(crate) fn config(&self, allow: AllowList, listen: Vec<SocketAddr>) -> Result<BridgeConfig> {
         let certificate = match (&self.certificate, &self.certificate_key) {
             (Some(chain), Some(key)) => Certificate::from_files(chain, key),
-            _ => Certificate::for_development(),
+            _ => match &self.development_certificate {
+                Some(file) => Certificate::for_development_in(file),
+                None => Certificate::for_development(),
+            },
         };
         if let Some(origin) = self.origins.iter().find(|origin| !is_origin(origin)) {
             bail!("{origin} is no origin: write scheme and host, such as https://game.example");
