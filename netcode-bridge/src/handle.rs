@@ -19,7 +19,7 @@ use super::context::Context;
 use super::counters::BridgeStats;
 use super::error::BridgeError;
 use super::event::{BridgeEvent, SessionInfo};
-use super::log::SUMMARY_INTERVAL;
+use super::log;
 use super::monitor::BridgeMonitor;
 use super::webrtc::{Demux, Offers};
 use super::{descriptors, http, webtransport};
@@ -62,8 +62,6 @@ pub struct BridgeAddresses {
     pub http: Vec<SocketAddr>,
     /// WebRTC datagrams (UDP); empty if WebRTC is disabled.
     pub rtc: Vec<SocketAddr>,
-    /// Prometheus metrics (TCP).
-    pub metrics: Option<SocketAddr>,
     /// SHA-256 of the certificate, as a page passes it in `serverCertificateHashes`.
     pub certificate_hash: [u8; 32],
 }
@@ -121,17 +119,10 @@ impl Bridge {
         self.context.servers.look_up();
         self.listen_for_webtransport(certificate)?;
         self.listen_for_webrtc(certificate)?;
-        if let Some(address) = self.context.config.metrics {
-            let (listener, bound) = http::listen(address)?;
-            self.addresses.metrics = Some(bound);
-            let routes = http::metrics(Arc::clone(&self.context));
-            let limiter = http::ConnectionLimiter::for_metrics(Arc::clone(&self.context));
-            runtime.spawn(http::serve(listener, routes, None, limiter));
-        }
         if self.context.servers.has_names() {
             runtime.spawn(look_up_names(Arc::clone(&self.context)));
         }
-        runtime.spawn(summarise(Arc::clone(&self.context)));
+        runtime.spawn(write_counted(Arc::clone(&self.context)));
         drop(around);
         self.runtime = Some(runtime);
         Ok(())
@@ -170,8 +161,12 @@ impl Bridge {
             self.addresses.http.push(bound);
             let routes = http::offers(Arc::clone(&offers));
             let tls = self.tls.as_ref().map(watch::Sender::subscribe);
-            let limiter = http::ConnectionLimiter::for_offers(Arc::clone(&self.context));
-            tokio::spawn(http::serve(listener, routes, tls, limiter));
+            tokio::spawn(http::serve(
+                listener,
+                routes,
+                tls,
+                Arc::clone(&self.context),
+            ));
         }
         Ok(())
     }
@@ -298,7 +293,7 @@ impl Drop for Bridge {
             // Works where blocking is forbidden, too; open connections are aborted.
             runtime.shutdown_background();
         }
-        self.context.log.summarise();
+        self.context.log.write_counted();
     }
 }
 
@@ -330,9 +325,9 @@ async fn look_up_names(context: Arc<Context>) {
     }
 }
 
-async fn summarise(context: Arc<Context>) {
+async fn write_counted(context: Arc<Context>) {
     loop {
-        tokio::time::sleep(SUMMARY_INTERVAL).await;
-        context.log.summarise();
+        tokio::time::sleep(log::INTERVAL).await;
+        context.log.write_counted();
     }
 }

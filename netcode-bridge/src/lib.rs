@@ -85,13 +85,14 @@
 //! | --- | --- |
 //! | `handle` | handle of a running bridge |
 //! | `webtransport`, `webrtc` | the two transports |
-//! | `http` | WebRTC offers, and the metrics |
+//! | `http` | WebRTC offers |
 //! | `session` | one session and its socket to the server |
 //! | `traffic` | counters of one session |
 //! | `relay` | the rules of a session, without sockets or clock |
 //! | `admission`, `rate`, `limit` | limits on the resources and arrivals of unauthenticated peers |
 //! | `allow` | the servers that may be reached |
 //! | `descriptors` | the system's limit of descriptors |
+//! | `log`, `monitor` | log lines; metrics and readiness |
 //! | `certificate`, `config`, `context`, `counters`, `event`, `error` | as named |
 //!
 //! Each session is a task of its own: a panic that a hostile peer causes in a library ends that

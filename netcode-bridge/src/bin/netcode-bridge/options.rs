@@ -9,6 +9,8 @@ use netcode_bridge::{
     AllowList, Backpressure, BridgeConfig, Certificate, ProxyHeader, ProxyNetwork,
 };
 
+use netcode_service::parse_address;
+
 use crate::limits::LimitArgs;
 
 /// Service to browsers.
@@ -16,7 +18,7 @@ use crate::limits::LimitArgs;
 #[command(next_help_heading = "Browsers")]
 pub(crate) struct BrowserArgs {
     /// Address for WebRTC datagrams (UDP) [default: the port after that of the listening address]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     rtc_listen: Vec<SocketAddr>,
     /// Public IP of that address, behind NAT or when bound to all interfaces; one of each family
     #[arg(long, value_name = "IP")]
@@ -35,22 +37,30 @@ pub(crate) struct BrowserArgs {
     /// restart. Created if missing; replaced a day before the 13 days of its life are over
     #[arg(long, value_name = "FILE", conflicts_with = "certificate")]
     development_certificate: Option<PathBuf>,
-    /// Accept WebRTC offers over HTTP, not HTTPS: behind a proxy that terminates TLS
-    #[arg(long)]
+    /// Accept WebRTC offers over HTTP, not HTTPS: behind a proxy that terminates TLS. Always so with a
+    /// certificate for development
+    #[arg(long, conflicts_with = "no_webrtc")]
     plain_http: bool,
     /// Proxy in front of the offers' port, ADDRESS or NETWORK, trusted to name the browser's
     /// address; without any, all browsers behind a proxy count as one address
-    #[arg(long = "trusted-proxy", value_name = "NET")]
+    #[arg(
+        long = "trusted-proxy",
+        value_name = "NET",
+        conflicts_with = "no_webrtc"
+    )]
     trusted_proxies: Vec<ProxyNetwork>,
     /// Header in which trusted proxies name the browser's address
-    #[arg(long, value_name = "HEADER", value_enum, default_value_t = Header::XForwardedFor)]
+    #[arg(
+        long,
+        value_name = "HEADER",
+        value_enum,
+        default_value_t = Header::XForwardedFor,
+        requires = "trusted_proxies"
+    )]
     proxy_header: Header,
     /// Permitted page origin, such as `https://game.example` [default: all]
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<String>,
-    /// Address of the Prometheus metrics, at /metrics: use one on loopback
-    #[arg(long, value_name = "ADDRESS")]
-    metrics: Option<SocketAddr>,
     /// Drop the oldest messages, not the newest, for a slow browser
     #[arg(long)]
     drop_oldest: bool,
@@ -96,7 +106,6 @@ impl BrowserArgs {
         config.listen = listen;
         config.rtc_public.clone_from(&self.rtc_public);
         config.plain_http |= self.plain_http;
-        config.metrics = self.metrics;
         config.origins.clone_from(&self.origins);
         config.trusted_proxies.clone_from(&self.trusted_proxies);
         config.proxy_header = self.proxy_header.into();
