@@ -12,6 +12,8 @@ pub enum Phase {
     Starting,
     /// Serving newcomers.
     Serving,
+    /// Unable to serve newcomers until something outside of it changes; the log says what.
+    Unavailable,
     /// Refusing newcomers, until it ends.
     Draining,
 }
@@ -77,6 +79,8 @@ impl Health {
             Ok("ready")
         } else if phase == Phase::Draining as u8 {
             Err("draining".to_owned())
+        } else if phase == Phase::Unavailable as u8 {
+            Err("unavailable: the log says why".to_owned())
         } else {
             Err("starting".to_owned())
         }
@@ -113,6 +117,10 @@ mod tests {
         for (phase, ready) in [
             (Phase::Starting, Err("starting".to_owned())),
             (Phase::Serving, Ok("ready")),
+            (
+                Phase::Unavailable,
+                Err("unavailable: the log says why".to_owned()),
+            ),
             (Phase::Draining, Err("draining".to_owned())),
         ] {
             health.set_phase(phase);

@@ -46,6 +46,7 @@
 //! | feature | default | effect |
 //! | --- | --- | --- |
 //! | `endpoint` | yes | metrics and health over HTTP |
+//! | `manual` | yes | shell completions and manual pages |
 
 #![forbid(unsafe_code)]
 
@@ -56,15 +57,19 @@ mod environment;
 #[cfg(feature = "endpoint")]
 mod health;
 mod log;
+#[cfg(feature = "manual")]
+mod manual;
 mod signal;
 
 pub use self::address::parse_address;
 #[cfg(feature = "endpoint")]
 pub use self::endpoint::{Endpoint, EndpointArgs, EndpointError};
-pub use self::environment::with_environment;
+pub use self::environment::{with_environment, with_environment_of};
 #[cfg(feature = "endpoint")]
 pub use self::health::{Health, Phase};
 pub use self::log::{AlreadyStarted, Levels, LogArgs, LogFormat};
+#[cfg(feature = "manual")]
+pub use self::manual::{CompletionsArgs, ManArgs};
 pub use self::signal::{ReloadSignal, StopSignal};
 
 /// Examples of the README.

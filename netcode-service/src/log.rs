@@ -100,8 +100,8 @@ fn level(name: &str) -> Result<LevelFilter, String> {
 
 impl LogArgs {
     /// Starts the log of this process. `program` is the name of the program's own crate, whose
-    /// lines have the chosen level, as those of this project's crates do; other crates' lines are
-    /// shown from warnings up.
+    /// lines have the chosen level, as those of this project's crates do. Other crates' lines are
+    /// shown from errors up: of many of them, a stranger's datagram causes a warning.
     ///
     /// # Errors
     /// It was started before.
@@ -135,7 +135,7 @@ impl LogArgs {
                 json.with_current_span(false).with_span_list(false).boxed()
             }
         };
-        let others = level.min(LevelFilter::WARN);
+        let others = level.min(LevelFilter::ERROR);
         let filter = Targets::new()
             .with_default(others)
             .with_target(OURS, level)

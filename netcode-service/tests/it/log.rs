@@ -15,7 +15,7 @@ fn text_lines_have_a_utc_timestamp_a_level_and_fields_and_no_colour_in_a_pipe() 
 }
 
 #[test]
-fn the_program_and_our_crates_speak_at_the_level_and_other_crates_from_warnings_up() {
+fn the_program_and_our_crates_speak_at_the_level_and_other_crates_from_errors_up() {
     let messages = |words: &str| {
         let lines = log_of(&mut command(words));
         let has = |message: &str| lines.iter().any(|line| line.ends_with(message));
@@ -24,15 +24,16 @@ fn the_program_and_our_crates_speak_at_the_level_and_other_crates_from_warnings_
             has("details"),
             has("another crate's line"),
             has("another crate's warning"),
+            has("another crate's error"),
             has("a crate of ours"),
         ]
     };
-    assert_eq!(messages(""), [true, false, false, true, true]);
-    assert_eq!(messages("-v"), [true, true, false, true, true]);
-    assert_eq!(messages("-q"), [false, false, false, true, false]);
-    assert_eq!(messages("-qqq"), [false; 5]);
+    assert_eq!(messages(""), [true, false, false, false, true, true]);
+    assert_eq!(messages("-v"), [true, true, false, false, true, true]);
+    assert_eq!(messages("-q"), [false, false, false, false, true, false]);
+    assert_eq!(messages("-qqq"), [false; 6]);
     let parts = "--log warn,elsewhere=info,netcode_std=info";
-    assert_eq!(messages(parts), [false, false, true, true, true]);
+    assert_eq!(messages(parts), [false, false, true, true, true, true]);
 }
 
 #[test]

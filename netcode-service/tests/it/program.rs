@@ -40,6 +40,7 @@ fn program() {
     tracing::debug!("details");
     tracing::info!(target: "elsewhere", "another crate's line");
     tracing::warn!(target: "elsewhere", "another crate's warning");
+    tracing::error!(target: "elsewhere", "another crate's error");
     tracing::info!(target: "netcode_std::server", "a crate of ours");
     if !args.serve {
         return;
