@@ -341,12 +341,6 @@ impl<L: Link, C: Crypto> Server<L, C> {
         self.transmit()
     }
 
-    /// Admits newcomers, or denies them as a full server does: see
-    /// [`set_admitting`](netcode_core::server::Server::set_admitting) of the core.
-    pub fn set_admitting(&mut self, admitting: bool) {
-        self.core.set_admitting(admitting);
-    }
-
     /// Core of the server: clients, counters, configuration.
     pub fn core(&self) -> &netcode_core::server::Server<'static, C> {
         &self.core

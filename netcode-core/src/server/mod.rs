@@ -95,7 +95,6 @@ pub struct Server<'s, C = RustCrypto> {
     global_sequence: u64,
     sequence_key: HashKey,
     running: bool,
-    admitting: bool,
 }
 
 impl<'s> Server<'s, RustCrypto> {
@@ -156,7 +155,6 @@ impl<'s, C: Crypto> Server<'s, C> {
             global_sequence: 0,
             sequence_key: HashKey::NONE,
             running: false,
-            admitting: true,
         };
         // Storage in a `static` outlives its servers: entries of the last one must not look like
         // clients of this one. The hash key is drawn at the start; nothing is looked up before.
@@ -223,27 +221,6 @@ impl<'s, C: Crypto> Server<'s, C> {
     /// Returns `true` between [`start`](Self::start) and [`stop`](Self::stop).
     pub fn is_running(&self) -> bool {
         self.running
-    }
-
-    /// Admits newcomers, or denies them as a full server does, so that they try the next server of
-    /// their token: before a stop, while those who are connected stay until they leave. A new
-    /// server admits. The choice survives a stop.
-    ///
-    /// A connected client is no newcomer: with
-    /// [`ReconnectRule::ReplaceByNewerToken`] it may still replace its session. Loopback clients are
-    /// admitted by whoever connects them.
-    pub fn set_admitting(&mut self, admitting: bool) {
-        self.admitting = admitting;
-    }
-
-    /// Returns `true` if newcomers are admitted while there is a free slot.
-    pub fn is_admitting(&self) -> bool {
-        self.admitting
-    }
-
-    /// Returns `true` if a newcomer would be denied.
-    fn denies(&self) -> bool {
-        !self.admitting || self.slots.is_full()
     }
 
     /// Sets the calendar time at `now`. The server advances it between calls, so once a minute

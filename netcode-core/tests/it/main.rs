@@ -9,7 +9,6 @@
     reason = "tests stop where they fail"
 )]
 
-mod admitting;
 mod challenges;
 mod client_drop_reasons;
 mod client_events;

@@ -14,7 +14,7 @@ pub(crate) enum Cause {
     Denied,
 }
 
-/// Subject and predicate of a refusal's line: `20 requests from 10.0.0.1: server is full or draining`.
+/// Subject and predicate of a refusal's line: `20 requests from 10.0.0.1: server is full`.
 struct Explanation {
     level: Level,
     noun: &'static str,
@@ -49,7 +49,7 @@ impl Cause {
             Self::Denied => Explanation {
                 level: Level::INFO,
                 noun: "request",
-                text: "server is full or draining",
+                text: "server is full",
             },
         }
     }
