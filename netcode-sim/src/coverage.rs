@@ -66,7 +66,8 @@ impl Coverage {
 }
 
 /// Reasons that a client cannot have: they are a server's rules.
-const SERVER_ONLY: [Dropped; 20] = [
+const SERVER_ONLY: [Dropped; 21] = [
+    Dropped::SessionEnded,
     Dropped::RequestLength,
     Dropped::Version,
     Dropped::ProtocolId,

@@ -13,7 +13,7 @@
 //! | `clients` | queries of connected clients, and their disconnection |
 //! | `loopback` | clients in the server's own process |
 //! | `config`, `event`, `stats` | configuration, events, counters |
-//! | `slots`, `half_open`, `history` | the three tables; `storage` holds their memory |
+//! | `slots`, `half_open`, `history` | the three tables; `slot`: entry of the first; `storage` holds their memory |
 //! | `table` | keyed table of `index`, `deadlines`, `column`; `hash`, `peer` make its keys |
 //! | `session` | session parameters of a half-open connection and of a slot |
 //! | `share`, `budget` | limits on entries and decryptions for senders without a session |
@@ -37,6 +37,7 @@ mod response;
 mod send;
 mod session;
 mod share;
+mod slot;
 mod slots;
 mod stats;
 mod storage;
@@ -211,8 +212,8 @@ impl<'s, C: Crypto> Server<'s, C> {
     /// Disconnects every client and stops accepting new ones. Their disconnect packets and events
     /// still come from [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event).
     pub fn stop(&mut self, now: Instant) {
-        self.clock.advance(now);
-        self.leave_all(DisconnectReason::ServerStopped);
+        let now = self.clock.advance(now);
+        self.leave_all(now, DisconnectReason::ServerStopped);
         self.half_open.reset(usize::MAX, self.hash_key);
         self.challenge_key = Key::EMPTY;
         self.running = false;
@@ -295,7 +296,7 @@ mod tests {
 
     use super::peer::Source;
     use super::session::Session;
-    use super::slots::Slot;
+    use super::slot::Slot;
     use super::*;
     use crate::address::AddressList;
     use crate::crypto::SessionKeys;

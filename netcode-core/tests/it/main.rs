@@ -18,6 +18,7 @@ mod clocks;
 mod crafted;
 #[cfg(feature = "alloc")]
 mod crowds;
+mod departures;
 #[cfg(feature = "sealed")]
 mod devices;
 mod drop_reasons;
