@@ -118,6 +118,7 @@ const OTHERS: &[&str] = &[
     "server: payload",
     "server: challenge",
     "server: denied",
+    "server: denied while closed",
     "server: replaced",
     "server: disconnected ByClient",
     "server: disconnected ByServer",
@@ -156,6 +157,7 @@ const OTHERS: &[&str] = &[
     "fault: short buffer",
     "fault: date",
     "fault: kick",
+    "fault: closed",
     "latecomer: connected",
 ];
 

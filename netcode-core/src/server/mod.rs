@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `receive` | processing of datagrams: sender and packet type |
 //! | `request`, `response` | the two halves of the handshake |
+//! | `admission` | opening and closing to new clients |
 //! | `send` | sending of payloads |
 //! | `poll` | datagrams that are due, the next deadline, events |
 //! | `clients` | queries of connected clients, and their disconnection |
@@ -18,6 +19,7 @@
 //! | `session` | session parameters of a half-open connection and of a slot |
 //! | `share`, `budget` | limits on entries and decryptions for senders without a session |
 
+mod admission;
 mod budget;
 mod clients;
 mod column;
@@ -47,6 +49,7 @@ use core::fmt;
 
 use rand_core::CryptoRng;
 
+pub use self::admission::Admission;
 pub use self::clients::ClientInfo;
 pub use self::config::{ConfigError, ReconnectRule, RestartRule, ServerConfig, StartError};
 pub use self::event::{DisconnectReason, Event, Received};
@@ -95,6 +98,7 @@ pub struct Server<'s, C = RustCrypto> {
     challenge_sequence: u64,
     global_sequence: u64,
     sequence_key: HashKey,
+    admission: Admission,
     running: bool,
 }
 
@@ -155,6 +159,7 @@ impl<'s, C: Crypto> Server<'s, C> {
             challenge_sequence: 0,
             global_sequence: 0,
             sequence_key: HashKey::NONE,
+            admission: Admission::Open,
             running: false,
         };
         // Storage in a `static` outlives its servers: entries of the last one must not look like
@@ -280,6 +285,7 @@ impl<C> fmt::Debug for Server<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("running", &self.running)
+            .field("admission", &self.admission)
             .field("config", &self.config)
             .field("connected", &self.slots.connected_count)
             .field("half_open", &self.half_open.used)

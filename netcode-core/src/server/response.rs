@@ -57,7 +57,7 @@ impl<C: Crypto> Server<'_, C> {
             challenged_at,
         } = half_open;
         let replaced = self.replaced_by(&session, source)?;
-        if replaced.is_none() && self.slots.is_full() {
+        if !self.admits(replaced) {
             return Ok(self.deny(source.address, &session.keys, datagram));
         }
         let sequence = if session.other_servers {

@@ -9,6 +9,7 @@
     reason = "tests stop where they fail"
 )]
 
+mod admission;
 mod challenges;
 mod client_drop_reasons;
 mod client_events;

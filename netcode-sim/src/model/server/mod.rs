@@ -87,6 +87,8 @@ pub(crate) struct ServerModel {
     date: Date,
     first_start: Option<u64>,
     running: bool,
+    /// New clients are denied.
+    pub(crate) closed: bool,
     pub(crate) slots: Vec<Option<Slot>>,
     pub(crate) half_open: Vec<HalfOpen>,
     pub(crate) history: Vec<Used>,
@@ -112,6 +114,7 @@ impl ServerModel {
             date: Date::default(),
             first_start: None,
             running: false,
+            closed: false,
             half_open: Vec::new(),
             history: Vec::new(),
             budget: Budget::default(),
@@ -203,8 +206,8 @@ impl ServerModel {
             .map(|(id, _)| id)
     }
 
-    fn is_full(&self) -> bool {
-        self.connected().count() >= self.rules.max_clients
+    fn denies(&self) -> bool {
+        self.closed || self.connected().count() >= self.rules.max_clients
     }
 
     fn expire_half_open(&mut self, now: u64) {

@@ -120,7 +120,7 @@ impl ServerModel {
                 slot,
                 half_open: entry,
             }),
-            None if self.is_full() => Ok(Fate::Denied {
+            None if self.denies() => Ok(Fate::Denied {
                 ticket: half_open.ticket,
             }),
             None if self.slots.iter().all(Option::is_some) => Err(Dropped::SlotDraining),
