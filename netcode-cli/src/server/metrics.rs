@@ -26,7 +26,7 @@ type Labels = [(&'static str, &'static str); 1];
 
 /// Requests and responses that were answered with nothing. The client tries again, or has to come
 /// with another token.
-const REFUSALS: [Dropped; 16] = [
+const REFUSALS: [Dropped; 17] = [
     Dropped::RequestLength,
     Dropped::Version,
     Dropped::ProtocolId,
@@ -36,6 +36,7 @@ const REFUSALS: [Dropped; 16] = [
     Dropped::TokenConsumed,
     Dropped::TokenElsewhere,
     Dropped::HostLimit,
+    Dropped::OverBudget,
     Dropped::TokenUnauthentic,
     Dropped::TokenMalformed,
     Dropped::NotOurAddress,
