@@ -9,3 +9,6 @@ mod command;
 mod conform;
 mod connects;
 mod keys_and_tokens;
+mod service;
+#[cfg(unix)]
+mod terminal;
