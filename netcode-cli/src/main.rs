@@ -10,7 +10,6 @@
 //! | `server`, `client` | the two roles |
 //! | `demo` | both in one process, checked |
 //! | `conform` | conformance checks of any implementation |
-//! | `manual` | shell completions and manual pages |
 
 mod client;
 mod conform;
@@ -18,7 +17,6 @@ mod demo;
 mod failure;
 mod keygen;
 mod live;
-mod manual;
 mod network;
 mod secret;
 mod server;
@@ -29,7 +27,7 @@ mod token;
 use std::process::ExitCode;
 
 use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use netcode_service::with_environment;
+use netcode_service::{CompletionsArgs, ManArgs, with_environment};
 
 /// Secure, connection-oriented datagrams: netcode 1.02
 ///
@@ -56,8 +54,8 @@ enum Task {
     Client(client::Args),
     #[command(subcommand)]
     Conform(conform::Task),
-    Completions(manual::CompletionsArgs),
-    Man(manual::ManArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// The command line, with options from the environment too.
@@ -74,8 +72,8 @@ fn main() -> ExitCode {
         Task::Server(args) => server::run(&args),
         Task::Client(args) => client::run(&args),
         Task::Conform(task) => conform::run(&task),
-        Task::Completions(args) => manual::completions(&args),
-        Task::Man(args) => manual::pages(&args),
+        Task::Completions(args) => args.print(command()).map_err(Into::into),
+        Task::Man(args) => args.print(command()).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

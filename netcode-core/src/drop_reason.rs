@@ -38,6 +38,10 @@ dropped! {
     /// At a client: the sender is not its server. At a server: an encrypted packet from an address
     /// with neither a slot nor a half-open connection.
     UnknownSender "unknown_sender" => "sender is unknown",
+    /// The same from an address whose session ended in the last five seconds, while the slot has no
+    /// other client yet: the remaining nine disconnect packets of a client that left, or packets
+    /// that were in transit when the server ended the session. Normal in operation.
+    SessionEnded "session_ended" => "the sender's session has ended",
     /// The datagram is empty, or shorter than the 18 bytes of the smallest encrypted packet.
     TooShort "too_short" => "too short",
     /// The packet type is 7 or above, or not accepted by this role.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use netcode_core::crypto::Crypto;
 use netcode_core::server::{
-    Capacity, ConfigError, Event, LoopbackError, MAX_SEND_BYTES, Received, ServerConfig, Storage,
+    Admission, Capacity, ConfigError, Event, LoopbackError, MAX_SEND_BYTES, Received, ServerConfig,
+    Storage,
 };
 use netcode_core::{ClientId, ClientIndex, UserData};
 
@@ -121,6 +122,12 @@ impl<L: Link, C: Crypto> Server<L, C> {
         self.log.stopped(&self.core);
         self.transmit()?;
         self.flush()
+    }
+
+    /// Opens or closes the server to new clients. A closed one denies them, so that they go on to
+    /// the next server of their token, and keeps those that are connected.
+    pub fn set_admission(&mut self, admission: Admission) {
+        self.core.set_admission(admission);
     }
 
     /// Begins a turn at `now`. [`next_event`](Self::next_event) then returns its events.
@@ -339,12 +346,6 @@ impl<L: Link, C: Crypto> Server<L, C> {
     pub fn disconnect_all(&mut self) -> io::Result<()> {
         self.core.disconnect_all(self.origin.to_core(self.now));
         self.transmit()
-    }
-
-    /// Admits newcomers, or denies them as a full server does: see
-    /// [`set_admitting`](netcode_core::server::Server::set_admitting) of the core.
-    pub fn set_admitting(&mut self, admitting: bool) {
-        self.core.set_admitting(admitting);
     }
 
     /// Core of the server: clients, counters, configuration.

@@ -35,7 +35,7 @@ export class Program {
     this.#ended = new Promise((resolve) => this.#process.once('exit', resolve));
   }
 
-  /** The next object whose `event`, or message in a log, is this. */
+  /** The next object whose `event` is this, or whose message in a log begins so. */
   async event(name) {
     for (;;) {
       while (this.#objects.length === 0) {
@@ -48,7 +48,7 @@ export class Program {
         throw new Error(`the program ended before it said ${name}`);
       }
       this.#objects.shift();
-      if ((object.event ?? object.message) === name) {
+      if (object.event === name || object.message?.startsWith(name)) {
         return object;
       }
     }
@@ -100,12 +100,14 @@ export class World {
 
   /** A server; `address` is where it listens. */
   async server(...words) {
-    const common = ['--key', this.keyFile, '--protocol-id', this.#protocolId, '--json'];
+    const common = ['--key', this.keyFile, '--protocol-id', this.#protocolId];
+    const log = ['--log-format', 'json'];
     // The key is as new as the server; and all browsers come from the bridge's address.
     const rules = ['--max-token-lifetime', 'off', '--shared-address'];
-    const all = ['server', ...common, ...rules, '--bind', '127.0.0.1:0', ...words];
-    const server = this.start('netcode', all);
-    server.address = (await server.event('listening')).addresses[0];
+    const all = ['server', ...common, ...log, ...rules, '--bind', '127.0.0.1:0', ...words];
+    const server = this.start('netcode', all, 'stderr');
+    const { bound } = await server.event('server started');
+    server.address = bound.slice(1, -1);
     return server;
   }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use netcode_std::core::Dropped;
-use netcode_std::core::server::{Capacity, DisconnectReason, ServerStats};
+use netcode_std::core::server::{Admission, Capacity, DisconnectReason, ServerStats};
 use netcode_std::{Server, SocketStats};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
@@ -26,7 +26,7 @@ type Labels = [(&'static str, &'static str); 1];
 
 /// Requests and responses that were answered with nothing. The client tries again, or has to come
 /// with another token.
-const REFUSALS: [Dropped; 16] = [
+const REFUSALS: [Dropped; 17] = [
     Dropped::RequestLength,
     Dropped::Version,
     Dropped::ProtocolId,
@@ -36,6 +36,7 @@ const REFUSALS: [Dropped; 16] = [
     Dropped::TokenConsumed,
     Dropped::TokenElsewhere,
     Dropped::HostLimit,
+    Dropped::OverBudget,
     Dropped::TokenUnauthentic,
     Dropped::TokenMalformed,
     Dropped::NotOurAddress,
@@ -174,7 +175,7 @@ struct Snapshot {
     lost: u64,
     clients: u32,
     slots: u32,
-    admitting: bool,
+    open: bool,
     half_open: usize,
     tokens: usize,
 }
@@ -188,7 +189,7 @@ impl Snapshot {
             lost,
             clients: core.connected_count(),
             slots: core.config().max_clients,
-            admitting: core.is_admitting() && core.is_running(),
+            open: core.is_running() && core.admission() == Admission::Open,
             half_open: core.half_open_count(),
             tokens: core.token_count(),
         }
@@ -198,8 +199,8 @@ impl Snapshot {
         let room = Capacity::for_clients(self.slots);
         to.gauge("clients", "Connected clients", self.clients.into())?;
         to.gauge("slots", "Maximum number of clients", self.slots.into())?;
-        let admitting = i64::from(self.admitting);
-        to.gauge("admitting", "1 while newcomers are admitted", admitting)?;
+        let help = "1 while open to new clients";
+        to.gauge("open", help, self.open.into())?;
         to.gauge("half_open", "Half-open connections", count(self.half_open))?;
         let help = "Maximum number of half-open connections";
         to.gauge("half_open_limit", help, count(room.half_open))?;

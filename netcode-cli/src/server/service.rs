@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use netcode_service::{Health, Phase, ReloadSignal, StopSignal};
-use netcode_std::core::server::{Event, ServerStats};
+use netcode_std::core::server::{Admission, Event, ServerStats};
 use netcode_std::{RECEIVE_BUFFER_BYTES, Server};
 use tracing::info;
 
@@ -53,7 +53,7 @@ impl Service<'_> {
     /// Denies newcomers, and waits for the clients to leave.
     fn drain(&mut self, reloads: &ReloadSignal) -> Result<()> {
         self.health.set_phase(Phase::Draining);
-        self.server.set_admitting(false);
+        self.server.set_admission(Admission::Closed);
         let clients = self.server.core().connected_count();
         let seconds = self.args.drain.as_secs_f64();
         info!(

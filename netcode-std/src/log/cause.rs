@@ -14,7 +14,7 @@ pub(crate) enum Cause {
     Denied,
 }
 
-/// Subject and predicate of a refusal's line: `20 requests from 10.0.0.1: server is full or draining`.
+/// Subject and predicate of a refusal's line: `20 requests from 10.0.0.1: server is full`.
 struct Explanation {
     level: Level,
     noun: &'static str,
@@ -49,7 +49,7 @@ impl Cause {
             Self::Denied => Explanation {
                 level: Level::INFO,
                 noun: "request",
-                text: "server is full or draining",
+                text: "server is full, or closed to new clients",
             },
         }
     }
@@ -146,6 +146,11 @@ fn explain(reason: Dropped) -> Option<Explanation> {
             Level::DEBUG,
             "datagram",
             "no session at this address (it ended, or never began)",
+        ),
+        D::SessionEnded => (
+            Level::DEBUG,
+            "datagram",
+            "its session has just ended (normal)",
         ),
         D::TooShort | D::Type | D::SequenceLength | D::BodyLength | D::RequestLength => {
             (Level::DEBUG, "datagram", reason.as_str())

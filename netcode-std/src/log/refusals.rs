@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(refusals.due(), Some(begin + INTERVAL));
         let expected = [
             "refused: 4 requests from 127.0.0.1: token does not open (wrong key?)",
-            "refused: 1 request from 10.0.0.1: server is full or draining",
+            "refused: 1 request from 10.0.0.1: server is full, or closed to new clients",
         ];
         assert_eq!(lines(&mut refusals), expected);
         assert_eq!((refusals.due(), lines(&mut refusals)), (None, vec![]));
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(lines.len(), MAX_PAIRS + 2);
         let expected = [
             "refused: 99984 requests from other hosts: token does not open (wrong key?)",
-            "refused: 99984 requests from other hosts: server is full or draining",
+            "refused: 99984 requests from other hosts: server is full, or closed to new clients",
         ];
         assert_eq!(lines[MAX_PAIRS..], expected);
     }

@@ -217,7 +217,7 @@ fn a_running_server_says_why_clients_do_not_get_in() {
     );
     assert_eq!(
         refusal(&lines, &mut server, &minted(&spec(2, &servers))),
-        "server is full or draining reason=\"denied\""
+        "server is full, or closed to new clients reason=\"denied\""
     );
     client.disconnect().unwrap();
     until("the end", || !turn(&mut server).events.is_empty());
