@@ -14,6 +14,7 @@ mod http;
 mod limits;
 #[path = "../../../netcode-std/tests/it/pair.rs"]
 mod pair;
+mod panels;
 mod paths;
 #[cfg(unix)]
 mod program;

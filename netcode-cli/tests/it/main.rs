@@ -8,4 +8,7 @@
 mod command;
 mod conform;
 mod connects;
+mod dashboard;
 mod keys_and_tokens;
+#[path = "../../../netcode-bridge/tests/it/panels.rs"]
+mod panels;
