@@ -7,9 +7,9 @@ use netcode_core::bridge::CloseCode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use super::admission::Admission;
 use super::event::{EndCause, Transport};
@@ -161,8 +161,16 @@ impl Counters {
             sessions.get_or_create_owned(&by);
             opened.get_or_create_owned(&by);
         }
-        let ended = Family::default();
-        let refused = Family::default();
+        let ended = Family::<ByTransportAndCause, Counter>::default();
+        let refused = Family::<ByTransportAndCause, Counter>::default();
+        for transport in Transport::ALL {
+            for code in CloseCode::ALL {
+                refused.get_or_create_owned(&by_cause(transport, code.name()));
+            }
+            for cause in EndCause::all() {
+                ended.get_or_create_owned(&by_cause(transport, cause.name()));
+            }
+        }
         let datagrams = Family::<ByDirection, Counter>::default();
         let bytes = Family::<ByDirection, Counter>::default();
         let dropped = Family::<ByDirectionAndCause, Counter>::default();
@@ -177,9 +185,16 @@ impl Counters {
             "Version of the bridge",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
         );
-        about.register(
-            "certificate_expiry_timestamp_seconds",
-            "End of the validity of the TLS certificate in use, in Unix time",
+        about.register_with_unit(
+            "start_time",
+            "Time of the start, since 1970",
+            Unit::Seconds,
+            ConstGauge::new(unix_seconds(SystemTime::now())),
+        );
+        about.register_with_unit(
+            "certificate_expiry_time",
+            "End of the validity of the TLS certificate in use, since 1970",
+            Unit::Seconds,
             certificate_expiry.clone(),
         );
         about.register("sessions", "Sessions at present", sessions.clone());

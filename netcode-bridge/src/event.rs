@@ -66,6 +66,12 @@ pub enum EndCause {
 }
 
 impl EndCause {
+    /// Every cause.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let codes = CloseCode::ALL.iter().copied();
+        codes.map(Self::Bridge).chain([Self::Browser, Self::Lost])
+    }
+
     /// Stable name for metrics, logs and JSON, in snake case.
     pub const fn name(self) -> &'static str {
         match self {

@@ -121,16 +121,40 @@ impl Counted {
     }
 }
 
-fn write_refused(refusal: Refusal, client: Option<IpAddr>, count: u64) {
+fn write_refused(refusal: Refusal, host: Option<IpAddr>, count: u64) {
     let Refusal { code, limit } = refusal;
-    let client = client.map(tracing::field::display);
+    let text = match host {
+        Some(IpAddr::V4(ip)) => ip.to_string(),
+        Some(IpAddr::V6(network)) => format!("{network}/64"),
+        None => "other hosts".to_owned(),
+    };
+    let host = host.map(|_| text.as_str());
     match limit {
         // Peers that keep within their own limits are refused, too.
         Some(limit) if limit.is_shared() => {
-            warn!(count, limit = limit.name(), client, "refused: {limit}");
+            warn!(
+                count,
+                limit = limit.name(),
+                host,
+                "refused: {count} from {text}: {limit}"
+            );
         }
-        Some(limit) => info!(count, limit = limit.name(), client, "refused: {limit}"),
-        None => info!(count, cause = code.name(), client, "refused: {code}"),
+        Some(limit) => {
+            info!(
+                count,
+                limit = limit.name(),
+                host,
+                "refused: {count} from {text}: {limit}"
+            );
+        }
+        None => {
+            info!(
+                count,
+                cause = code.name(),
+                host,
+                "refused: {count} from {text}: {code}"
+            );
+        }
     }
 }
 
@@ -194,17 +218,18 @@ mod tests {
             for _ in 0..20 {
                 log.refused(Limit::SessionsPerAddress.into(), address(1));
             }
-            log.refused(Limit::Sessions.into(), address(2));
+            log.refused(Limit::Sessions.into(), "2001:db8::7".parse().unwrap());
             log.refused(CloseCode::ServerNotAllowed.into(), address(1));
             log.write_counted();
             log.write_counted();
         });
         let expected = [
-            "INFO refused: the bridge may not reach this server count=1 \
-             cause=\"server_not_allowed\" client=192.0.2.1",
-            "INFO refused: too many sessions from this address count=20 \
-             limit=\"sessions_per_address\" client=192.0.2.1",
-            "WARN refused: too many sessions count=1 limit=\"sessions\" client=192.0.2.2",
+            "INFO refused: 1 from 192.0.2.1: the bridge may not reach this server count=1 \
+             cause=\"server_not_allowed\" host=\"192.0.2.1\"",
+            "INFO refused: 20 from 192.0.2.1: too many sessions from this address count=20 \
+             limit=\"sessions_per_address\" host=\"192.0.2.1\"",
+            "WARN refused: 1 from 2001:db8::/64: too many sessions count=1 limit=\"sessions\" \
+             host=\"2001:db8::/64\"",
         ];
         assert_eq!(lines, expected);
     }
@@ -219,7 +244,8 @@ mod tests {
             log.write_counted();
         });
         assert_eq!(lines.len(), MAX_PAIRS + 2);
-        let others = "WARN refused: too many TCP connections count=240 limit=\"connections\"";
+        let others = "WARN refused: 240 from other hosts: too many TCP connections count=240 \
+                      limit=\"connections\"";
         assert!(lines.iter().any(|line| line == others), "{lines:#?}");
     }
 

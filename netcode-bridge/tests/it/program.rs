@@ -236,7 +236,7 @@ fn a_bridge_with_an_expired_certificate_is_alive_but_not_ready() {
     until("the probe says so", || {
         get(address, "/readyz").starts_with("HTTP/1.1 503")
     });
-    let expiry = "netcode_bridge_certificate_expiry_timestamp_seconds 1577836800";
+    let expiry = "netcode_bridge_certificate_expiry_time_seconds 1577836800";
     assert!(get(address, "/metrics").contains(expiry));
 }
 

@@ -148,7 +148,8 @@ fn a_draining_server_denies_newcomers_and_ends_when_its_clients_have_left() {
     server.signal("TERM");
     server.wait_for("draining");
     assert!(get(&address, "/readyz").ends_with("draining\n"));
-    assert!(get(&address, "/healthz").starts_with("HTTP/1.1 200"));
+    let health = succeed(&folder, &format!("health --metrics {address}"));
+    assert_eq!(health, "alive\n");
     let refusal = fail(&folder, "client 2.token --send hello", 3);
     assert!(refusal.contains("closed to new clients"), "{refusal}");
 
