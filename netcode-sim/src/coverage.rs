@@ -66,7 +66,8 @@ impl Coverage {
 }
 
 /// Reasons that a client cannot have: they are a server's rules.
-const SERVER_ONLY: [Dropped; 20] = [
+const SERVER_ONLY: [Dropped; 21] = [
+    Dropped::SessionEnded,
     Dropped::RequestLength,
     Dropped::Version,
     Dropped::ProtocolId,
@@ -116,7 +117,10 @@ const OTHERS: &[&str] = &[
     "server: connected",
     "server: payload",
     "server: challenge",
+    "server: challenge under the previous key",
+    "server: previous key expired",
     "server: denied",
+    "server: denied while closed",
     "server: replaced",
     "server: disconnected ByClient",
     "server: disconnected ByServer",
@@ -155,6 +159,8 @@ const OTHERS: &[&str] = &[
     "fault: short buffer",
     "fault: date",
     "fault: kick",
+    "fault: closed",
+    "fault: key rotation",
     "latecomer: connected",
 ];
 

@@ -7,12 +7,14 @@
     reason = "tests stop where they fail"
 )]
 
+mod dashboard;
 mod examples;
 mod handshakes;
 mod http;
 mod limits;
 #[path = "../../../netcode-std/tests/it/pair.rs"]
 mod pair;
+mod panels;
 mod paths;
 #[cfg(unix)]
 mod program;

@@ -8,4 +8,10 @@
 mod command;
 mod conform;
 mod connects;
+mod dashboard;
 mod keys_and_tokens;
+#[path = "../../../netcode-bridge/tests/it/panels.rs"]
+mod panels;
+mod service;
+#[cfg(unix)]
+mod terminal;

@@ -8,16 +8,18 @@
 //! | --- | --- |
 //! | `receive` | processing of datagrams: sender and packet type |
 //! | `request`, `response` | the two halves of the handshake |
+//! | `admission`, `keys` | opening and closing to new clients; change of the private key |
 //! | `send` | sending of payloads |
 //! | `poll` | datagrams that are due, the next deadline, events |
 //! | `clients` | queries of connected clients, and their disconnection |
 //! | `loopback` | clients in the server's own process |
 //! | `config`, `event`, `stats` | configuration, events, counters |
-//! | `slots`, `half_open`, `history` | the three tables; `storage` holds their memory |
+//! | `slots`, `half_open`, `history` | the three tables; `slot`: entry of the first; `storage` holds their memory |
 //! | `table` | keyed table of `index`, `deadlines`, `column`; `hash`, `peer` make its keys |
 //! | `session` | session parameters of a half-open connection and of a slot |
 //! | `share`, `budget` | limits on entries and decryptions for senders without a session |
 
+mod admission;
 mod budget;
 mod clients;
 mod column;
@@ -28,6 +30,7 @@ mod half_open;
 mod hash;
 mod history;
 mod index;
+mod keys;
 mod loopback;
 mod peer;
 mod poll;
@@ -37,6 +40,7 @@ mod response;
 mod send;
 mod session;
 mod share;
+mod slot;
 mod slots;
 mod stats;
 mod storage;
@@ -46,9 +50,11 @@ use core::fmt;
 
 use rand_core::CryptoRng;
 
+pub use self::admission::Admission;
 pub use self::clients::ClientInfo;
 pub use self::config::{ConfigError, ReconnectRule, RestartRule, ServerConfig, StartError};
 pub use self::event::{DisconnectReason, Event, Received};
+pub use self::keys::PreviousKey;
 pub use self::loopback::LoopbackError;
 pub use self::send::{MAX_SEND_BYTES, Outgoing};
 pub use self::share::SourceLimit;
@@ -94,6 +100,7 @@ pub struct Server<'s, C = RustCrypto> {
     challenge_sequence: u64,
     global_sequence: u64,
     sequence_key: HashKey,
+    admission: Admission,
     running: bool,
 }
 
@@ -154,8 +161,12 @@ impl<'s, C: Crypto> Server<'s, C> {
             challenge_sequence: 0,
             global_sequence: 0,
             sequence_key: HashKey::NONE,
+            admission: Admission::Open,
             running: false,
         };
+        let current = &server.config.private_key;
+        let previous = &mut server.config.previous_key;
+        previous.take_if(|previous| previous.key == *current);
         // Storage in a `static` outlives its servers: entries of the last one must not look like
         // clients of this one. The hash key is drawn at the start; nothing is looked up before.
         server.slots.reset(0, HashKey::NONE);
@@ -211,8 +222,8 @@ impl<'s, C: Crypto> Server<'s, C> {
     /// Disconnects every client and stops accepting new ones. Their disconnect packets and events
     /// still come from [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event).
     pub fn stop(&mut self, now: Instant) {
-        self.clock.advance(now);
-        self.leave_all(DisconnectReason::ServerStopped);
+        let now = self.clock.advance(now);
+        self.leave_all(now, DisconnectReason::ServerStopped);
         self.half_open.reset(usize::MAX, self.hash_key);
         self.challenge_key = Key::EMPTY;
         self.running = false;
@@ -232,6 +243,7 @@ impl<'s, C: Crypto> Server<'s, C> {
     pub fn set_unix_time(&mut self, now: Instant, unix: UnixTime) {
         let local = self.clock.advance(now);
         self.calendar.set(local, unix);
+        self.expire_previous_key(self.calendar.at(local));
     }
 
     /// Configuration of the server.
@@ -279,6 +291,7 @@ impl<C> fmt::Debug for Server<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("running", &self.running)
+            .field("admission", &self.admission)
             .field("config", &self.config)
             .field("connected", &self.slots.connected_count)
             .field("half_open", &self.half_open.used)
@@ -295,7 +308,7 @@ mod tests {
 
     use super::peer::Source;
     use super::session::Session;
-    use super::slots::Slot;
+    use super::slot::Slot;
     use super::*;
     use crate::address::AddressList;
     use crate::crypto::SessionKeys;

@@ -9,6 +9,7 @@
     reason = "tests stop where they fail"
 )]
 
+mod admission;
 mod challenges;
 mod client_drop_reasons;
 mod client_events;
@@ -18,6 +19,7 @@ mod clocks;
 mod crafted;
 #[cfg(feature = "alloc")]
 mod crowds;
+mod departures;
 #[cfg(feature = "sealed")]
 mod devices;
 mod drop_reasons;
@@ -25,6 +27,7 @@ mod examples;
 mod floods;
 mod half_open;
 mod handshake;
+mod key_rotation;
 mod loopback;
 mod network;
 mod no_panic;

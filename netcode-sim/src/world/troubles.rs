@@ -1,11 +1,14 @@
 //! Troubles: what goes wrong with hosts, clocks and paths, for a while.
 
+use netcode_core::server::Admission;
+
 use super::World;
+use crate::backend::{EPOCH, PRIVATE_KEYS};
 use crate::clients::ClientHost;
 use crate::clock::HostClock;
 use crate::ground::Checked;
 use crate::network::Cut;
-use crate::plan::{Host, Trouble, TroubleKind, server_address};
+use crate::plan::{Host, SECOND, Trouble, TroubleKind, server_address};
 
 impl World<'_> {
     pub(super) fn begin(&mut self, trouble: &Trouble) -> Checked {
@@ -36,6 +39,17 @@ impl World<'_> {
             TroubleKind::Kick { server } => {
                 g.coverage.note("fault: kick");
                 self.servers[server].kick(g)
+            }
+            TroubleKind::Rotate { overlap } => {
+                g.coverage.note("fault: key rotation");
+                let valid_until = EPOCH + g.time / SECOND + overlap;
+                let mut servers = self.servers.iter_mut();
+                servers.try_for_each(|server| server.rotate_key(PRIVATE_KEYS[1], valid_until))
+            }
+            TroubleKind::Close { server } => {
+                g.coverage.note("fault: closed");
+                self.servers[server].admit(Admission::Closed);
+                Ok(())
             }
             TroubleKind::Date { server, by } => {
                 g.coverage.note("fault: date");
@@ -120,6 +134,8 @@ impl World<'_> {
                     return self.servers[server].start(&mut self.g);
                 }
             }
+            TroubleKind::Rotate { .. } => self.g.backend.key = PRIVATE_KEYS[1],
+            TroubleKind::Close { server } => self.servers[server].admit(Admission::Open),
             TroubleKind::Date { server, by } => self.servers[server].date_error -= by,
             TroubleKind::ClockStop { host } => {
                 let (clock, wake) = self.clock(host);
