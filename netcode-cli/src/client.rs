@@ -239,7 +239,9 @@ impl Session<'_> {
 fn explain(state: ClientState) -> &'static str {
     match state {
         ClientState::ConnectTokenExpired => "the token has expired: ask for a new one",
-        ClientState::ConnectionDenied => "the server is full: try again later, with a new token",
+        ClientState::ConnectionDenied => {
+            "the server is full, or closed to new clients: try again later, with a new token"
+        }
         ClientState::ConnectionRequestTimedOut => {
             "no server answered: is one running at the token's addresses, with the token's \
              protocol id and key? A token that was used before gets no answer either"

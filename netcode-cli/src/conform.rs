@@ -116,7 +116,7 @@ pub(crate) struct ClientArgs {
         value_name = "SECONDS",
         default_value = "60",
         value_parser = seconds,
-        requires = "token"
+        conflicts_with = "command"
     )]
     patience: Duration,
     /// Protocol id of the tokens

@@ -133,8 +133,8 @@ impl State {
         };
         let (_, columns) = term.size();
         let widths = lines.iter().map(|line| measure_text_width(line));
-        term.move_cursor_up(rows(widths, columns.into()))?;
-        term.clear_to_end_of_screen()
+        // Line by line: terminals keep what a program clears of a whole screen.
+        term.clear_last_lines(rows(widths, columns.into()))
     }
 }
 

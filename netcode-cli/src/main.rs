@@ -26,8 +26,9 @@ mod token;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use netcode_service::{CompletionsArgs, ManArgs, with_environment};
+use netcode_service::{CompletionsArgs, HealthArgs, ManArgs, with_environment};
 
 /// Secure, connection-oriented datagrams: netcode 1.02
 ///
@@ -54,6 +55,7 @@ enum Task {
     Client(client::Args),
     #[command(subcommand)]
     Conform(conform::Task),
+    Health(HealthArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Task::Server(args) => server::run(&args),
         Task::Client(args) => client::run(&args),
         Task::Conform(task) => conform::run(&task),
+        Task::Health(args) => health(&args),
         Task::Completions(args) => args.print(command()).map_err(Into::into),
         Task::Man(args) => args.print(command()).map_err(Into::into),
     };
@@ -79,6 +82,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error),
     }
+}
+
+fn health(args: &HealthArgs) -> Result<()> {
+    let text = args.check()?;
+    text::print(format_args!("{text}"))
 }
 
 #[cfg(test)]

@@ -52,6 +52,8 @@
 
 mod address;
 #[cfg(feature = "endpoint")]
+mod check;
+#[cfg(feature = "endpoint")]
 mod endpoint;
 mod environment;
 #[cfg(feature = "endpoint")]
@@ -62,6 +64,8 @@ mod manual;
 mod signal;
 
 pub use self::address::parse_address;
+#[cfg(feature = "endpoint")]
+pub use self::check::{HealthArgs, HealthError};
 #[cfg(feature = "endpoint")]
 pub use self::endpoint::{Endpoint, EndpointArgs, EndpointError};
 pub use self::environment::{with_environment, with_environment_of};

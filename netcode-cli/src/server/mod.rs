@@ -18,12 +18,12 @@ mod view;
 use std::time::Duration;
 
 use anyhow::Result;
-use netcode_service::{Health, LogFormat, Phase};
+use netcode_service::{Health, LogFormat, Phase, ReloadSignal, StopSignal};
 use tracing::info;
 
 use self::metrics::{Metrics, Page};
 pub(crate) use self::options::Args;
-use self::service::Service;
+use self::service::{Service, Signals};
 use self::view::View;
 use crate::live::Live;
 
@@ -31,6 +31,11 @@ use crate::live::Live;
 const STUCK_AFTER: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    // Before the first line of the log, after which a signal may come.
+    let signals = Signals {
+        stop: StopSignal::listen()?,
+        reload: ReloadSignal::listen()?,
+    };
     let live = match args.log.log_format {
         LogFormat::Text => Live::shown(),
         LogFormat::Json => Live::hidden(),
@@ -42,6 +47,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let metrics_address = args.endpoint.address()?;
     let server = args.start()?;
     let health = Health::new(STUCK_AFTER);
+    health.set_phase(Phase::Serving);
     let metrics = metrics_address.map(|_| Metrics::new(&server));
     let page = metrics.as_ref().map(Metrics::page);
     let endpoint = args.endpoint.start(health.clone(), move || {
@@ -51,9 +57,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let address = endpoint.address();
         info!(%address, "metrics at http://{address}/metrics");
     }
-    health.set_phase(Phase::Serving);
     let mut service = Service {
         args,
+        signals,
         server,
         health,
         metrics,

@@ -17,9 +17,16 @@ use crate::network::Network;
 /// Maximum time of a turn without traffic.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Requests of a terminal or a service manager.
+pub(super) struct Signals {
+    pub(super) stop: StopSignal,
+    pub(super) reload: ReloadSignal,
+}
+
 /// A running server, with everything that looks at it.
 pub(super) struct Service<'a> {
     pub(super) args: &'a Args,
+    pub(super) signals: Signals,
     pub(super) server: Server<Network>,
     pub(super) health: Health,
     pub(super) metrics: Option<Metrics>,
@@ -29,17 +36,19 @@ pub(super) struct Service<'a> {
 impl Service<'_> {
     /// Serves until the time has passed or a signal comes.
     pub(super) fn run(&mut self) -> Result<()> {
-        let (stop, reloads) = (StopSignal::listen()?, ReloadSignal::listen()?);
         let end = self.args.duration.map(|duration| Instant::now() + duration);
         let mut ended = Ok(());
-        while ended.is_ok() && !stop.is_requested() && end.is_none_or(|end| Instant::now() < end) {
-            if reloads.take() {
+        while ended.is_ok()
+            && !self.signals.stop.is_requested()
+            && end.is_none_or(|end| Instant::now() < end)
+        {
+            if self.signals.reload.take() {
                 reload(self.args, &self.server);
             }
             ended = self.turn(PAUSE);
         }
-        if ended.is_ok() && stop.is_requested() {
-            ended = self.drain(&reloads);
+        if ended.is_ok() && self.signals.stop.is_requested() {
+            ended = self.drain();
         }
         // The clients are notified, whatever ended the loop.
         let flushed = self.disconnect_and_flush();
@@ -51,7 +60,7 @@ impl Service<'_> {
     }
 
     /// Denies newcomers, and waits for the clients to leave.
-    fn drain(&mut self, reloads: &ReloadSignal) -> Result<()> {
+    fn drain(&mut self) -> Result<()> {
         self.health.set_phase(Phase::Draining);
         self.server.set_admission(Admission::Closed);
         let clients = self.server.core().connected_count();
@@ -62,7 +71,7 @@ impl Service<'_> {
         );
         let end = Instant::now() + self.args.drain;
         while self.server.core().connected_count() > 0 && Instant::now() < end {
-            if reloads.take() {
+            if self.signals.reload.take() {
                 info!("nothing was reloaded: the server is draining");
             }
             self.turn(PAUSE)?;

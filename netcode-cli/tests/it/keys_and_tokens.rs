@@ -271,3 +271,123 @@ fn user_data_can_come_from_standard_input_and_never_stands_on_a_command_line() {
     );
     fail(&folder, "token mint --user-data who", 2);
 }
+
+#[test]
+fn a_raw_key_file_is_refused_with_what_to_do() {
+    let folder = folder("raw-key");
+    std::fs::write(folder.join("raw.key"), [0xff; 32]).unwrap();
+    let mint = "token mint --key raw.key --protocol-id 42 --client-id 7 --server 127.0.0.1:1";
+    let refusal = fail(&folder, mint, 1);
+    assert!(
+        refusal.contains("64 hexadecimal digits") && refusal.contains("xxd"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn a_dash_is_standard_output() {
+    let folder = folder("dash");
+    assert_eq!(succeed(&folder, "keygen --out -").trim().len(), 64);
+    let mint = "token mint --key game.key --protocol-id 42 --client-id 7 --server 127.0.0.1:1";
+    let token = succeed(&folder, &format!("{mint} --out -"));
+    std::fs::write(folder.join("7.txt"), token).unwrap();
+    assert!(succeed(&folder, "token inspect 7.txt").contains("127.0.0.1:1"));
+    assert!(!folder.join("-").exists());
+    // Two keys on one output could be taken for each other.
+    let refusal = fail(&folder, "keygen --x25519 --out -", 1);
+    assert!(refusal.contains("name a file"), "{refusal}");
+}
+
+#[test]
+fn an_address_without_a_port_is_refused_with_an_example() {
+    let folder = folder("port");
+    let server = "server --key game.key --protocol-id 42 --max-token-lifetime off";
+    let refusal = fail(&folder, &format!("{server} --bind 127.0.0.1"), 2);
+    assert!(refusal.contains("127.0.0.1:40000"), "{refusal}");
+    let refusal = fail(&folder, "client 7.token --bind ::", 2);
+    assert!(refusal.contains("[::]:40000"), "{refusal}");
+    let mint = "token mint --key game.key --protocol-id 42 --client-id 7 --server";
+    for (host, example) in [
+        ("10.0.0.1", "10.0.0.1:40000"),
+        ("::1", "[::1]:40000"),
+        ("game.example", "game.example:40000"),
+    ] {
+        let refusal = fail(&folder, &format!("{mint} {host}"), 1);
+        assert!(
+            refusal.contains("port is missing") && refusal.contains(example),
+            "{refusal}"
+        );
+    }
+}
+
+#[test]
+fn a_token_shows_dates_and_its_numbers_are_strings_in_json() {
+    let folder = folder("dates");
+    let most = u64::MAX.to_string();
+    let mint = "token mint --key game.key --server 127.0.0.1:1 --out 7.token";
+    succeed(
+        &folder,
+        &format!("{mint} --protocol-id {most} --client-id {most} --expires-in 3600"),
+    );
+    let text = succeed(&folder, "token inspect 7.token");
+    let expires = text.lines().find(|line| line.starts_with("expires"));
+    let expires = expires.unwrap();
+    assert!(
+        expires.contains("Z (") && expires.contains(", in "),
+        "{text}"
+    );
+    let json = succeed(&folder, "token inspect 7.token --key game.key --json");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["protocol_id"], most);
+    assert_eq!(json["private"]["client_id"], most);
+    assert!(json["expires_date"].as_str().unwrap().ends_with('Z'));
+}
+
+#[test]
+fn a_file_that_is_no_token_is_no_connection_whatever_its_length() {
+    let folder = folder("garbage");
+    for len in [0, 100, 2048, 5000] {
+        std::fs::write(folder.join("bad.token"), vec![7; len]).unwrap();
+        let refusal = fail(&folder, "client bad.token", 3);
+        assert!(refusal.contains("token"), "{refusal}");
+        fail(&folder, "token inspect bad.token", 1);
+    }
+    fail(&folder, "client missing.token", 1);
+}
+
+#[test]
+fn options_that_need_another_say_so() {
+    let folder = folder("needs");
+    let server = "server --key game.key --protocol-id 42 --max-token-lifetime off";
+    for (words, needed) in [
+        ("client 7.token --count 3", "--send"),
+        ("client 7.token --rate 3", "--send"),
+        ("client 7.token --linger 3", "--stdin"),
+        ("client 7.token --seed 3", "--loss"),
+        ("demo --seed 3", "--latency"),
+        ("keygen --x25519", "--out"),
+        ("conform client --command x --patience 3", "--command"),
+        (&format!("{server} --seed 3"), "--jitter"),
+        (
+            &format!("{server} --metrics-on-all-interfaces"),
+            "--metrics",
+        ),
+    ] {
+        let refusal = fail(&folder, words, 2);
+        assert!(refusal.contains(needed), "{words}: {refusal}");
+    }
+}
+
+#[test]
+fn the_command_prints_its_completions_and_its_manual() {
+    let folder = folder("manual");
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = succeed(&folder, &format!("completions {shell}"));
+        assert!(script.contains("max-token-lifetime"), "{shell}");
+    }
+    let page = succeed(&folder, "man");
+    assert!(page.contains(".TH netcode 1"), "{page}");
+    succeed(&folder, "man --out .");
+    let page = std::fs::read_to_string(folder.join("netcode-server.1")).unwrap();
+    assert!(page.contains("max"), "{page}");
+}

@@ -12,3 +12,6 @@ mod dashboard;
 mod keys_and_tokens;
 #[path = "../../../netcode-bridge/tests/it/panels.rs"]
 mod panels;
+mod service;
+#[cfg(unix)]
+mod terminal;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use clap::Parser;
-use netcode_service::{Endpoint, EndpointArgs, Health, Phase};
+use netcode_service::{Endpoint, EndpointArgs, Health, HealthArgs, HealthError, Phase};
 
 const LOOPBACK: &str = "127.0.0.1:0";
 
@@ -137,4 +137,33 @@ fn an_address_that_is_taken_is_named() {
     let address = first.address();
     drop(first);
     Endpoint::start(address, health, String::new).unwrap();
+}
+
+#[test]
+fn a_health_check_tells_an_alive_program_from_a_stuck_and_a_missing_one() {
+    #[derive(Parser)]
+    struct Check {
+        #[command(flatten)]
+        health: HealthArgs,
+    }
+    let check = |address: SocketAddr| {
+        let words = ["check", "--metrics", &address.to_string()];
+        Check::try_parse_from(words).ok().unwrap().health.check()
+    };
+    let endpoint = start(&Health::new(Duration::MAX));
+    assert_eq!(check(endpoint.address()).unwrap(), "alive");
+    // A program on all interfaces is asked on loopback.
+    let everywhere = SocketAddr::from(([0, 0, 0, 0], endpoint.address().port()));
+    assert_eq!(check(everywhere).unwrap(), "alive");
+    let free = endpoint.address();
+    drop(endpoint);
+    assert!(matches!(check(free), Err(HealthError::NoAnswer(_))));
+
+    let endpoint = start(&Health::new(Duration::ZERO));
+    let error = loop {
+        if let Err(error) = check(endpoint.address()) {
+            break error;
+        }
+    };
+    assert!(matches!(error, HealthError::Unhealthy(text) if text.contains("stuck")));
 }

@@ -18,7 +18,7 @@ use anyhow::Result;
 use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use netcode_bridge::AllowRule;
 use netcode_service::{
-    CompletionsArgs, EndpointArgs, LogArgs, ManArgs, parse_address, with_environment_of,
+    CompletionsArgs, EndpointArgs, HealthArgs, LogArgs, ManArgs, parse_address, with_environment_of,
 };
 
 use self::options::{BrowserArgs, seconds};
@@ -76,6 +76,7 @@ struct Args {
 /// Tasks that start no bridge.
 #[derive(Subcommand)]
 enum Task {
+    Health(HealthArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
     let matches = command().get_matches();
     let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let printed = match &args.task {
+        Some(Task::Health(task)) => return health(task),
         Some(Task::Completions(task)) => task.print(command()),
         Some(Task::Man(task)) => task.print(command()),
         None => return serve(&args),
@@ -97,6 +99,16 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // A closed pipe is a normal end: `netcode-bridge man | head`.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("netcode-bridge: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn health(task: &HealthArgs) -> ExitCode {
+    match task.check() {
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("netcode-bridge: {error}");
             ExitCode::FAILURE
