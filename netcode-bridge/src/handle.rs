@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use rustls::ServerConfig;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use web_transport_quinn::quinn::Endpoint;
 
 use super::certificate::Loaded;
@@ -151,6 +151,14 @@ impl Bridge {
             self.addresses.rtc.push(demux.bound());
             tokio::spawn(Arc::clone(&demux).run());
             demuxes.push(demux);
+        }
+        let is_local =
+            |it: &Arc<Demux>| it.bound().ip().is_unspecified() && it.candidate().ip().is_loopback();
+        if demuxes.iter().any(is_local) && !config.certificate.is_for_development() {
+            warn!(
+                "WebRTC is offered to browsers on this machine alone: all interfaces are listened \
+                 at, and no public address is configured for them (--rtc-public)"
+            );
         }
         if !config.plain_http {
             self.tls = Some(watch::Sender::new(http::tls_config(certificate)?));

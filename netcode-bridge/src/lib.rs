@@ -28,6 +28,13 @@
 //! # }
 //! ```
 //!
+//! # Log, metrics, health
+//!
+//! The bridge logs through [`tracing`]: its addresses, sessions, refusals by reason and address,
+//! certificates, names that do not resolve. The number of lines is bounded, whatever strangers send.
+//! Give other crates no more than errors (`info,quinn=error,…`): a stranger's datagram can cause a
+//! warning of theirs. [`Bridge::monitor`] has the metrics for Prometheus and the readiness.
+//!
 //! # Cost
 //!
 //! Measured by `cargo bench -p netcode-bridge` on two cores of a small virtual machine, with native

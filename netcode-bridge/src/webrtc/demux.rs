@@ -78,7 +78,8 @@ impl Demux {
         self.bound
     }
 
-    pub(super) fn candidate(&self) -> SocketAddr {
+    /// Address that offers name.
+    pub(crate) fn candidate(&self) -> SocketAddr {
         self.candidate
     }
 

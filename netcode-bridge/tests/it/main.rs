@@ -7,6 +7,7 @@
     reason = "tests stop where they fail"
 )]
 
+mod certificates;
 mod dashboard;
 mod examples;
 mod handshakes;
