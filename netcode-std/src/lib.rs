@@ -89,6 +89,7 @@
 //! | --- | --- | --- |
 //! | `native-crypto` | yes | seals and opens with AWS-LC instead of pure Rust |
 //! | `sealed` | no | the core's sealed tokens, for devices without TLS |
+//! | `serde` | no | `Serialize` for ids, configuration and statistics; `Deserialize` for ids and rules: see the [core](netcode_core#serde) |
 //! | `tokio` | no | [`tokio`]: servers and clients in asynchronous programs |
 //! | `tracing` | no | log lines, see below |
 //!

@@ -51,6 +51,7 @@ impl Default for Conditions {
 
 /// Counters of a simulator, both directions together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SimulatorStats {
     /// Datagrams received for simulation.
     pub entered: u64,

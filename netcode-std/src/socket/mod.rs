@@ -21,6 +21,7 @@ pub const DATAGRAMS_PER_TURN: u32 = 1024;
 
 /// Counters of a UDP link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SocketStats {
     /// Datagrams not sent because the socket's buffer was full.
     pub send_blocked: u64,
