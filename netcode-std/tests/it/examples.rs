@@ -178,6 +178,34 @@ fn the_game_server_moves_a_player_by_its_input_and_sends_snapshots() {
     }
 }
 
+/// Slot and x of each player in a snapshot.
+fn players(snapshot: &[u8]) -> Vec<(u8, i16)> {
+    let players = snapshot[4..].chunks(5);
+    players
+        .map(|it| (it[0], i16::from_le_bytes([it[1], it[2]])))
+        .collect()
+}
+
+#[test]
+fn the_game_server_keeps_the_data_of_each_client_apart_and_forgets_it_with_the_client() {
+    let server = Service::start("game_server", &["127.0.0.1:0"]);
+    until_tokens_are_younger_than_the_server();
+    let (mut ann, mut ben) = (Player::of(&server, 1), Player::of(&server, 2));
+    assert!(ann.payload().is_some());
+    let mut both = vec![];
+    while !matches!(both[..], [(0, 1..), (1, i16::MIN..=-1)]) {
+        both = players(&ben.payload().unwrap());
+        ben.input(-1, 0, 0);
+        ann.input(1, 0, 0);
+    }
+    ann.client.disconnect().unwrap();
+    while players(&ben.payload().unwrap()).len() == 2 {}
+    // The slot has another client, which begins anew.
+    let mut eve = Player::of(&server, 3);
+    let seen = players(&eve.payload().unwrap());
+    assert!(matches!(seen[..], [(0, 0), (1, _)]), "{seen:?}");
+}
+
 #[test]
 fn the_game_server_sends_a_part_of_the_snapshots_to_a_client_that_receives_none() {
     let server = Service::start("game_server", &["127.0.0.1:0"]);
