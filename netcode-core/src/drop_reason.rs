@@ -10,6 +10,8 @@ macro_rules! dropped {
         /// The datagram's buffer then holds nothing useful and nothing secret.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+        #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
         #[non_exhaustive]
         pub enum Dropped {
             $($(#[$doc])* $variant,)*

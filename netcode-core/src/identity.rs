@@ -8,8 +8,8 @@ use zeroize::Zeroize;
 use crate::standard::{TOKEN_NONCE_BYTES, USER_DATA_BYTES};
 
 macro_rules! number {
-    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
-        $(#[$doc])*
+    ($(#[$attribute:meta])* $name:ident($inner:ty)) => {
+        $(#[$attribute])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         pub struct $name(pub $inner);
@@ -35,6 +35,8 @@ number! {
 number! {
     /// Index of a client's slot on its server, `0..max_clients`. It is reused only after the
     /// server's owner has taken the disconnect event of its last client.
+    #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+    #[cfg_attr(feature = "serde", serde(transparent))]
     ClientIndex(u32)
 }
 
@@ -138,6 +140,8 @@ impl core::error::Error for UserDataTooLong {}
 /// time of the *handshake* in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct Timeout(i32);
 
 impl Timeout {

@@ -143,6 +143,28 @@
 //! | `alloc` | [`Storage::heap`](server::Storage::heap): server capacity chosen at run time |
 //! | `defmt` | `defmt::Format` for errors, events and states |
 //! | `sealed` | [`sealed`]: tokens sealed to a device's X25519 key, for devices without TLS |
+//! | `serde` | `Serialize` for ids, configuration and statistics; `Deserialize` for ids and rules |
+//!
+//! # serde
+//!
+//! Neither keys nor tokens have a form, nor does user data.
+//!
+//! - [`ClientId`], [`ProtocolId`] and [`Sequence`] are text in human-readable formats: JSON's readers
+//!   lose digits above 2⁵³. Numbers are read as well. In binary formats they are numbers.
+//! - [`ClientIndex`], [`Timeout`] (seconds) and [`UnixTime`] (seconds) are numbers, a list of
+//!   addresses is a sequence.
+//! - Enums are named in snake case; [`Dropped::name`], [`DisconnectReason::name`] and
+//!   [`ClientState::name`] give the same names.
+//! - A duration is a whole number whose field names the unit: `max_token_lifetime_secs`,
+//!   `handshake_timeout_ms`, `handshake_round_trip_us`.
+//! - [`DropCounts`] maps the names of the reasons that occurred to their counts.
+//! - [`ServerConfig`] is written without its private key, for display, and not read: a program reads
+//!   its fields, and passes them with the key to [`ServerConfig::new`].
+//!
+//! [`DisconnectReason::name`]: server::DisconnectReason::name
+//! [`ClientState::name`]: client::ClientState::name
+//! [`ServerConfig`]: server::ServerConfig
+//! [`ServerConfig::new`]: server::ServerConfig::new
 //!
 //! # Panics
 //!
@@ -166,6 +188,8 @@ pub mod packet;
 mod replay;
 #[cfg(feature = "sealed")]
 pub mod sealed;
+#[cfg(feature = "serde")]
+mod serialize;
 pub mod server;
 pub mod standard;
 mod stats;

@@ -7,6 +7,7 @@ use crate::identity::Sequence;
 /// Counters of one connection since it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ConnectionStats {
     /// Authentic datagrams received.
@@ -31,6 +32,13 @@ pub struct ConnectionStats {
     pub lost: u64,
     /// Time from the first handshake packet to the first reply, if measured. Never shorter than the
     /// round trip; longer if packets were lost.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "handshake_round_trip_us",
+            serialize_with = "crate::serialize::micros"
+        )
+    )]
     pub handshake_round_trip: Option<Duration>,
 }
 

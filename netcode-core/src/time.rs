@@ -48,6 +48,8 @@ impl Instant {
 /// Calendar time: whole seconds since 1970-01-01T00:00:00Z, the unit of the standard's timestamps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
 pub struct UnixTime(u64);
 
 impl UnixTime {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use netcode_core::client::{ClientState, ConnectError, Event, Received};
@@ -23,7 +23,7 @@ use crate::{DefaultCrypto, RECEIVE_BUFFER_BYTES};
 /// and counters are read from [`core`](Self::core).
 pub struct Client<L = UdpLink, C = DefaultCrypto> {
     core: Box<netcode_core::client::Client<C>>,
-    link: L,
+    pub(crate) link: L,
     origin: Origin,
     now: Instant,
     /// Timeouts of this turn are still to be evaluated and due packets to be sent: that happens
@@ -38,13 +38,7 @@ impl Client<UdpLink> {
     /// # Errors
     /// [`BindError::Link`] if no socket can be made.
     pub fn new() -> Result<Self, BindError> {
-        let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
-        let options = SocketOptions::default();
-        let link = UdpLink::bind(&[v4, v6], &options)
-            .or_else(|_| UdpLink::bind(&[v4], &options))
-            .or_else(|_| UdpLink::bind(&[v6], &options))
-            .map_err(BindError::Link)?;
+        let link = UdpLink::bind_any_port().map_err(BindError::Link)?;
         Ok(Self::with_link(link))
     }
 
@@ -147,7 +141,7 @@ impl<L: Link, C: Crypto> Client<L, C> {
     }
 
     /// Evaluates timeouts and sends due packets, once in a turn.
-    fn end_turn(&mut self) -> io::Result<()> {
+    pub(crate) fn end_turn(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.owes_transmit) {
             self.transmit()?;
         }
@@ -204,9 +198,9 @@ impl<L: Link, C: Crypto> Client<L, C> {
     /// Time at which the next turn is due if nothing arrives, for an event loop of the program's
     /// own.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.core
-            .next_deadline()
-            .and_then(|due| self.origin.to_system(due))
+        let core = self.core.next_deadline();
+        let due = core.and_then(|due| self.origin.to_system(due));
+        due.into_iter().chain(self.link.next_arrival()).min()
     }
 
     /// Ends the session or the attempt, and sends the server disconnect packets.

@@ -72,8 +72,8 @@
 //! 2. `next_event` until it gives `None`: events in the order in which they became true. A payload
 //!    lies in the buffer that was lent and borrows nothing else.
 //! 3. Whatever the program sends.
-//! 4. `wait`; or, in an event loop of the program's own, `flush`, the readiness of
-//!    [`UdpLink::sockets`] and `next_deadline`.
+//! 4. `wait`; with the feature `tokio`, `ready().await`; or, in an event loop of the program's own,
+//!    `flush`, the readiness of [`UdpLink::sockets`] and `next_deadline`.
 //!
 //! Nothing blocks but `wait`. An [`io::Error`](std::io::Error) means that the socket is gone:
 //! nothing that a peer or the network does is an error, and sending to a client that has left is
@@ -89,6 +89,8 @@
 //! | --- | --- | --- |
 //! | `native-crypto` | yes | seals and opens with AWS-LC instead of pure Rust |
 //! | `sealed` | no | the core's sealed tokens, for devices without TLS |
+//! | `serde` | no | `Serialize` for ids, configuration and statistics; `Deserialize` for ids and rules: see the [core](netcode_core#serde) |
+//! | `tokio` | no | [`tokio`]: servers and clients in asynchronous programs |
 //! | `tracing` | no | log lines, see below |
 //!
 //! # Log lines
@@ -137,6 +139,8 @@ mod random;
 mod server;
 mod simulator;
 mod socket;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 pub use netcode_core as core;
 pub use netcode_core::address::AddressList;
@@ -160,7 +164,7 @@ pub use self::loopback::LocalClient;
 pub use self::random::generator;
 pub use self::server::Server;
 pub use self::simulator::{Conditions, Simulator, SimulatorStats};
-pub use self::socket::{DATAGRAMS_PER_TURN, SocketOptions, SocketStats, UdpLink};
+pub use self::socket::{DATAGRAMS_PER_TURN, SocketHandle, SocketOptions, SocketStats, UdpLink};
 
 /// Size of the buffer for [`Server::next_event`] and [`Client::next_event`], bytes: longer than any
 /// netcode datagram, so that one that is too long is recognised.

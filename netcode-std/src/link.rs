@@ -35,8 +35,14 @@ pub trait Link {
     /// Blocks until a datagram may have arrived, or for `timeout`.
     ///
     /// # Errors
-    /// The link is broken: it will not work again.
+    /// The link is broken: it will not work again. [`Unsupported`](io::ErrorKind::Unsupported) for
+    /// links of asynchronous programs, which must not block.
     fn wait(&mut self, timeout: Duration) -> io::Result<()>;
+
+    /// Time at which the next datagram arrives that the link itself delays, as a simulator does.
+    fn next_arrival(&self) -> Option<Instant> {
+        None
+    }
 
     /// Addresses that datagrams arrive at: one, or one of each family.
     fn local_addresses(&self) -> Vec<SocketAddr>;

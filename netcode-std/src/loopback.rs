@@ -22,6 +22,19 @@ struct Channel {
     to_client: VecDeque<Vec<u8>>,
     server_left: bool,
     client_left: bool,
+    /// Task of the server, while it waits.
+    #[cfg(feature = "tokio")]
+    server: Option<std::task::Waker>,
+}
+
+impl Channel {
+    /// Has the server look for what its client has done.
+    fn wake_server(&mut self) {
+        #[cfg(feature = "tokio")]
+        if let Some(server) = self.server.take() {
+            server.wake();
+        }
+    }
 }
 
 type Shared = Arc<Mutex<Channel>>;
@@ -106,6 +119,20 @@ impl LoopbackClients {
         self.clients
             .iter()
             .any(|(_, channel)| !lock(channel).to_server.is_empty())
+    }
+
+    /// Ready if a client has sent a payload or left; otherwise the next to do so wakes the task.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn poll_ready(&self, cx: &std::task::Context<'_>) -> std::task::Poll<()> {
+        for (_, channel) in &self.clients {
+            let mut channel = lock(channel);
+            let left = channel.client_left && !channel.server_left;
+            if left || !channel.to_server.is_empty() {
+                return std::task::Poll::Ready(());
+            }
+            channel.server = Some(cx.waker().clone());
+        }
+        std::task::Poll::Pending
     }
 
     /// Next payload of this turn, copied to the front of `buffer`.
@@ -226,7 +253,10 @@ impl LocalClient {
         if !self.is_connected() {
             return Ok(false);
         }
-        put(&mut lock(&self.channel).to_server, payload);
+        let mut channel = lock(&self.channel);
+        put(&mut channel.to_server, payload);
+        channel.wake_server();
+        drop(channel);
         self.stats.payloads_out += 1;
         self.stats.datagrams_out += 1;
         Ok(true)
@@ -239,7 +269,9 @@ impl LocalClient {
 
     /// Ends the session. Payloads sent before still arrive.
     pub fn disconnect(&mut self) {
-        lock(&self.channel).client_left = true;
+        let mut channel = lock(&self.channel);
+        channel.client_left = true;
+        channel.wake_server();
     }
 }
 

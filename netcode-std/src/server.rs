@@ -28,13 +28,13 @@ use crate::{DefaultCrypto, RECEIVE_BUFFER_BYTES};
 /// counters and configuration are read from [`core`](Self::core).
 pub struct Server<L = UdpLink, C = DefaultCrypto> {
     core: netcode_core::server::Server<'static, C>,
-    link: L,
+    pub(crate) link: L,
     origin: Origin,
     now: Instant,
     /// Timeouts of this turn are still to be evaluated and due packets to be sent: that happens
     /// after everything that has arrived was read.
     owes_transmit: bool,
-    loopback: LoopbackClients,
+    pub(crate) loopback: LoopbackClients,
     log: ServerLog,
     out: Box<[u8; MAX_SEND_BYTES]>,
 }
@@ -212,7 +212,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
     }
 
     /// Evaluates timeouts and sends due packets, once in a turn.
-    fn end_turn(&mut self) -> io::Result<()> {
+    pub(crate) fn end_turn(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.owes_transmit) {
             self.transmit()?;
         }
@@ -318,7 +318,8 @@ impl<L: Link, C: Crypto> Server<L, C> {
     pub fn next_deadline(&self) -> Option<Instant> {
         let core = self.core.next_deadline();
         let due = core.and_then(|due| self.origin.to_system(due));
-        due.into_iter().chain(self.log.next_deadline()).min()
+        let others = [self.log.next_deadline(), self.link.next_arrival()];
+        due.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// Connects a client in this process, without network or encryption, such as a hosting

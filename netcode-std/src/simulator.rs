@@ -51,6 +51,7 @@ impl Default for Conditions {
 
 /// Counters of a simulator, both directions together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SimulatorStats {
     /// Datagrams received for simulation.
     pub entered: u64,
@@ -169,6 +170,17 @@ impl<L: Link> Simulator<L> {
         &self.link
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn link_mut(&mut self) -> &mut L {
+        &mut self.link
+    }
+
+    /// `true` if a datagram may be received in this turn.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_arrived(&self) -> bool {
+        !self.arrived.is_empty()
+    }
+
     /// Network conditions.
     pub fn conditions(&self) -> &Conditions {
         &self.conditions
@@ -265,14 +277,19 @@ impl<L: Link> Link for Simulator<L> {
         if !self.arrived.is_empty() {
             return Ok(());
         }
-        let arrivals = [self.outbound.next_arrival(), self.inbound.next_arrival()];
-        let next = arrivals
-            .into_iter()
-            .flatten()
-            .map(|at| at.saturating_duration_since(Instant::now()))
-            .min();
+        let next = self.next_arrival();
+        let next = next.map(|at| at.saturating_duration_since(Instant::now()));
         self.link
             .wait(next.map_or(timeout, |next| next.min(timeout)))
+    }
+
+    fn next_arrival(&self) -> Option<Instant> {
+        let arrivals = [
+            self.outbound.next_arrival(),
+            self.inbound.next_arrival(),
+            self.link.next_arrival(),
+        ];
+        arrivals.into_iter().flatten().min()
     }
 
     fn local_addresses(&self) -> Vec<SocketAddr> {

@@ -25,7 +25,7 @@ struct Shell {
 const SHELLS: &[Shell] = &[
     Shell {
         package: "netcode-core",
-        builds: &[&[], &["sealed"]],
+        builds: &[&[], &["sealed"], &["serde"]],
     },
     Shell {
         package: "netcode-smoltcp",

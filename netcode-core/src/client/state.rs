@@ -5,6 +5,8 @@ use core::fmt;
 /// State of a client. Negative codes are errors; zero is the initial state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[repr(i8)]
 pub enum ClientState {
     /// The attempt took longer than the token's lifetime, over all addresses: get a new token.

@@ -17,6 +17,8 @@ use crate::identity::ProtocolId;
 /// the application chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum RestartRule {
     /// Reject tokens that may have been minted before the server's start, and those that live
     /// longer than any token of the backend.
@@ -31,6 +33,10 @@ pub enum RestartRule {
     /// than they are.
     RefuseOlder {
         /// Longest lifetime of the backend's tokens, in whole seconds. Not zero.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "max_token_lifetime_secs", with = "crate::serialize::secs")
+        )]
         max_token_lifetime: Duration,
     },
     /// Accept them, as the reference implementation does. For servers whose tokens are never used
@@ -42,6 +48,8 @@ pub enum RestartRule {
 /// crashed, a second device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ReconnectRule {
     /// Reject the token until the connected client has disconnected or timed out.
@@ -58,15 +66,18 @@ pub enum ReconnectRule {
 
 /// Server configuration.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ServerConfig {
     /// Protocol id; requests with another one are dropped.
     pub protocol_id: ProtocolId,
     /// Private key, shared with the backend that mints tokens. A running server changes it by
     /// [`rotate_key`](super::Server::rotate_key).
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub private_key: Key,
     /// Private key that also opens tokens, until a date. Default: none. For a server that is
     /// started during a change of keys. Ignored if it is the current key.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub previous_key: Option<PreviousKey>,
     /// Addresses of this server in tokens (in the *internal* list, if the backend distinguishes the
     /// two). A token that contains none of them is dropped.
@@ -74,6 +85,13 @@ pub struct ServerConfig {
     /// Largest number of connected clients: at least one, at most the storage's slots.
     pub max_clients: u32,
     /// Longest time of a handshake after its last request, whatever the token's timeout. Not zero.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "handshake_timeout_ms",
+            serialize_with = "crate::serialize::millis"
+        )
+    )]
     pub handshake_timeout: Duration,
     /// Treatment of tokens that may have been used before this server started.
     pub restart_rule: RestartRule,

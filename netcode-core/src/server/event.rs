@@ -88,6 +88,8 @@ impl<P> Event<P> {
 /// Reason for which a client's session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum DisconnectReason {
     // Numbered from one, so that `None` is all zeros: see `StaticStorage`.

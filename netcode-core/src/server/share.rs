@@ -16,6 +16,8 @@ const LEAST: usize = 8;
 /// A host is an IPv4 address or an IPv6 /64, with all its ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum SourceLimit {
     /// One in this many of the table's entries, and never fewer than eight.
     OneIn(NonZeroU32),

@@ -5,6 +5,7 @@ use crate::drop_reason::DropCounts;
 /// Counters of a server since its creation. A stop does not reset them.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ServerStats {
     /// Datagrams received, including dropped ones.

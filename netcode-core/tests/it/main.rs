@@ -38,6 +38,8 @@ mod reconnect;
 #[cfg(feature = "sealed")]
 mod sealed;
 mod security;
+#[cfg(feature = "serde")]
+mod serialize;
 mod server_clients;
 mod server_lifecycle;
 mod statistics;

@@ -136,7 +136,8 @@ mod tests {
             let now = begin + Duration::from_secs(second);
             refusals.count(now, host("127.0.0.1:1"), WRONG_KEY);
         }
-        refusals.count(begin, host("10.0.0.1:1"), Cause::Denied);
+        let later = begin + Duration::from_secs(4);
+        refusals.count(later, host("10.0.0.1:1"), Cause::Denied);
         assert_eq!(refusals.due(), Some(begin + INTERVAL));
         let expected = [
             "refused: 4 requests from 127.0.0.1: token does not open (wrong key?)",

@@ -130,3 +130,27 @@ fn write(refusal: &Refusal) {
         debug!(target: TARGET, reason, count, host, "{refusal}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_strangers_datagrams_displaces_no_line_that_an_operator_should_see() {
+        let subscriber = tracing_subscriber::fmt().with_max_level(Level::DEBUG);
+        let _guard = tracing::subscriber::set_default(subscriber.with_test_writer().finish());
+        let mut log = ServerLog::new(Instant::now());
+        for host in 0..1000_u32 {
+            log.dropped(SocketAddr::from((Ipv4Addr::from(host), 1)), Dropped::Type);
+        }
+        let client = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        log.dropped(client, Dropped::TokenUnauthentic);
+        let mut hosts = Vec::new();
+        log.notable.take(|refusal| hosts.push(refusal.host));
+        assert_eq!(hosts, [Some(Host::of(client))]);
+        log.noise.take(|refusal| hosts.push(refusal.host));
+        assert!(hosts.len() > 1);
+    }
+}

@@ -1,6 +1,7 @@
 //! UDP: one socket, or one for each family behind one [`Link`].
 
 mod options;
+mod sockets;
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 
 pub use self::options::SocketOptions;
+pub(crate) use self::sockets::{Socket, Sockets, bind_any_port};
 use crate::link::Link;
 
 /// Maximum number of datagrams that one turn takes from each socket. A flood on one family then
@@ -19,6 +21,7 @@ pub const DATAGRAMS_PER_TURN: u32 = 1024;
 
 /// Counters of a UDP link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct SocketStats {
     /// Datagrams not sent because the socket's buffer was full.
     pub send_blocked: u64,
@@ -28,22 +31,20 @@ pub struct SocketStats {
     pub unreachable: u64,
 }
 
-struct Bound {
-    socket: UdpSocket,
-    address: SocketAddr,
-    left_this_turn: u32,
-    /// `true` if the last read found nothing: only then does the poller report the next datagram.
-    drained: bool,
-}
+/// Borrowed handle of a socket, for an event loop of the program's own: `BorrowedFd` on Unix,
+/// `BorrowedSocket` on Windows.
+#[cfg(unix)]
+pub type SocketHandle<'a> = std::os::fd::BorrowedFd<'a>;
+/// Borrowed handle of a socket, for an event loop of the program's own: `BorrowedFd` on Unix,
+/// `BorrowedSocket` on Windows.
+#[cfg(windows)]
+pub type SocketHandle<'a> = std::os::windows::io::BorrowedSocket<'a>;
 
 /// Link over non-blocking UDP sockets.
 pub struct UdpLink {
-    bound: Vec<Bound>,
-    /// Socket to read first next time.
-    next: usize,
+    sockets: Sockets<UdpSocket>,
     poll: Poll,
     events: Events,
-    stats: SocketStats,
 }
 
 impl UdpLink {
@@ -54,102 +55,97 @@ impl UdpLink {
     /// No address, two of one family, or an address that cannot be bound; the error names it.
     pub fn bind(addresses: &[SocketAddr], options: &SocketOptions) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut bound: Vec<Bound> = Vec::with_capacity(addresses.len());
-        for &address in addresses {
-            if bound
-                .iter()
-                .any(|other| other.address.is_ipv4() == address.is_ipv4())
-            {
-                return Err(invalid("bind at most one address of each family"));
-            }
-            let named =
-                |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
-            let mut socket = UdpSocket::from_std(options.bind(address).map_err(named)?);
+        let mut token = 0;
+        let sockets = Sockets::bind(addresses, options, |socket| {
+            let mut socket = UdpSocket::from_std(socket);
             poll.registry()
-                .register(&mut socket, Token(bound.len()), Interest::READABLE)?;
-            let address = socket.local_addr()?;
-            bound.push(Bound {
-                socket,
-                address,
-                left_this_turn: 0,
-                drained: false,
-            });
-        }
-        if bound.is_empty() {
-            return Err(invalid("bind at least one address"));
-        }
-        let events = Events::with_capacity(bound.len());
+                .register(&mut socket, Token(token), Interest::READABLE)?;
+            token += 1;
+            Ok(socket)
+        })?;
         Ok(Self {
-            bound,
-            next: 0,
+            events: Events::with_capacity(sockets.bound.len()),
+            sockets,
             poll,
-            events,
-            stats: SocketStats::default(),
         })
+    }
+
+    /// Binds to ports of the system's choice, for IPv4 and, where the system has it, IPv6: the link
+    /// of a client.
+    ///
+    /// # Errors
+    /// No socket can be made.
+    pub fn bind_any_port() -> io::Result<Self> {
+        bind_any_port(Self::bind)
     }
 
     /// Counters of the link.
     pub fn stats(&self) -> SocketStats {
-        self.stats
+        self.sockets.stats
     }
 
-    /// The non-blocking sockets, to register with the caller's own event loop.
-    pub fn sockets(&self) -> impl Iterator<Item = &UdpSocket> {
-        self.bound.iter().map(|bound| &bound.socket)
+    /// Handles of the sockets, which are non-blocking, to wait for in an event loop of the
+    /// program's own until one is readable or [`next_deadline`](crate::Server::next_deadline) has
+    /// come:
+    ///
+    /// ```
+    /// # use std::time::Instant;
+    /// # use netcode_std::Client;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[cfg(unix)] {
+    /// use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    ///
+    /// let client = Client::new()?;
+    /// let sockets = client.link().sockets();
+    /// let mut ready: Vec<_> = sockets
+    ///     .map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN))
+    ///     .collect();
+    /// let due = client.next_deadline();
+    /// let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
+    /// # let wait = wait.or(Some(std::time::Duration::ZERO));
+    /// // `None` waits for a datagram alone.
+    /// let wait = wait.map(Timespec::try_from).transpose()?;
+    /// poll(&mut ready, wait.as_ref())?;
+    /// // The next turn: `update`, then `next_event` until it gives `None`.
+    /// # }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A turn takes a limited number of datagrams: an event loop that reports only changes
+    /// (edge-triggered) runs turns until one has no event before it waits again.
+    ///
+    /// Register the handles for reading, and read and write through the link alone.
+    pub fn sockets(&self) -> impl Iterator<Item = SocketHandle<'_>> {
+        self.sockets.handles()
     }
 }
 
-fn invalid(text: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, text)
+impl Socket for UdpSocket {
+    fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.recv_from(buffer)
+    }
+
+    fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
+        self.send_to(datagram, to)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
 }
 
 impl Link for UdpLink {
     fn turn(&mut self, _now: Instant) {
-        for bound in &mut self.bound {
-            bound.left_this_turn = DATAGRAMS_PER_TURN;
-        }
+        self.sockets.turn();
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
-        let sockets = self.bound.len();
-        for turn in 0..sockets {
-            let index = (self.next + turn) % sockets;
-            let Some(bound) = self.bound.get_mut(index) else {
-                continue;
-            };
-            if let Some(received) = bound.receive(buffer, &mut self.stats)? {
-                self.next = (index + 1) % sockets;
-                return Ok(Some(received));
-            }
-        }
-        Ok(None)
+        self.sockets.receive(buffer)
     }
 
     fn send(&mut self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
-        let bound = self
-            .bound
-            .iter()
-            .find(|bound| bound.address.is_ipv4() == to.is_ipv4());
-        let Some(bound) = bound else {
-            self.stats.send_failed += 1;
-            return Ok(());
-        };
-        match bound.socket.send_to(datagram, to) {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.stats.send_blocked += 1;
-                Ok(())
-            }
-            Err(error) if is_the_networks_fault(&error) => {
-                self.stats.unreachable += 1;
-                Ok(())
-            }
-            Err(error) if is_the_sockets_fault(&error) => Err(error),
-            Err(_) => {
-                self.stats.send_failed += 1;
-                Ok(())
-            }
-        }
+        self.sockets.send(to, datagram)
     }
 
     /// Nothing to do: [`send`](Link::send) passes every datagram to the system at once.
@@ -158,7 +154,7 @@ impl Link for UdpLink {
     }
 
     fn wait(&mut self, timeout: Duration) -> io::Result<()> {
-        if self.bound.iter().any(|bound| !bound.drained) {
+        if self.sockets.bound.iter().any(|bound| !bound.drained) {
             return Ok(());
         }
         match self.poll.poll(&mut self.events, Some(timeout)) {
@@ -166,7 +162,7 @@ impl Link for UdpLink {
             _ => {}
         }
         for event in &self.events {
-            if let Some(bound) = self.bound.get_mut(event.token().0) {
+            if let Some(bound) = self.sockets.bound.get_mut(event.token().0) {
                 bound.drained = false;
             }
         }
@@ -174,65 +170,6 @@ impl Link for UdpLink {
     }
 
     fn local_addresses(&self) -> Vec<SocketAddr> {
-        self.bound.iter().map(|bound| bound.address).collect()
+        self.sockets.local_addresses()
     }
 }
-
-impl Bound {
-    fn receive(
-        &mut self,
-        buffer: &mut [u8],
-        stats: &mut SocketStats,
-    ) -> io::Result<Option<(usize, SocketAddr)>> {
-        while self.left_this_turn > 0 {
-            match self.socket.recv_from(buffer) {
-                Ok(received) => {
-                    self.left_this_turn -= 1;
-                    self.drained = false;
-                    return Ok(Some(received));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.drained = true;
-                    return Ok(None);
-                }
-                Err(error) if is_the_networks_fault(&error) => {
-                    // Each costs a share of the turn, or a flood of them would block the loop.
-                    self.left_this_turn -= 1;
-                    stats.unreachable += 1;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if is_the_sockets_fault(&error) => return Err(error),
-                // Windows reports a datagram that is longer than the buffer as an error.
-                Err(_) => self.left_this_turn -= 1,
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// Errors that concern an earlier datagram (ICMP). On Windows every later call on a socket returns
-/// a connection reset after a datagram to a closed port.
-fn is_the_networks_fault(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::ConnectionReset
-            | Kind::ConnectionRefused
-            | Kind::ConnectionAborted
-            | Kind::HostUnreachable
-            | Kind::NetworkUnreachable
-            | Kind::NetworkDown
-            | Kind::TimedOut
-    )
-}
-
-/// Errors that mean the socket is gone, as opposed to one datagram.
-fn is_the_sockets_fault(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotConnected | io::ErrorKind::BrokenPipe
-    ) || error.raw_os_error() == Some(BAD_DESCRIPTOR)
-}
-
-/// `EBADF` on Unix, `WSAENOTSOCK` on Windows.
-const BAD_DESCRIPTOR: i32 = if cfg!(windows) { 10038 } else { 9 };

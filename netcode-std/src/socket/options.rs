@@ -7,6 +7,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 /// Options requested from the operating system for a socket. Any that it refuses is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct SocketOptions {
     /// Bytes of each of the socket's two buffers. If the system refuses, half is requested, then
     /// half of that, until it accepts.

@@ -137,6 +137,29 @@ fn the_two_directions_are_independent() {
 }
 
 #[test]
+fn an_event_loop_learns_when_the_next_datagram_under_way_arrives() {
+    let latency = 20 * MILLISECOND;
+    let conditions = Conditions {
+        latency,
+        ..Conditions::default()
+    };
+    let mut link = Simulator::new(Mirror::default(), conditions);
+    let begin = Instant::now();
+    link.turn(begin);
+    assert_eq!(link.next_arrival(), None);
+    link.send(v4(), &[0]).unwrap();
+    assert_eq!(link.next_arrival(), Some(begin + latency));
+    // It leaves then, and comes back.
+    link.turn(begin + latency);
+    link.receive(&mut [0; 1]).unwrap();
+    assert_eq!(link.next_arrival(), Some(begin + 2 * latency));
+    let mut server = Server::with_link(link, config(1)).unwrap();
+    assert_eq!(server.next_deadline(), Some(begin + 2 * latency));
+    server.update(begin + 2 * latency).unwrap();
+    assert_eq!(server.next_deadline(), None);
+}
+
+#[test]
 fn no_delay_is_too_long_to_be_added_to_the_time() {
     let conditions = Conditions {
         latency: Duration::MAX,

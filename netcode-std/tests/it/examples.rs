@@ -39,8 +39,13 @@ struct Service {
 impl Service {
     /// Starts it; it prints the address that it has bound.
     fn start(name: &str, arguments: &[&str]) -> Self {
+        Self::start_with(name, arguments, Stdio::null())
+    }
+
+    fn start_with(name: &str, arguments: &[&str], input: Stdio) -> Self {
         let mut process = example(name)
             .args(arguments)
+            .stdin(input)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -97,16 +102,16 @@ fn the_echo_client_gets_a_token_from_the_backend_and_its_payloads_from_the_serve
     assert!(server.line().starts_with("client 7 left"));
 }
 
-/// A client with a token for a game server, and the snapshots that it gets.
+/// A client with a token for a server, and the payloads that it gets.
 struct Player {
     client: Client,
     buffer: [u8; RECEIVE_BUFFER_BYTES],
 }
 
 impl Player {
-    fn of(server: &Service) -> Self {
+    fn of(server: &Service, id: u64) -> Self {
         let addresses = [server.address];
-        let spec = TokenSpec::new(ProtocolId(42), ClientId(7), &addresses, unix_time());
+        let spec = TokenSpec::new(ProtocolId(42), ClientId(id), &addresses, unix_time());
         let key = Key::from_hex(KEY).unwrap();
         let token = mint(&spec, &key, &mut generator().unwrap()).unwrap();
         let mut client = Client::new().unwrap();
@@ -115,25 +120,40 @@ impl Player {
         Self { client, buffer }
     }
 
-    /// The next snapshot: number of its tick, and position of the only player. `None` after the
-    /// end of the session.
-    fn snapshot(&mut self) -> Option<(u32, i16, i16)> {
+    /// The next payload; `None` after the end of the session.
+    fn payload(&mut self) -> Option<Vec<u8>> {
         loop {
-            self.client.update(Instant::now()).unwrap();
-            while let Some(event) = self.client.next_event(&mut self.buffer).unwrap() {
+            // Payloads of an earlier turn may be left.
+            if let Some(event) = self.client.next_event(&mut self.buffer).unwrap() {
                 if let ClientEvent::Payload { payload, .. } = event {
-                    let &[a, b, c, d, 0, x, x_high, y, y_high] = payload else {
-                        panic!("no snapshot of one player in slot 0: {payload:?}");
-                    };
-                    let position = [[x, x_high], [y, y_high]].map(i16::from_le_bytes);
-                    return Some((u32::from_le_bytes([a, b, c, d]), position[0], position[1]));
+                    return Some(payload.to_vec());
                 }
+                continue;
             }
             if !self.client.state().is_active() {
                 return None;
             }
             self.client.wait(Duration::from_millis(10)).unwrap();
+            self.client.update(Instant::now()).unwrap();
         }
+    }
+
+    /// The next snapshot: number of its tick, and position of the only player. `None` after the
+    /// end of the session.
+    fn snapshot(&mut self) -> Option<(u32, i16, i16)> {
+        let payload = self.payload()?;
+        let &[a, b, c, d, 0, x, x_high, y, y_high] = &payload[..] else {
+            panic!("no snapshot of one player in slot 0: {payload:?}");
+        };
+        let position = [[x, x_high], [y, y_high]].map(i16::from_le_bytes);
+        Some((u32::from_le_bytes([a, b, c, d]), position[0], position[1]))
+    }
+
+    /// The next payload as text.
+    #[cfg(feature = "tokio")]
+    fn text(&mut self) -> Option<String> {
+        let payload = self.payload()?;
+        Some(String::from_utf8(payload).unwrap())
     }
 
     fn input(&mut self, x: i8, y: i8, seen: u32) {
@@ -147,7 +167,7 @@ impl Player {
 fn the_game_server_moves_a_player_by_its_input_and_sends_snapshots() {
     let server = Service::start("game_server", &["127.0.0.1:0"]);
     until_tokens_are_younger_than_the_server();
-    let mut player = Player::of(&server);
+    let mut player = Player::of(&server, 7);
     let mut moved = false;
     while !moved {
         let (tick, x, y) = player.snapshot().unwrap();
@@ -158,11 +178,39 @@ fn the_game_server_moves_a_player_by_its_input_and_sends_snapshots() {
     }
 }
 
+/// Slot and x of each player in a snapshot.
+fn players(snapshot: &[u8]) -> Vec<(u8, i16)> {
+    let players = snapshot[4..].chunks(5);
+    players
+        .map(|it| (it[0], i16::from_le_bytes([it[1], it[2]])))
+        .collect()
+}
+
+#[test]
+fn the_game_server_keeps_the_data_of_each_client_apart_and_forgets_it_with_the_client() {
+    let server = Service::start("game_server", &["127.0.0.1:0"]);
+    until_tokens_are_younger_than_the_server();
+    let (mut ann, mut ben) = (Player::of(&server, 1), Player::of(&server, 2));
+    assert!(ann.payload().is_some());
+    let mut both = vec![];
+    while !matches!(both[..], [(0, 1..), (1, i16::MIN..=-1)]) {
+        both = players(&ben.payload().unwrap());
+        ben.input(-1, 0, 0);
+        ann.input(1, 0, 0);
+    }
+    ann.client.disconnect().unwrap();
+    while players(&ben.payload().unwrap()).len() == 2 {}
+    // The slot has another client, which begins anew.
+    let mut eve = Player::of(&server, 3);
+    let seen = players(&eve.payload().unwrap());
+    assert!(matches!(seen[..], [(0, 0), (1, _)]), "{seen:?}");
+}
+
 #[test]
 fn the_game_server_sends_a_part_of_the_snapshots_to_a_client_that_receives_none() {
     let server = Service::start("game_server", &["127.0.0.1:0"]);
     until_tokens_are_younger_than_the_server();
-    let mut player = Player::of(&server);
+    let mut player = Player::of(&server, 7);
     let (first, ..) = player.snapshot().unwrap();
     let behind = |tick: u32| tick > first + 20;
     let mut ticks = std::iter::from_fn(|| player.snapshot()).map(|(tick, ..)| tick);
@@ -188,10 +236,31 @@ fn the_game_server_sends_a_part_of_the_snapshots_to_a_client_that_receives_none(
 fn the_game_server_disconnects_a_client_without_inputs() {
     let server = Service::start("game_server", &["127.0.0.1:0", "1"]);
     until_tokens_are_younger_than_the_server();
-    let mut player = Player::of(&server);
+    let mut player = Player::of(&server, 7);
     let snapshots = std::iter::from_fn(|| player.snapshot()).count();
     assert!(snapshots > 0);
     assert_eq!(player.client.state(), ClientState::Disconnected);
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn the_chat_server_sends_lines_of_its_input_and_what_clients_say() {
+    let mut server = Service::start_with("chat_server", &["127.0.0.1:0"], Stdio::piped());
+    until_tokens_are_younger_than_the_server();
+    let mut input = server.process.stdin.take().unwrap();
+    let mut ann = Player::of(&server, 1);
+    assert_eq!(ann.text(), Some("1 joined".to_owned()));
+    let mut ben = Player::of(&server, 2);
+    assert_eq!(ben.text(), Some("2 joined".to_owned()));
+    assert_eq!(ann.text(), Some("2 joined".to_owned()));
+    writeln!(input, "Welcome").unwrap();
+    assert_eq!(ann.text(), Some("Welcome".to_owned()));
+    assert_eq!(ben.text(), Some("Welcome".to_owned()));
+    ben.client.send(b"hello").unwrap();
+    assert_eq!(ann.text(), Some("hello".to_owned()));
+    drop(input);
+    assert_eq!(ann.text(), None);
+    assert!(server.process.wait().unwrap().success());
 }
 
 #[test]
@@ -202,6 +271,8 @@ fn examples_say_how_they_are_used() {
         "echo_client",
         "game_server",
         "channels",
+        #[cfg(feature = "tokio")]
+        "chat_server",
     ] {
         let output = example(name).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{name}");

@@ -18,4 +18,6 @@ mod peer_netcode_rs;
 mod peer_official;
 mod peer_renetcode;
 mod sockets;
+#[cfg(feature = "tokio")]
+mod tokio;
 mod turns;

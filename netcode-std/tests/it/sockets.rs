@@ -111,7 +111,8 @@ fn an_address_without_a_listener_ends_no_loop() {
     let to = link.local_addresses()[0];
     let dead = UdpSocket::bind(v4()).unwrap().local_addr().unwrap();
     // Some systems report ICMP errors to every socket, Linux only to one that is connected.
-    let socket = link.sockets().map(socket2::SockRef::from).next().unwrap();
+    let handle = link.sockets().next().unwrap();
+    let socket = socket2::SockRef::from(&handle);
     socket.connect(&dead.into()).unwrap();
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
     until("an error from the network", || {
@@ -232,7 +233,8 @@ fn datagrams_carry_the_mark_for_routers() {
         ..SocketOptions::default()
     };
     let link = UdpLink::bind(&[v4(), v6()], &options).unwrap();
-    let sockets: Vec<_> = link.sockets().map(socket2::SockRef::from).collect();
+    let handles: Vec<_> = link.sockets().collect();
+    let sockets: Vec<_> = handles.iter().map(socket2::SockRef::from).collect();
     assert_eq!(sockets[0].tos_v4().unwrap(), 46 << 2);
     assert_eq!(sockets[1].tclass_v6().unwrap(), 46 << 2);
 }
@@ -244,7 +246,8 @@ fn buffers_back_off_to_what_the_system_grants() {
         ..SocketOptions::default()
     };
     let link = UdpLink::bind(&[v4()], &options).unwrap();
-    let socket = link.sockets().map(socket2::SockRef::from).next().unwrap();
+    let handle = link.sockets().next().unwrap();
+    let socket = socket2::SockRef::from(&handle);
     assert!(socket.recv_buffer_size().unwrap() >= 64 * 1024);
     assert!(socket.send_buffer_size().unwrap() >= 64 * 1024);
 }
@@ -337,4 +340,46 @@ fn a_loopback_client_plays_beside_clients_of_the_network() {
 
 fn v6() -> SocketAddr {
     "[::1]:0".parse().unwrap()
+}
+
+/// Polls the sockets of a link, as an event loop of a program's own does; `true` if one is readable.
+#[cfg(unix)]
+fn poll_sockets(link: &UdpLink, wait: Option<Duration>) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec};
+
+    let sockets = link.sockets();
+    let mut ready: Vec<_> = sockets
+        .map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN))
+        .collect();
+    let wait = wait.map(|wait| Timespec::try_from(wait).unwrap());
+    rustix::event::poll(&mut ready, wait.as_ref()).unwrap() > 0
+}
+
+#[cfg(unix)]
+#[test]
+fn an_event_loop_of_the_program_s_own_waits_for_the_sockets_and_the_next_deadline() {
+    let mut server = Server::bind(&[v4(), v6()], config(1)).unwrap();
+    let mut client = Client::new().unwrap();
+    // On IPv6, whose socket is the second of both.
+    let address = server.local_addresses()[1];
+    client.connect(&token(1, &[address], &[])).unwrap();
+    assert!(!poll_sockets(server.link(), Some(Duration::ZERO)));
+    let mut echoed = false;
+    while !echoed {
+        client.update(Instant::now()).unwrap();
+        let mut buffer = [0; RECEIVE_BUFFER_BYTES];
+        while let Some(event) = client.next_event(&mut buffer).unwrap() {
+            echoed |= matches!(event, client::Event::Payload { .. });
+        }
+        client.send(b"to the loop").unwrap();
+        // The client has sent something, since its deadline had come or a datagram.
+        if poll_sockets(server.link(), Some(Duration::from_millis(10))) {
+            for (client, payload) in turn(&mut server).payloads {
+                server.send(client, &payload).unwrap();
+            }
+        }
+        let due = client.next_deadline().unwrap();
+        let wait = due.saturating_duration_since(Instant::now());
+        poll_sockets(client.link(), Some(wait));
+    }
 }
