@@ -5,12 +5,14 @@
 //! | `tools` | programs that cargo and npm install |
 //! | `module` | the wasm module and its bindings |
 //! | `package` | the npm package |
+//! | `sizes` | sizes of the files that a page loads |
 //! | `wasm_tests` | the crate's own tests, in a page and in a worker |
 //! | `end_to_end` | a page, a bridge and a server |
 
 mod end_to_end;
 mod module;
 mod package;
+mod sizes;
 mod tools;
 mod wasm_tests;
 
