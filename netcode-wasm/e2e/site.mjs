@@ -64,12 +64,13 @@ export const ARGUMENTS = [
   '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 
-export function launch() {
+export function launch(more = {}) {
   return chromium.launch({
     executablePath: EXECUTABLE,
     headless: true,
     chromiumSandbox: false,
     args: ARGUMENTS,
+    ...more,
   });
 }
 
