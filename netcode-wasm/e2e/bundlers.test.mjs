@@ -1,8 +1,7 @@
-// The package through bundlers, as the README says to use them: each one's page connects.
+// The package through bundlers and without one, as the README says to use them: each page connects.
 
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -12,9 +11,11 @@ import * as vite from 'vite';
 import webpack from 'webpack';
 
 import { World } from './commands.mjs';
+import { pageOf, project, writeFiles } from './project.mjs';
 import { launch, Site } from './site.mjs';
 
-const PACKAGE = process.env.NETCODE_PACKAGE;
+/** The page of every project. */
+const PAGE = { 'index.html': pageOf('/main.js') };
 
 const CONNECT = `
   globalThis.connect = async (token, options) => {
@@ -42,22 +43,6 @@ after(async () => {
   await world?.end();
 });
 
-/** A project's folder with the package installed, and this program. */
-async function project(t, program) {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'netcode-bundler-')));
-  t.after(() => rm(folder, { recursive: true }));
-  await cp(PACKAGE, join(folder, 'node_modules/netcode-wasm'), { recursive: true });
-  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  await writeFile(join(folder, 'main.js'), program);
-  await writePage(folder, '/main.js');
-  return folder;
-}
-
-function writePage(folder, script) {
-  const page = `<link rel="icon" href="data:,"><script type="module" src="${script}"></script>`;
-  return writeFile(join(folder, 'index.html'), page);
-}
-
 /** Opens a built page, and connects from it. */
 async function connectFrom(folder) {
   const site = await Site.open(folder);
@@ -82,15 +67,23 @@ async function connectAt(origin) {
   }
 }
 
+test('a page takes the package from another origin, as from a CDN', async (t) => {
+  const headers = { 'Access-Control-Allow-Origin': '*' };
+  const cdn = await Site.open(process.env.NETCODE_PACKAGE, headers);
+  t.after(() => cdn.close());
+  const program = PLAIN.replace('netcode-wasm', `${cdn.origin}/dist/index.js`);
+  await connectFrom(await project(t, { ...PAGE, 'main.js': program }));
+});
+
 describe('Vite', () => {
   test('builds a page that connects', async (t) => {
-    const folder = await project(t, PLAIN);
+    const folder = await project(t, { ...PAGE, 'main.js': PLAIN });
     await vite.build({ root: folder, logLevel: 'warn' });
     await connectFrom(join(folder, 'dist'));
   });
 
   test('serves a page under development that connects', async (t) => {
-    const folder = await project(t, PLAIN);
+    const folder = await project(t, { ...PAGE, 'main.js': PLAIN });
     const development = await vite.createServer({
       root: folder,
       logLevel: 'warn',
@@ -104,13 +97,13 @@ describe('Vite', () => {
 });
 
 test('webpack builds a page that connects', async (t) => {
-  const folder = await project(t, PLAIN);
+  const folder = await project(t, { ...PAGE, 'main.js': PLAIN });
   const path = join(folder, 'dist');
   const entry = './main.js';
   const options = { context: folder, mode: 'production', entry, output: { path } };
   const stats = await promisify(webpack)(options);
   assert.deepEqual(stats.toJson({ all: false, errors: true }).errors, []);
-  await writePage(path, '/main.js');
+  await writeFiles(path, PAGE);
   await connectFrom(path);
 });
 
@@ -125,31 +118,31 @@ describe('esbuild', () => {
       loader: { '.wasm': loader },
       logLevel: 'warning',
     });
-    await writePage(join(folder, 'dist'), '/main.js');
+    await writeFiles(join(folder, 'dist'), PAGE);
     return join(folder, 'dist');
   };
 
   test('emits the wasm file that a program loads, and the page connects', async (t) => {
-    const folder = await project(
-      t,
-      `import { load, NetcodeClient } from 'netcode-wasm';
-       import file from 'netcode-wasm/netcode_wasm_bg.wasm';
-       await load(new URL(file, import.meta.url));
-       ${CONNECT}`,
-    );
+    const folder = await project(t, {
+      'main.js': `
+        import { load, NetcodeClient } from 'netcode-wasm';
+        import file from 'netcode-wasm/netcode_wasm_bg.wasm';
+        await load(new URL(file, import.meta.url));
+        ${CONNECT}`,
+    });
     const built = await bundle(folder, 'file');
     assert.ok((await readdir(built)).some((name) => name.endsWith('.wasm')));
     await connectFrom(built);
   });
 
   test('puts the module into the program, and the page connects', async (t) => {
-    const folder = await project(
-      t,
-      `import { load, NetcodeClient } from 'netcode-wasm';
-       import bytes from 'netcode-wasm/netcode_wasm_bg.wasm';
-       await load(bytes);
-       ${CONNECT}`,
-    );
+    const folder = await project(t, {
+      'main.js': `
+        import { load, NetcodeClient } from 'netcode-wasm';
+        import bytes from 'netcode-wasm/netcode_wasm_bg.wasm';
+        await load(bytes);
+        ${CONNECT}`,
+    });
     await connectFrom(await bundle(folder, 'binary'));
   });
 });

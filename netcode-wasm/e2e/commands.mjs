@@ -156,14 +156,15 @@ export class World {
     return (await readFile(await this.tokenFile(servers, ...words))).toString('base64');
   }
 
-  /** The same as a file of its own. */
+  /** The same as a file of its own. `words` may name another client. */
   async tokenFile(servers, ...words) {
     const id = String(this.#nextId);
     this.#nextId += 1;
     const out = this.#path(`${id}.token`);
     const named = servers.flatMap((server) => ['--server', server.address ?? server]);
-    const common = ['--key', this.keyFile, '--protocol-id', this.#protocolId, '--client-id', id];
-    await this.#run(['token', 'mint', ...common, ...named, '--out', out, ...words]);
+    const common = ['--key', this.keyFile, '--protocol-id', this.#protocolId];
+    const client = words.includes('--client-id') ? [] : ['--client-id', id];
+    await this.#run(['token', 'mint', ...common, ...client, ...named, '--out', out, ...words]);
     return out;
   }
 

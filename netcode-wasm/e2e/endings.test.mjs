@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
+import { openTab } from './site.mjs';
 import { call, setStage, TRANSPORTS } from './stage.mjs';
 
 const stage = setStage();
@@ -157,6 +158,40 @@ describe('with a choice of transports', () => {
     assert.equal(second.state, 'connected');
     assert.equal(second.transport, 'webrtc');
     assert.equal(second.fallback.code, 'webtransport-not-opened');
+  });
+
+  /** Connects to a bridge; the browser reports datagrams of 1024 bytes `times` times. */
+  const withShortDatagrams = async (times) => {
+    const server = await stage.world.server();
+    const bridge = await stage.world.bridge([server]);
+    const page = await openTab(stage.browser, stage.site);
+    await page.evaluate((times) => {
+      const { prototype } = WebTransportDatagramDuplexStream;
+      const { get } = Object.getOwnPropertyDescriptor(prototype, 'maxDatagramSize');
+      let left = times ?? Infinity;
+      Object.defineProperty(prototype, 'maxDatagramSize', {
+        get() {
+          left -= 1;
+          return left >= 0 ? 1024 : get.call(this);
+        },
+      });
+    }, times);
+    const token = await stage.world.token([server]);
+    const connected = await call(page, 'connect', 'short', token, bridge.options('auto'));
+    await page.context().close();
+    return connected;
+  };
+
+  test('WebTransport is used as soon as its datagrams can carry a connection request', async () => {
+    const { state, transport } = await withShortDatagrams(5);
+    assert.deepEqual({ state, transport }, { state: 'connected', transport: 'webtransport' });
+  });
+
+  test('where its datagrams stay too short for that, WebRTC is used', async () => {
+    const { state, transport, fallback } = await withShortDatagrams(null);
+    assert.deepEqual({ state, transport }, { state: 'connected', transport: 'webrtc' });
+    assert.equal(fallback.code, 'webtransport-not-opened');
+    assert.match(fallback.message, /datagrams have at most 1024 bytes/);
   });
 
   test('what a bridge refuses by one way it is not asked for by the other', async () => {

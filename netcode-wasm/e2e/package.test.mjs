@@ -20,7 +20,7 @@ const PACKAGE = process.env.NETCODE_PACKAGE;
 const TSC = join(import.meta.dirname, '../node_modules/.bin/tsc');
 
 const TYPED_PROGRAM = `
-  import { load, NetcodeClient, NetcodeError, type ErrorCode } from 'netcode-wasm';
+  import { ArgumentError, load, NetcodeClient, NetcodeError, type ErrorCode } from 'netcode-wasm';
   export async function play(token: Uint8Array, signal: AbortSignal): Promise<ErrorCode | null> {
     try {
       await load(new ArrayBuffer(0));
@@ -35,6 +35,9 @@ const TYPED_PROGRAM = `
       }
       return client.fallback?.code ?? null;
     } catch (error) {
+      if (error instanceof ArgumentError) {
+        throw error satisfies TypeError;
+      }
       return error instanceof NetcodeError && error.cause === undefined ? error.code : null;
     }
   }`;
@@ -132,7 +135,7 @@ describe('the package', () => {
       return withPackageInstalled(async (folder) => {
         await writeFile(join(folder, 'main.ts'), TYPED_PROGRAM);
         const words = ['--noEmit', '--strict', '--target', language, '--module', 'nodenext'];
-        const types = ['--lib', libraries, '--types', '', 'main.ts'];
+        const types = ['--lib', libraries, 'main.ts'];
         await promisify(execFile)(TSC, [...words, ...types], { cwd: folder });
       });
     });

@@ -16,13 +16,16 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
-/** Serves the page at `/`, the package at `/package/`, and another folder, if any, before them. */
+/** Serves the package at `/package/`, and at `/` the page or another folder. */
 export class Site {
   #server;
 
-  static async open(folder = PAGE) {
+  static async open(folder = PAGE, headers = {}) {
     const site = new Site();
-    site.#server = createServer((request, response) => serve(folder, request, response));
+    site.#server = createServer((request, response) => {
+      response.setHeaders(new Map(Object.entries(headers)));
+      return serve(folder, request, response);
+    });
     await new Promise((resolve) => site.#server.listen(0, '127.0.0.1', resolve));
     site.origin = `http://127.0.0.1:${site.#server.address().port}`;
     return site;
@@ -61,12 +64,13 @@ export const ARGUMENTS = [
   '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 
-export function launch() {
+export function launch(more = {}) {
   return chromium.launch({
     executablePath: EXECUTABLE,
     headless: true,
     chromiumSandbox: false,
     args: ARGUMENTS,
+    ...more,
   });
 }
 

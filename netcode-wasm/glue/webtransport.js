@@ -14,6 +14,18 @@ const ROOM = 128;
  */
 const AT_ONCE = 16;
 
+/** Length of a connection request, the first message of a session, which travels in one piece. */
+const REQUEST_BYTES = 1078;
+
+/**
+ * Time to learn the length of the longest datagram, milliseconds. Firefox learns it some time after
+ * a session is ready, and reports 1024 until then.
+ */
+const SIZING = 1000;
+
+/** Interval of looks at that length, milliseconds. */
+const SIZING_STEP = 5;
+
 /**
  * Time for which a page that is left is held back, milliseconds. The browser's network process
  * learns of a page's end on another channel than that of its datagrams, and drops those that it has
@@ -131,6 +143,11 @@ export class WebTransportSession {
       this.#fail('not-opened', 0, String(error));
       return;
     }
+    if (!(await carriesRequests(transport.datagrams))) {
+      this.#fail('not-opened', 0, `datagrams have at most ${this.limit()} bytes`);
+      this.close();
+      return;
+    }
     if (this.#callbacks) {
       transport.datagrams.outgoingHighWaterMark = AT_ONCE;
       this.#writer = writableOf(transport.datagrams).getWriter();
@@ -172,6 +189,22 @@ export class WebTransportSession {
     this.#writer = undefined;
     callbacks?.failed(cause, code, detail);
   }
+}
+
+/**
+ * Waits until datagrams are long enough for a connection request.
+ * @param {{ maxDatagramSize: number }} datagrams
+ * @returns {Promise<boolean>} `false`: they are not, after all the time there is
+ */
+async function carriesRequests(datagrams) {
+  const end = performance.now() + SIZING;
+  while (datagrams.maxDatagramSize < REQUEST_BYTES) {
+    if (performance.now() >= end) {
+      return false;
+    }
+    await new Promise((resolve) => setTimeout(resolve, SIZING_STEP));
+  }
+  return true;
 }
 
 /**

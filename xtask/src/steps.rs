@@ -117,8 +117,13 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "web",
-        about: "Browser client, in a real browser",
+        about: "Browser client, in Chromium",
         run: web::run,
+    },
+    Step {
+        name: "firefox",
+        about: "Browser client, in Firefox",
+        run: web::firefox,
     },
     Step {
         name: "licences",

@@ -7,19 +7,12 @@ export type Bytes = ArrayBufferView | ArrayBuffer | SharedArrayBuffer;
  */
 export function bytesOf(source: unknown): Uint8Array | undefined {
   try {
-    if (ArrayBuffer.isView(source)) {
-      return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-    }
-    return isBuffer(source) ? new Uint8Array(source) : undefined;
+    // `DataView` takes buffers alone, those of other frames too, for which `instanceof` fails.
+    const view = ArrayBuffer.isView(source) ? source : new DataView(source as ArrayBuffer);
+    return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   } catch {
     return undefined;
   }
-}
-
-/** Not by `instanceof`: a buffer may come from another frame. */
-function isBuffer(source: unknown): source is ArrayBuffer {
-  const name = Object.prototype.toString.call(source);
-  return name === '[object ArrayBuffer]' || name === '[object SharedArrayBuffer]';
 }
 
 /** Bytes of a text in base64; `undefined` if it is not base64. */
@@ -39,6 +32,10 @@ export function kindOf(value: unknown): string {
   if (typeof value !== 'object') {
     return `a ${typeof value}`;
   }
-  const isData = ArrayBuffer.isView(value) || isBuffer(value);
-  return isData ? 'a buffer that was transferred' : (value.constructor?.name ?? 'an object');
+  const tag = Object.prototype.toString.call(value);
+  if (ArrayBuffer.isView(value) || /^\[object (Shared)?ArrayBuffer\]$/.test(tag)) {
+    return 'a buffer that was transferred';
+  }
+  const name: unknown = value.constructor?.name;
+  return typeof name === 'string' && name !== '' ? name : 'an object';
 }

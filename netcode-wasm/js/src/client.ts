@@ -1,6 +1,7 @@
 import { Connection, Payload, StateChange, type State } from '../wasm/netcode_wasm.js';
 import { bytesOf, kindOf, type Bytes } from './bytes.js';
 import {
+  ArgumentError,
   PageLeftError,
   SendError,
   StateError,
@@ -9,14 +10,13 @@ import {
   type Cause,
   type InternalError,
   type NetcodeError,
-  type StateErrorCode,
 } from './errors.js';
 import { CloseEvent, PayloadEvent, StateChangeEvent, type CloseReason } from './events.js';
 import { forget, isBroken, load, onCrash, reportCrash } from './module.js';
 import { readRoute, type ConnectOptions, type Route } from './options.js';
 import { PayloadQueue } from './payloads.js';
 import { readFailure, readStats, stateOf } from './records.js';
-import type { ClientState, TransportName } from './states.js';
+import type { ClientState, StateErrorCode, TransportName } from './states.js';
 import type { ClientStats } from './stats.js';
 import { readToken } from './token.js';
 
@@ -24,8 +24,11 @@ export type { CloseReason };
 
 /** Events of a client. */
 export interface NetcodeClientEventMap {
+  /** A payload arrived. */
   payload: PayloadEvent;
+  /** The state changed. */
   statechange: StateChangeEvent;
+  /** The connection ended: the last event. */
   close: CloseEvent;
 }
 
@@ -71,7 +74,8 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
    * Connects with a token of 2048 bytes, or their base64 text, which your backend gave you over
    * HTTPS. A token opens one session, once: to connect again, get another.
    *
-   * Rejects with a `NetcodeError`, whose `code` names the cause, or with the signal's reason.
+   * Rejects with a `NetcodeError`, whose `code` names the cause, or with the signal's reason. For
+   * an argument of a wrong type that is an `ArgumentError`, which is a `TypeError`.
    */
   static async connect(token: Bytes | string, options: ConnectOptions): Promise<NetcodeClient> {
     const bytes = readToken(token);
@@ -149,14 +153,14 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
    * Sends a payload of 1 to 1200 bytes: those of a buffer, or those that a view shows of one, as
    * they lie in memory. It may be lost, as on any network, and comes in any order.
    *
-   * Throws a `SendError` if `state` is not `connected`, for anything but bytes, or if the length is
-   * wrong. Nothing is thrown for failures of the network: between a connection's end and its
-   * event a payload is lost.
+   * Throws an `ArgumentError`, which is a `TypeError`, for anything but bytes, and a `SendError` if
+   * `state` is not `connected` or the length is wrong. Nothing is thrown for failures of the
+   * network: between a connection's end and its event a payload is lost.
    */
   send(payload: Bytes): void {
     const bytes = bytesOf(payload);
     if (!bytes) {
-      throw new SendError('payload-type', `${WHAT_A_PAYLOAD_IS}, not ${kindOf(payload)}`);
+      throw new ArgumentError('payload-type', `${WHAT_A_PAYLOAD_IS}, not ${kindOf(payload)}`);
     }
     if (this.state !== 'connected') {
       throw new SendError('not-connected', 'the client is not connected');
@@ -349,21 +353,25 @@ export class NetcodeClient extends EventTarget implements AsyncIterable<Uint8Arr
 }
 
 export interface NetcodeClient {
+  /** Adds a listener of one of the client's events. */
   addEventListener<K extends keyof NetcodeClientEventMap>(
     type: K,
     listener: (this: NetcodeClient, event: NetcodeClientEventMap[K]) => void,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  /** Adds a listener, as for every `EventTarget`. */
   addEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  /** Removes a listener of one of the client's events. */
   removeEventListener<K extends keyof NetcodeClientEventMap>(
     type: K,
     listener: (this: NetcodeClient, event: NetcodeClientEventMap[K]) => void,
     options?: boolean | EventListenerOptions,
   ): void;
+  /** Removes a listener, as for every `EventTarget`. */
   removeEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,

@@ -1,11 +1,5 @@
 import { CloseCode } from '../wasm/netcode_wasm.js';
-import { numberOf, type ClientState, type TransportName } from './states.js';
-
-/** State of the standard that is an error. */
-export type StateErrorCode = Exclude<
-  ClientState,
-  'disconnected' | 'sending-connection-request' | 'sending-connection-response' | 'connected'
->;
+import { numberOf, type StateErrorCode, type TransportName } from './states.js';
 
 /** Failure between browser and bridge. */
 export type TransportErrorCode =
@@ -17,7 +11,25 @@ export type TransportErrorCode =
   | 'webrtc-signalling-failed'
   | 'webrtc-lost';
 
-/** Reasons for which a bridge ends or refuses a session. */
+/**
+ * Reason for which a bridge ended or refused a session; `bridge-closed` if it is newer than this
+ * package.
+ */
+export type BridgeErrorCode =
+  | 'bridge-not-a-request'
+  | 'bridge-version'
+  | 'bridge-token-expired'
+  | 'bridge-handshake-timed-out'
+  | 'bridge-idle'
+  | 'bridge-server-not-allowed'
+  | 'bridge-origin-not-allowed'
+  | 'bridge-full'
+  | 'bridge-too-many-from-address'
+  | 'bridge-draining'
+  | 'bridge-unavailable'
+  | 'bridge-closed';
+
+/** The module's close codes. */
 const BRIDGE_CODES = {
   NotARequest: 'bridge-not-a-request',
   Version: 'bridge-version',
@@ -30,28 +42,21 @@ const BRIDGE_CODES = {
   TooManyFromAddress: 'bridge-too-many-from-address',
   Draining: 'bridge-draining',
   Unavailable: 'bridge-unavailable',
-} as const satisfies Record<keyof typeof CloseCode, string>;
-
-/**
- * Reason for which a bridge ended or refused a session; `bridge-closed` if it is newer than this
- * package.
- */
-export type BridgeErrorCode = (typeof BRIDGE_CODES)[keyof typeof BRIDGE_CODES] | 'bridge-closed';
+} as const satisfies Record<keyof typeof CloseCode, BridgeErrorCode>;
 
 /** Code of an error of this package. Codes are stable; messages are not. */
 export type ErrorCode =
   | StateErrorCode
   | TransportErrorCode
   | BridgeErrorCode
-  | 'not-connected'
-  | 'payload-length'
-  | 'payload-type'
+  | SendErrorCode
+  | ArgumentErrorCode
   | 'page-left'
-  | 'invalid-option'
   | 'internal';
 
 /** The language's `ErrorOptions`, which the types of before 2022 do not have. */
 export interface Cause {
+  /** Error that came before and led to this one. */
   cause?: unknown;
 }
 
@@ -68,6 +73,12 @@ export abstract class NetcodeError extends Error {
 
   static {
     this.prototype.name = 'NetcodeError';
+  }
+
+  /** An `ArgumentError` is one too, though the class it extends is `TypeError`. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    const inherits = Function.prototype[Symbol.hasInstance].call(this, value);
+    return inherits || (this === NetcodeError && value instanceof ArgumentError);
   }
 }
 
@@ -146,7 +157,7 @@ export class BridgeError extends NetcodeError {
 }
 
 /** Reason for which a payload cannot be sent. */
-export type SendErrorCode = 'not-connected' | 'payload-length' | 'payload-type';
+export type SendErrorCode = 'not-connected' | 'payload-length';
 
 /** A payload cannot be sent: the client is not connected, or the payload is not 1 to 1200 bytes. */
 export class SendError extends NetcodeError {
@@ -162,12 +173,27 @@ export class SendError extends NetcodeError {
   }
 }
 
-/** An option has an invalid value: a mistake in the calling program. */
-export class OptionError extends NetcodeError {
-  readonly code = 'invalid-option';
+/** Argument that cannot be used. */
+export type ArgumentErrorCode = 'payload-type' | 'token-type' | 'invalid-option';
+
+/**
+ * An argument is of a wrong type, or an option has an invalid value: a mistake in the calling
+ * program. It is a `TypeError`, as for the browser's own functions, and `instanceof NetcodeError`
+ * holds too.
+ */
+export class ArgumentError extends TypeError {
+  /** Code of the error, for programs. */
+  readonly code: ArgumentErrorCode;
+  /** Error that came before and led to this one. */
+  declare cause?: unknown;
+
+  constructor(code: ArgumentErrorCode, message: string, options?: Cause) {
+    super(message, options);
+    this.code = code;
+  }
 
   static {
-    this.prototype.name = 'OptionError';
+    this.prototype.name = 'ArgumentError';
   }
 }
 

@@ -17,6 +17,7 @@ export class PayloadEvent extends Event {
 
 /** Change of the client's state. */
 export class StateChangeEvent extends Event {
+  /** State from now on. */
   readonly state: ClientState;
 
   constructor(state: ClientState) {
@@ -33,6 +34,7 @@ export type CloseReason = 'client' | 'server' | 'page-left' | 'error';
 
 /** End of the connection: the last event of a client. */
 export class CloseEvent extends Event {
+  /** Side that ended the connection, or `error`. */
   readonly reason: CloseReason;
   /** The error, if that is the reason. */
   readonly error: NetcodeError | null;

@@ -1,5 +1,5 @@
 import { bytesOf, bytesOfBase64, kindOf, type Bytes } from './bytes.js';
-import { OptionError } from './errors.js';
+import { ArgumentError, type Cause } from './errors.js';
 import type { TransportName } from './states.js';
 
 /** Base URLs of a bridge whose transports have different ones. */
@@ -10,6 +10,7 @@ export interface BridgeUrls {
   webrtc?: string;
 }
 
+/** Options of a connection. */
 export interface ConnectOptions {
   /** The bridge's base URL, as in `https://bridge.example:4433`, or one for each transport. */
   bridge: string | BridgeUrls;
@@ -38,21 +39,21 @@ export interface Route {
   readonly hashes: Uint8Array;
 }
 
-/** Reads options. Throws an `OptionError` that names an invalid one. */
+/** Reads options. Throws an `ArgumentError` that names an invalid one. */
 export function readRoute(options: ConnectOptions): Route {
   const { bridge, transport = 'auto', certificateHashes = [], signal } = options ?? {};
   const urls = typeof bridge === 'string' ? { webtransport: bridge, webrtc: bridge } : bridge;
   if (typeof urls !== 'object' || urls === null) {
-    throw new OptionError('bridge: give a URL, or an object of two');
+    throw invalid('bridge: give a URL, or an object of two');
   }
   if (!['auto', 'webtransport', 'webrtc'].includes(transport)) {
-    throw new OptionError(`transport: ${String(transport)} is not auto, webtransport or webrtc`);
+    throw invalid(`transport: ${String(transport)} is not auto, webtransport or webrtc`);
   }
   if (!Array.isArray(certificateHashes)) {
-    throw new OptionError(`certificateHashes: give an array, not ${kindOf(certificateHashes)}`);
+    throw invalid(`certificateHashes: give an array, not ${kindOf(certificateHashes)}`);
   }
   if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
-    throw new OptionError(`signal: give an AbortSignal, not ${kindOf(signal)}`);
+    throw invalid(`signal: give an AbortSignal, not ${kindOf(signal)}`);
   }
   const route = {
     webtransport: transport === 'webrtc' ? undefined : readUrl(urls.webtransport),
@@ -60,7 +61,7 @@ export function readRoute(options: ConnectOptions): Route {
     hashes: readHashes(certificateHashes),
   };
   if (route.webtransport === undefined && route.webrtc === undefined) {
-    throw new OptionError(`bridge: there is no URL for transport ${transport}`);
+    throw invalid(`bridge: there is no URL for transport ${transport}`);
   }
   return route;
 }
@@ -72,7 +73,7 @@ function readUrl(url: string | undefined): string | undefined {
   try {
     return new URL(url).href;
   } catch (cause) {
-    throw new OptionError(`bridge: ${String(url)} is no URL`, { cause });
+    throw invalid(`bridge: ${String(url)} is no URL`, { cause });
   }
 }
 
@@ -83,7 +84,7 @@ function readHashes(hashes: readonly (string | Bytes)[]): Uint8Array {
   hashes.forEach((hash, index) => {
     const value = typeof hash === 'string' ? readText(hash) : bytesOf(hash);
     if (value?.length !== HASH_BYTES) {
-      throw new OptionError('certificateHashes: a SHA-256 is 32 bytes, 44 letters or 64 digits');
+      throw invalid('certificateHashes: a SHA-256 is 32 bytes, 44 letters or 64 digits');
     }
     bytes.set(value, index * HASH_BYTES);
   });
@@ -97,4 +98,8 @@ function readText(text: string): Uint8Array | undefined {
     return Uint8Array.from(pairs, (pair) => parseInt(pair, 16));
   }
   return bytesOfBase64(text);
+}
+
+function invalid(message: string, options?: Cause): ArgumentError {
+  return new ArgumentError('invalid-option', message, options);
 }

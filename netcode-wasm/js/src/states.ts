@@ -1,6 +1,23 @@
 import { State } from '../wasm/netcode_wasm.js';
 
-/** States of a client: the standard's names. */
+/** State of the standard that is an error. */
+export type StateErrorCode =
+  | 'connect-token-expired'
+  | 'invalid-connect-token'
+  | 'connection-timed-out'
+  | 'connection-response-timed-out'
+  | 'connection-request-timed-out'
+  | 'connection-denied';
+
+/** State of a client, by the standard's name. */
+export type ClientState =
+  | StateErrorCode
+  | 'disconnected'
+  | 'sending-connection-request'
+  | 'sending-connection-response'
+  | 'connected';
+
+/** The module's states, by the standard's names. */
 export const STATES = {
   ConnectTokenExpired: 'connect-token-expired',
   InvalidConnectToken: 'invalid-connect-token',
@@ -12,10 +29,7 @@ export const STATES = {
   SendingConnectionRequest: 'sending-connection-request',
   SendingConnectionResponse: 'sending-connection-response',
   Connected: 'connected',
-} as const satisfies Record<keyof typeof State, string>;
-
-/** State of a client, by the standard's name. */
-export type ClientState = (typeof STATES)[keyof typeof STATES];
+} as const satisfies Record<keyof typeof State, ClientState>;
 
 /** Transport between this browser and the bridge. */
 export type TransportName = 'webtransport' | 'webrtc';

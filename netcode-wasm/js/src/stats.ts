@@ -6,9 +6,13 @@ export interface ClientStats {
   readonly sent: number;
   /** Authentic datagrams received. */
   readonly received: number;
+  /** Bytes of the datagrams sent. */
   readonly bytesSent: number;
+  /** Bytes of the authentic datagrams received. */
   readonly bytesReceived: number;
+  /** Payloads sent. */
   readonly payloadsSent: number;
+  /** Payloads received. */
   readonly payloadsReceived: number;
   /** Datagrams of the server that have not arrived. Reordered ones count until they do. */
   readonly lost: number;

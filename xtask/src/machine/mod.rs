@@ -22,7 +22,7 @@ use crate::process::{self, capture};
 use crate::toolchain::Cross;
 use decide::{Asked, Debian, Decision, Found, Need, Part, decide};
 
-pub(crate) use needs::{CHROMEDRIVER, CHROMIUM, DEBIAN_RUSTC};
+pub(crate) use needs::{CHROMEDRIVER, CHROMIUM, DEBIAN_RUSTC, FIREFOX};
 pub(crate) use version::Version;
 
 /// Ensures the emulator of the firmware's boards.
@@ -33,6 +33,11 @@ pub(crate) fn ensure_emulator() -> Result<()> {
 /// Ensures the browser and its driver.
 pub(crate) fn ensure_browser() -> Result<()> {
     ensure(&needs::browser())
+}
+
+/// Ensures the second browser, which not every machine can have.
+pub(crate) fn ensure_firefox() -> Result<()> {
+    ensure(&needs::firefox())
 }
 
 /// Ensures the Node.js that the compiler and the optimiser of the npm package need.

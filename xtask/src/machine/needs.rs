@@ -7,6 +7,7 @@ use super::version::{AtLeast, Version};
 pub(crate) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 pub(crate) const CHROMIUM: &str = "/usr/bin/chromium";
 pub(crate) const CHROMEDRIVER: &str = "/usr/bin/chromedriver";
+pub(crate) const FIREFOX: &str = "/usr/bin/firefox-esr";
 
 /// Debian's compiler, the source and the host's build of the standard library. All three must have
 /// one version: a compiler reads no other's libraries.
@@ -67,6 +68,16 @@ pub(super) fn browser() -> Need {
              {CHROMEDRIVER}"
         ),
     }
+}
+
+pub(super) fn firefox() -> Need {
+    one(
+        "Firefox",
+        Asked::Program(FIREFOX),
+        "firefox-esr",
+        &[Version(153, 0, 0)],
+        &format!("install Firefox 153 or later as {FIREFOX}"),
+    )
 }
 
 pub(super) fn node() -> Need {

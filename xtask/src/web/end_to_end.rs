@@ -12,7 +12,26 @@ use crate::outcome::Tests;
 use crate::process;
 use crate::workspace::{cargo, root, target_dir};
 
+/// Runs the tests in Chromium, those of the package and of the example included.
 pub(super) fn run() -> Result<Tests> {
+    build()?;
+    machine::ensure_emulator()?;
+    let boards = firmware::build()?;
+    let mut node = node();
+    node.env("NETCODE_FIRMWARE", boards);
+    node.env("NETCODE_ARTEFACTS", root().join("artefacts"));
+    test(&mut node)
+}
+
+/// Runs the tests in Firefox. Node's test runner does not find their file by its name.
+pub(super) fn run_in_firefox() -> Result<Tests> {
+    build()?;
+    test(node().arg("firefox.mjs"))
+}
+
+/// Builds the package and all programs. With fewer of them, cargo would build the rest again, with
+/// fewer features of their dependencies.
+fn build() -> Result<()> {
     package::build()?;
     let programs = [
         "--package=browser-example",
@@ -20,19 +39,22 @@ pub(super) fn run() -> Result<Tests> {
         "--package=netcode-cli",
         "--package=official-server",
     ];
-    process::run(cargo("build").arg("--quiet").args(programs))?;
-    machine::ensure_emulator()?;
-    let boards = firmware::build()?;
+    process::run(cargo("build").arg("--quiet").args(programs))
+}
+
+fn node() -> Command {
     let mut node = Command::new("node");
     node.current_dir(folder().join("e2e"));
     node.args(["--test", "--test-reporter=tap", "--test-concurrency=1"]);
     node.envs(tools::browser_variables());
     node.env("NETCODE_PACKAGE", package_folder());
     node.env("NETCODE_BINARIES", target_dir().join("debug"));
-    node.env("NETCODE_FIRMWARE", boards);
-    node.env("NETCODE_ARTEFACTS", root().join("artefacts"));
+    node
+}
+
+fn test(node: &mut Command) -> Result<Tests> {
     let mut tests = Tests::default();
-    let good = process::listen(&mut node, |line| count(line, &mut tests))?;
+    let good = process::listen(node, |line| count(line, &mut tests))?;
     if !good && tests.failed == 0 {
         tests.failed = 1;
     }

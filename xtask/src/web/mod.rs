@@ -5,12 +5,14 @@
 //! | `tools` | programs that cargo and npm install |
 //! | `module` | the wasm module and its bindings |
 //! | `package` | the npm package |
+//! | `sizes` | sizes of the files that a page loads |
 //! | `wasm_tests` | the crate's own tests, in a page and in a worker |
 //! | `end_to_end` | a page, a bridge and a server |
 
 mod end_to_end;
 mod module;
 mod package;
+mod sizes;
 mod tools;
 mod wasm_tests;
 
@@ -37,7 +39,7 @@ fn package_folder() -> PathBuf {
     target_dir().join("web").join("package")
 }
 
-/// Runs all tests that need a browser.
+/// Runs all tests that need Chromium.
 pub(crate) fn run() -> Result<Outcome> {
     machine::ensure_browser()?;
     machine::ensure_node_for_tests()?;
@@ -48,4 +50,13 @@ pub(crate) fn run() -> Result<Outcome> {
         tests.failed = tests.failed.saturating_add(more.failed);
     }
     Ok(Outcome::Tests(tests))
+}
+
+/// Runs the tests in Firefox. Skipped where it cannot be had.
+pub(crate) fn firefox() -> Result<Outcome> {
+    if let Err(why) = machine::ensure_firefox() {
+        return Ok(Outcome::Skipped(format!("{why:#}")));
+    }
+    machine::ensure_node_for_tests()?;
+    end_to_end::run_in_firefox().map(Outcome::Tests)
 }

@@ -2,33 +2,38 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::{folder, module, package_folder, tools};
+use super::{folder, module, package_folder, sizes, tools};
 use crate::outcome::Outcome;
 use crate::process::{self, run};
 use crate::workspace::root;
 
-/// Maximum sizes of the files a browser loads, bytes: uncompressed, and compressed.
-const MAX_MODULE_BYTES: u64 = 64 * 1024;
-const MAX_GZIPPED_BYTES: u64 = 30 * 1024;
-
 pub(crate) fn package() -> Result<Outcome> {
     build()?;
-    print_sizes()?;
+    sizes::check()?;
     let packed = pack()?;
-    run(tools::npm("publint")?
-        .args(["run", "--strict"])
-        .arg(&packed))?;
+    lint(&packed)?;
     install(&packed)?;
+    document()?;
     println!("packed for `npm install`: {}", packed.display());
     Ok(Outcome::Passed)
 }
 
-/// Assembles the package.
+/// Assembles the package, once a run.
 pub(super) fn build() -> Result<()> {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    if BUILT.get().is_none() {
+        assemble()?;
+        BUILT.get_or_init(|| ());
+    }
+    Ok(())
+}
+
+fn assemble() -> Result<()> {
     module::build()?;
     let package = package_folder();
     if package.exists() {
@@ -63,6 +68,28 @@ fn pack() -> Result<PathBuf> {
     pack.current_dir(&package).args(["pack", "--silent"]);
     let name = process::capture(pack.arg("--pack-destination").arg(folder))?;
     Ok(folder.join(name.trim()))
+}
+
+/// Checks the packed package: its manifest, and its types as resolvers find them.
+fn lint(packed: &Path) -> Result<()> {
+    let mut manifest = tools::npm("publint")?;
+    run(manifest.args(["run", "--strict"]).arg(packed))?;
+    let mut types = tools::npm("attw")?;
+    // The type of the wasm file's import is for the program to declare: it depends on the bundler.
+    types.args(["--exclude-entrypoints", "netcode_wasm_bg.wasm"]);
+    types.args(["--profile", "esm-only", "--format", "ascii"]);
+    run(types.arg(packed))
+}
+
+/// Generates the documentation of the package's interface; a warning is an error.
+fn document() -> Result<()> {
+    let docs = package_folder().with_file_name("docs");
+    let mut typedoc = tools::npm("typedoc")?;
+    run(typedoc
+        .args(["--options", "js/typedoc.json", "--out"])
+        .arg(&docs))?;
+    println!("documentation: {}", docs.join("index.html").display());
+    Ok(())
 }
 
 /// Installs the packed package into an empty project, whose program then imports it.
@@ -119,24 +146,6 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
         } else {
             std::fs::copy(entry.path(), target)?;
         }
-    }
-    Ok(())
-}
-
-/// Prints the sizes of the files a page loads, and rejects sizes above the limits.
-fn print_sizes() -> Result<()> {
-    let module = package_folder().join("wasm/netcode_wasm_bg.wasm");
-    let bytes = std::fs::metadata(&module)?.len();
-    let zip = |words: &[&str]| {
-        let mut gzip = Command::new("sh");
-        gzip.args(["-c", "cat \"$@\" | gzip -9 | wc -c", "sh"]);
-        process::capture(gzip.args(words))
-    };
-    let module = module.display().to_string();
-    let gzipped: u64 = zip(&[&module])?.trim().parse()?;
-    println!("module: {bytes} bytes, {gzipped} gzipped");
-    if bytes > MAX_MODULE_BYTES || gzipped > MAX_GZIPPED_BYTES {
-        bail!("the module may have {MAX_MODULE_BYTES} bytes, {MAX_GZIPPED_BYTES} gzipped");
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use super::folder;
 use crate::cargo_tools::CargoTool;
-use crate::machine::{self, CHROMEDRIVER, CHROMIUM};
+use crate::machine::{self, CHROMEDRIVER, CHROMIUM, FIREFOX};
 use crate::process::{capture, run};
 use crate::workspace::root;
 
@@ -77,11 +77,12 @@ fn wanted(node: &str, lock: &str) -> String {
     format!("{}\n{lock}", node.trim())
 }
 
-/// Environment variables that tell tests the browser's path.
-pub(super) fn browser_variables() -> [(&'static str, OsString); 2] {
+/// Environment variables that tell tests the browsers' paths.
+pub(super) fn browser_variables() -> [(&'static str, OsString); 3] {
     [
         ("CHROMEDRIVER", CHROMEDRIVER.into()),
         ("CHROMIUM", CHROMIUM.into()),
+        ("FIREFOX", FIREFOX.into()),
     ]
 }
 
