@@ -170,29 +170,28 @@ struct BridgeProcess {
 impl BridgeProcess {
     fn start(server: SocketAddr) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_netcode-bridge"))
-            .args(["--json", "--listen", "127.0.0.1:0", "--allow"])
+            .args(["--log-format", "json", "--listen", "127.0.0.1:0", "--allow"])
             .arg(server.to_string())
             .args(["--datagrams-per-second", "1000000"])
             .args(["--bytes-per-second", "2000000000"])
             .args(["--max-sessions-per-address", "100000"])
             .args(["--arrivals-per-second-per-address", "100000"])
-            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let line: serde_json::Value =
             serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-        // A program whose reader is gone ends.
+        // A program whose reader is slow waits.
         thread::spawn(move || lines.for_each(drop));
-        let list = |name: &str| vec![line[name][0].as_str().unwrap().parse().unwrap()];
+        let list = |name: &str| vec![line[name].as_str().unwrap().parse().unwrap()];
         let hash = line["certificate_hash"].as_str().unwrap();
         Self {
             child,
             addresses: BridgeAddresses {
                 webtransport: list("webtransport"),
-                http: list("http"),
-                rtc: list("rtc"),
-                metrics: None,
+                http: list("webrtc_offers"),
+                rtc: list("webrtc"),
                 certificate_hash: base64::Engine::decode(&base64::prelude::BASE64_STANDARD, hash)
                     .unwrap()
                     .try_into()

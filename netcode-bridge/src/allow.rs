@@ -1,15 +1,16 @@
 //! Allow list: the servers a bridge may reach.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::{PoisonError, RwLock};
+use std::{fmt, io};
 
 use ipnet::IpNet;
 use netcode_core::bridge::{CloseCode, PATH_PREFIX};
 use percent_encoding::percent_decode_str;
+use tracing::{info, warn};
 
 /// Servers a bridge may reach; nothing is forwarded anywhere else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,7 +142,16 @@ fn is_name(text: &str) -> bool {
 #[derive(Debug)]
 pub(super) struct Servers {
     allow: AllowList,
-    names: RwLock<HashMap<String, Vec<IpAddr>>>,
+    names: RwLock<HashMap<String, Resolved>>,
+}
+
+/// Result of resolving a name.
+#[derive(Debug, Default)]
+struct Resolved {
+    /// Addresses found, by the last attempt that found any.
+    addresses: Vec<IpAddr>,
+    /// `true` if the last attempt failed.
+    failed: bool,
 }
 
 impl Servers {
@@ -152,16 +162,41 @@ impl Servers {
         }
     }
 
-    /// Resolves every name; blocks. A name that is not found keeps its last addresses.
+    /// Resolves every name; blocks. A name that is not found keeps its last addresses. Failures are
+    /// logged when they begin and when they end.
     pub(super) fn look_up(&self) {
         for rule in &self.allow.0 {
-            let Hosts::Name(name) = &rule.hosts else {
-                continue;
-            };
-            if let Ok(found) = (name.as_str(), *rule.ports.start()).to_socket_addrs() {
-                let found = found.map(|address| address.ip().to_canonical()).collect();
-                let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-                names.insert(name.clone(), found);
+            if let Hosts::Name(name) = &rule.hosts {
+                let found = (name.as_str(), *rule.ports.start()).to_socket_addrs();
+                self.resolved(
+                    name,
+                    found.map(|it| it.map(|address| address.ip()).collect()),
+                );
+            }
+        }
+    }
+
+    fn resolved(&self, name: &str, found: io::Result<Vec<IpAddr>>) {
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        let known = names.entry(name.to_owned()).or_default();
+        match found {
+            Ok(found) => {
+                if known.failed {
+                    info!(name, "the name of an allowed server resolves again");
+                }
+                known.failed = false;
+                known.addresses = found.iter().map(IpAddr::to_canonical).collect();
+            }
+            Err(error) => {
+                if !known.failed {
+                    warn!(
+                        name,
+                        %error,
+                        "the name of an allowed server does not resolve; browsers cannot reach it \
+                         until it does"
+                    );
+                }
+                known.failed = true;
             }
         }
     }
@@ -217,7 +252,10 @@ impl Servers {
 
     fn addresses(&self, name: &str) -> Vec<IpAddr> {
         let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
-        names.get(name).cloned().unwrap_or_default()
+        names
+            .get(name)
+            .map(|known| known.addresses.clone())
+            .unwrap_or_default()
     }
 }
 

@@ -30,9 +30,6 @@ pub struct BridgeConfig {
     pub trusted_proxies: Vec<ProxyNetwork>,
     /// Header in which those proxies name the browser's address.
     pub proxy_header: ProxyHeader,
-    /// Address of the Prometheus metrics, at `/metrics`. Plain HTTP, open to anyone who can
-    /// connect: keep it on a loopback address.
-    pub metrics: Option<SocketAddr>,
     /// Servers that may be reached. Nothing is forwarded anywhere else.
     pub allow: AllowList,
     /// Permitted page origins, such as `https://game.example`. Empty permits every page, and
@@ -62,7 +59,6 @@ impl BridgeConfig {
             certificate,
             trusted_proxies: Vec::new(),
             proxy_header: ProxyHeader::default(),
-            metrics: None,
             allow,
             origins: Vec::new(),
             limits: Limits::default(),

@@ -17,6 +17,7 @@ use super::config::{BridgeConfig, MAX_ORIGIN_BYTES};
 use super::counters::Counters;
 use super::event::{BridgeEvent, EndCause, SessionInfo, Transport};
 use super::limit::{Limit, Refusal, Resource};
+use super::log::Log;
 use super::traffic::Traffic;
 
 /// Request for a session.
@@ -71,7 +72,8 @@ impl Offer {
 
     /// Ends an offer whose data channel did not open in time.
     pub(super) fn expired(self) {
-        self.context.counters.limited(Limit::OfferTimeout);
+        let client = self.guest.client.ip();
+        self.context.limited(Limit::OfferTimeout, client);
     }
 }
 
@@ -80,6 +82,7 @@ pub(super) struct Context {
     pub(super) servers: Servers,
     pub(super) admission: Admission,
     pub(super) counters: Counters,
+    pub(super) log: Log,
     events: SyncSender<BridgeEvent>,
     live: Mutex<BTreeMap<u64, (SessionInfo, Arc<Traffic>)>>,
     next_id: AtomicU64,
@@ -93,6 +96,7 @@ impl Context {
             servers: Servers::new(config.allow.clone()),
             admission: Admission::new(&config.limits, Instant::now()),
             counters: Counters::new(),
+            log: Log::new(Instant::now()),
             config,
             events,
             live: Mutex::default(),
@@ -171,6 +175,7 @@ impl Context {
         self.live()
             .insert(info.id, (info.clone(), Arc::clone(&traffic)));
         self.counters.opened(info.transport);
+        self.log.opened(Instant::now(), &info);
         self.tell(BridgeEvent::Opened(info.clone()));
         Ok(Seat {
             info,
@@ -187,6 +192,7 @@ impl Context {
         if let Some(limit) = limit {
             self.counters.limited(limit);
         }
+        self.log.refused(refusal, client.ip());
         self.tell(BridgeEvent::Refused {
             transport,
             client,
@@ -194,6 +200,12 @@ impl Context {
             limit,
         });
         code
+    }
+
+    /// Counts and logs a refusal, or the end of a connection, that no browser is told of.
+    pub(super) fn limited(&self, limit: Limit, client: IpAddr) {
+        self.counters.limited(limit);
+        self.log.refused(limit.into(), client);
     }
 
     /// Admits no further session, and ends the open ones.
@@ -216,11 +228,10 @@ impl Context {
         let Some((info, traffic)) = self.live().remove(&info.id) else {
             return;
         };
-        self.counters.ended(info.transport, cause);
-        self.tell(BridgeEvent::Ended {
-            session: traffic.report(&info),
-            cause,
-        });
+        let session = traffic.report(&info);
+        self.counters.ended(session.transport, cause);
+        self.log.ended(Instant::now(), &session, cause);
+        self.tell(BridgeEvent::Ended { session, cause });
     }
 
     /// Open sessions, oldest first.

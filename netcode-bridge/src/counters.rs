@@ -1,12 +1,14 @@
 //! Counters of a bridge, for programs and for Prometheus.
 
 use std::sync::atomic::AtomicI64;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use netcode_core::bridge::CloseCode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::admission::Admission;
@@ -31,13 +33,13 @@ impl DropCause {
     /// All causes.
     pub const ALL: [Self; 4] = [Self::Rate, Self::Malformed, Self::TooLong, Self::Buffer];
 
-    /// Stable name for metrics and JSON.
+    /// Stable name for metrics, logs and JSON, in snake case.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Rate => "Rate",
-            Self::Malformed => "Malformed",
-            Self::TooLong => "TooLong",
-            Self::Buffer => "Buffer",
+            Self::Rate => "rate",
+            Self::Malformed => "malformed",
+            Self::TooLong => "too_long",
+            Self::Buffer => "buffer",
         }
     }
 }
@@ -141,6 +143,8 @@ pub(super) struct Counters {
     /// Resources held by peers without a session; read when displayed.
     held: Family<ByResource, Gauge<i64, AtomicI64>>,
     limited: [Counter; Limit::ALL.len()],
+    /// End of the certificate's validity, in Unix seconds.
+    certificate_expiry: Gauge<i64, AtomicI64>,
     /// QUIC Retry packets sent.
     pub(super) quic_retries: Counter,
     /// Events dropped because the queue was full.
@@ -166,7 +170,18 @@ impl Counters {
         let held = Family::default();
         let limited = Family::<ByLimit, Counter>::default();
         let quic_retries = Counter::default();
+        let certificate_expiry = Gauge::default();
         let about = &mut registry;
+        about.register(
+            "build",
+            "Version of the bridge",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        about.register(
+            "certificate_expiry_timestamp_seconds",
+            "End of the validity of the TLS certificate in use, in Unix time",
+            certificate_expiry.clone(),
+        );
         about.register("sessions", "Sessions at present", sessions.clone());
         about.register("sessions_opened", "Sessions opened", opened.clone());
         about.register("sessions_ended", "Sessions that ended", ended.clone());
@@ -213,6 +228,7 @@ impl Counters {
                 limited.get_or_create_owned(&ByLimit { limit })
             }),
             held,
+            certificate_expiry,
             quic_retries,
             registry,
             sessions,
@@ -244,6 +260,16 @@ impl Counters {
         if let Some(counter) = self.limited.get(limit as usize) {
             counter.inc();
         }
+    }
+
+    /// Records the end of the validity of the certificate in use.
+    pub(super) fn certificate_expires(&self, at: SystemTime) {
+        self.certificate_expiry.set(unix_seconds(at));
+    }
+
+    /// `true` once the certificate in use has expired.
+    pub(super) fn certificate_has_expired(&self) -> bool {
+        self.certificate_expiry.get() <= unix_seconds(SystemTime::now())
     }
 
     /// All counters in the Prometheus text format.
@@ -287,6 +313,11 @@ impl Counters {
             to_browser: self.to_browser.stats(),
         }
     }
+}
+
+fn unix_seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 const fn by_transport(transport: Transport) -> ByTransport {

@@ -19,7 +19,7 @@ pub enum Transport {
 impl Transport {
     pub(super) const ALL: [Self; 2] = [Self::WebTransport, Self::WebRtc];
 
-    /// Stable name for metrics and JSON.
+    /// Stable name for metrics, logs and JSON, in snake case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::WebTransport => "webtransport",
@@ -66,12 +66,12 @@ pub enum EndCause {
 }
 
 impl EndCause {
-    /// Stable name for metrics and JSON.
+    /// Stable name for metrics, logs and JSON, in snake case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bridge(code) => code.name(),
-            Self::Browser => "Browser",
-            Self::Lost => "Lost",
+            Self::Browser => "browser",
+            Self::Lost => "lost",
         }
     }
 }

@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rustls::ServerConfig;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tracing::{error, info};
 use web_transport_quinn::quinn::Endpoint;
 
 use super::certificate::Loaded;
@@ -16,6 +19,8 @@ use super::context::Context;
 use super::counters::BridgeStats;
 use super::error::BridgeError;
 use super::event::{BridgeEvent, SessionInfo};
+use super::log;
+use super::monitor::BridgeMonitor;
 use super::webrtc::{Demux, Offers};
 use super::{descriptors, http, webtransport};
 
@@ -25,15 +30,27 @@ const WAITING_EVENTS: usize = 4096;
 /// Interval of resolving the names of servers.
 const LOOK_UP_EVERY: Duration = Duration::from_secs(30);
 
+/// Pause after a certificate for development could not be renewed.
+const AFTER_FAILED_RENEWAL: Duration = Duration::from_secs(600);
+
 /// Running datagram bridge, on threads of its own, until it is dropped.
 pub struct Bridge {
     context: Arc<Context>,
     events: Receiver<BridgeEvent>,
     endpoints: Vec<Endpoint>,
     tls: Option<watch::Sender<Arc<ServerConfig>>>,
+    certificate: InUse,
     addresses: BridgeAddresses,
     /// Taken on drop.
     runtime: Option<Runtime>,
+}
+
+/// Certificate in use, and its source when it was last read.
+struct InUse {
+    expires: SystemTime,
+    modified: Option<SystemTime>,
+    /// Earliest time of a renewal, after one that failed.
+    renewed_from: Instant,
 }
 
 /// Listening addresses of a bridge, with the ports the system chose.
@@ -45,8 +62,6 @@ pub struct BridgeAddresses {
     pub http: Vec<SocketAddr>,
     /// WebRTC datagrams (UDP); empty if WebRTC is disabled.
     pub rtc: Vec<SocketAddr>,
-    /// Prometheus metrics (TCP).
-    pub metrics: Option<SocketAddr>,
     /// SHA-256 of the certificate, as a page passes it in `serverCertificateHashes`.
     pub certificate_hash: [u8; 32],
 }
@@ -74,13 +89,23 @@ impl Bridge {
             events,
             endpoints: Vec::new(),
             tls: None,
+            certificate: InUse {
+                expires: certificate.expires,
+                modified: certificate.modified,
+                renewed_from: Instant::now(),
+            },
             addresses: BridgeAddresses {
                 certificate_hash: certificate.hash(),
                 ..BridgeAddresses::default()
             },
             runtime: Some(runtime),
         };
+        bridge
+            .context
+            .counters
+            .certificate_expires(certificate.expires);
         bridge.listen(&certificate)?;
+        bridge.log_addresses();
         Ok(bridge)
     }
 
@@ -94,16 +119,10 @@ impl Bridge {
         self.context.servers.look_up();
         self.listen_for_webtransport(certificate)?;
         self.listen_for_webrtc(certificate)?;
-        if let Some(address) = self.context.config.metrics {
-            let (listener, bound) = http::listen(address)?;
-            self.addresses.metrics = Some(bound);
-            let routes = http::metrics(Arc::clone(&self.context));
-            let limiter = http::ConnectionLimiter::for_metrics(Arc::clone(&self.context));
-            runtime.spawn(http::serve(listener, routes, None, limiter));
-        }
         if self.context.servers.has_names() {
             runtime.spawn(look_up_names(Arc::clone(&self.context)));
         }
+        runtime.spawn(write_counted(Arc::clone(&self.context)));
         drop(around);
         self.runtime = Some(runtime);
         Ok(())
@@ -142,8 +161,12 @@ impl Bridge {
             self.addresses.http.push(bound);
             let routes = http::offers(Arc::clone(&offers));
             let tls = self.tls.as_ref().map(watch::Sender::subscribe);
-            let limiter = http::ConnectionLimiter::for_offers(Arc::clone(&self.context));
-            tokio::spawn(http::serve(listener, routes, tls, limiter));
+            tokio::spawn(http::serve(
+                listener,
+                routes,
+                tls,
+                Arc::clone(&self.context),
+            ));
         }
         Ok(())
     }
@@ -153,12 +176,57 @@ impl Bridge {
         &self.addresses
     }
 
+    fn log_addresses(&self) {
+        let list = |addresses: &[SocketAddr]| {
+            let texts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            (!texts.is_empty()).then(|| texts.join(","))
+        };
+        let addresses = &self.addresses;
+        info!(
+            webtransport = list(&addresses.webtransport),
+            webrtc_offers = list(&addresses.http),
+            webrtc = list(&addresses.rtc),
+            certificate_hash = BASE64_STANDARD.encode(addresses.certificate_hash),
+            "listening"
+        );
+    }
+
+    /// `true` if the certificate's files have changed since they were last read, or if a
+    /// certificate for development has to be renewed. [`reload_certificate`](Self::reload_certificate)
+    /// does either. Looks at the files: call it every few seconds, not more often.
+    pub fn certificate_is_outdated(&self) -> bool {
+        let source = &self.context.config.certificate;
+        let modified = source.modified();
+        let has_changed = modified.is_some() && modified != self.certificate.modified;
+        let may_renew = Instant::now() >= self.certificate.renewed_from;
+        has_changed || (may_renew && source.is_due(self.certificate.expires))
+    }
+
     /// Reads the certificate again, or makes a new one for development, for new sessions; open
     /// sessions go on. Returns its hash.
     ///
     /// # Errors
     /// [`BridgeError::Certificate`]; the bridge keeps its present certificate.
     pub fn reload_certificate(&mut self) -> Result<[u8; 32], BridgeError> {
+        let before = self.addresses.certificate_hash;
+        let reloaded = self.try_reload_certificate();
+        match &reloaded {
+            Ok(hash) if *hash == before => info!("certificate read again: unchanged"),
+            Ok(hash) => info!(
+                certificate_hash = BASE64_STANDARD.encode(hash),
+                previous_certificate_hash = BASE64_STANDARD.encode(before),
+                "certificate replaced"
+            ),
+            Err(error) => {
+                self.certificate.modified = self.context.config.certificate.modified();
+                self.certificate.renewed_from = Instant::now() + AFTER_FAILED_RENEWAL;
+                error!("{error}; the one in use stays");
+            }
+        }
+        reloaded
+    }
+
+    fn try_reload_certificate(&mut self) -> Result<[u8; 32], BridgeError> {
         let config = &self.context.config;
         let certificate = config.certificate.load()?;
         let quic = webtransport::server_config(&certificate, &config.limits)?;
@@ -169,6 +237,12 @@ impl Bridge {
         if let Some(current) = &self.tls {
             current.send_replace(tls);
         }
+        let Loaded {
+            expires, modified, ..
+        } = certificate;
+        self.certificate.expires = expires;
+        self.certificate.modified = modified;
+        self.context.counters.certificate_expires(expires);
         self.addresses.certificate_hash = certificate.hash();
         Ok(self.addresses.certificate_hash)
     }
@@ -189,9 +263,9 @@ impl Bridge {
         context.counters.stats(&context.admission)
     }
 
-    /// Counters in the Prometheus text format.
-    pub fn metrics(&self) -> String {
-        self.context.counters.text(&self.context.admission)
+    /// Metrics and readiness, for other threads.
+    pub fn monitor(&self) -> BridgeMonitor {
+        BridgeMonitor(Arc::clone(&self.context))
     }
 
     /// Open sessions, oldest first.
@@ -202,6 +276,8 @@ impl Bridge {
     /// Admits no further session. Open sessions go on.
     pub fn drain(&self) {
         self.context.admission.close();
+        let sessions = self.context.admission.sessions.taken();
+        info!(sessions, "draining: new sessions are refused");
     }
 
     /// Ends every session with a close code
@@ -217,6 +293,7 @@ impl Drop for Bridge {
             // Works where blocking is forbidden, too; open connections are aborted.
             runtime.shutdown_background();
         }
+        self.context.log.write_counted();
     }
 }
 
@@ -245,5 +322,12 @@ async fn look_up_names(context: Arc<Context>) {
         let context = Arc::clone(&context);
         // The system's resolver blocks.
         let _ = tokio::task::spawn_blocking(move || context.servers.look_up()).await;
+    }
+}
+
+async fn write_counted(context: Arc<Context>) {
+    loop {
+        tokio::time::sleep(log::INTERVAL).await;
+        context.log.write_counted();
     }
 }

@@ -85,13 +85,14 @@
 //! | --- | --- |
 //! | `handle` | handle of a running bridge |
 //! | `webtransport`, `webrtc` | the two transports |
-//! | `http` | WebRTC offers, and the metrics |
+//! | `http` | WebRTC offers |
 //! | `session` | one session and its socket to the server |
 //! | `traffic` | counters of one session |
 //! | `relay` | the rules of a session, without sockets or clock |
 //! | `admission`, `rate`, `limit` | limits on the resources and arrivals of unauthenticated peers |
 //! | `allow` | the servers that may be reached |
 //! | `descriptors` | the system's limit of descriptors |
+//! | `log`, `monitor` | log lines; metrics and readiness |
 //! | `certificate`, `config`, `context`, `counters`, `event`, `error` | as named |
 //!
 //! Each session is a task of its own: a panic that a hostile peer causes in a library ends that
@@ -111,6 +112,8 @@ pub mod fuzzing;
 mod handle;
 mod http;
 mod limit;
+mod log;
+mod monitor;
 mod rate;
 mod relay;
 mod session;
@@ -130,6 +133,7 @@ pub use self::event::{BridgeEvent, EndCause, SessionInfo, Transport};
 pub use self::handle::{Bridge, BridgeAddresses};
 pub use self::http::{ParseNetworkError, ProxyHeader, ProxyNetwork};
 pub use self::limit::Limit;
+pub use self::monitor::{BridgeMonitor, NotReady};
 pub use self::relay::{Downlink, Relay, Uplink, UplinkError};
 
 /// Examples of the crate's README.

@@ -7,7 +7,7 @@ use netcode_core::bridge::CloseCode;
 use super::admission::Exhausted;
 
 macro_rules! limits {
-    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal => $text:literal,)*) => {
         /// Limit that caused a refusal, or the end of a connection.
         ///
         /// Counted in [`BridgeStats::limited`](super::BridgeStats::limited) and, for Prometheus, in
@@ -15,21 +15,21 @@ macro_rules! limits {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Limit {
-            $($(#[$doc])* $name,)*
+            $($(#[$doc])* $variant,)*
         }
 
         impl Limit {
             /// Every limit.
-            pub const ALL: [Self; [$(Self::$name),*].len()] = [$(Self::$name),*];
+            pub const ALL: [Self; [$(Self::$variant),*].len()] = [$(Self::$variant),*];
 
             /// Text for a message, without a full stop.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
+                match self { $(Self::$variant => $text,)* }
             }
 
-            /// Stable name for metrics and JSON: the variant's.
+            /// Stable name for metrics, logs and JSON, in snake case.
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)* }
+                match self { $(Self::$variant => $name,)* }
             }
         }
     };
@@ -37,37 +37,55 @@ macro_rules! limits {
 
 limits! {
     /// [`Limits::sessions`](super::Limits::sessions).
-    Sessions => "too many sessions",
+    Sessions, "sessions" => "too many sessions",
     /// [`Limits::sessions_per_address`](super::Limits::sessions_per_address).
-    SessionsPerAddress => "too many sessions from this address",
+    SessionsPerAddress, "sessions_per_address" => "too many sessions from this address",
     /// [`Limits::offers`](super::Limits::offers).
-    Offers => "too many offers without a data channel",
+    Offers, "offers" => "too many offers without a data channel",
     /// [`Limits::offers_per_address`](super::Limits::offers_per_address).
-    OffersPerAddress => "too many offers without a data channel from this address",
+    OffersPerAddress, "offers_per_address" =>
+        "too many offers without a data channel from this address",
     /// [`Limits::offer_timeout`](super::Limits::offer_timeout).
-    OfferTimeout => "no data channel in time",
+    OfferTimeout, "offer_timeout" => "no data channel in time",
     /// [`Limits::quic_handshakes`](super::Limits::quic_handshakes).
-    QuicHandshakes => "too many QUIC handshakes",
+    QuicHandshakes, "quic_handshakes" => "too many QUIC handshakes",
     /// [`Limits::quic_handshakes_per_address`](super::Limits::quic_handshakes_per_address).
-    QuicHandshakesPerAddress => "too many QUIC handshakes from this address",
+    QuicHandshakesPerAddress, "quic_handshakes_per_address" =>
+        "too many QUIC handshakes from this address",
     /// [`Limits::quic_handshake_timeout`](super::Limits::quic_handshake_timeout).
-    QuicHandshakeTimeout => "no WebTransport session in time",
+    QuicHandshakeTimeout, "quic_handshake_timeout" => "no WebTransport session in time",
     /// [`Limits::connections`](super::Limits::connections).
-    Connections => "too many TCP connections",
+    Connections, "connections" => "too many TCP connections",
     /// [`Limits::connections_per_address`](super::Limits::connections_per_address).
-    ConnectionsPerAddress => "too many TCP connections from this address",
+    ConnectionsPerAddress, "connections_per_address" =>
+        "too many TCP connections from this address",
     /// [`Limits::request_timeout`](super::Limits::request_timeout).
-    RequestTimeout => "an HTTP request took too long",
+    RequestTimeout, "request_timeout" => "an HTTP request took too long",
     /// [`Limits::arrivals_per_second`](super::Limits::arrivals_per_second).
-    Arrivals => "too many new connections a second",
+    Arrivals, "arrivals" => "too many new connections a second",
     /// [`Limits::arrivals_per_second_per_address`](super::Limits::arrivals_per_second_per_address).
-    ArrivalsPerAddress => "too many new connections a second from this address",
+    ArrivalsPerAddress, "arrivals_per_address" =>
+        "too many new connections a second from this address",
     /// [`MAX_ORIGIN_BYTES`](super::MAX_ORIGIN_BYTES).
-    OriginBytes => "the page's origin is too long",
+    OriginBytes, "origin_bytes" => "the page's origin is too long",
     /// [`MAX_PEER_ADDRESSES`](super::MAX_PEER_ADDRESSES).
-    PeerAddresses => "too many addresses of one WebRTC peer",
+    PeerAddresses, "peer_addresses" => "too many addresses of one WebRTC peer",
     /// [`MAX_DATA_CHANNELS`](super::MAX_DATA_CHANNELS).
-    DataChannels => "too many data channels of one WebRTC peer",
+    DataChannels, "data_channels" => "too many data channels of one WebRTC peer",
+}
+
+impl Limit {
+    /// `true` for a limit that all peers share: peers within their own limits are refused, too.
+    pub(super) const fn is_shared(self) -> bool {
+        matches!(
+            self,
+            Self::Sessions
+                | Self::Offers
+                | Self::QuicHandshakes
+                | Self::Connections
+                | Self::Arrivals
+        )
+    }
 }
 
 impl fmt::Display for Limit {
@@ -105,7 +123,7 @@ impl Resource {
 }
 
 /// Refusal of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Refusal {
     /// Close code sent to the browser.
     pub(super) code: CloseCode,

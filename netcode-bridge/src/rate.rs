@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::admission::{Exhausted, source};
@@ -58,8 +58,7 @@ impl Rate {
 }
 
 /// Arrivals a second, in total and from each address; bursts of twice as many.
-#[derive(Clone)]
-pub(super) struct Arrivals(Arc<Mutex<Buckets>>);
+pub(super) struct Arrivals(Mutex<Buckets>);
 
 struct Buckets {
     total: Rate,
@@ -72,11 +71,11 @@ const BUCKETS: usize = 4096;
 
 impl Arrivals {
     pub(super) fn new(per_second: u32, per_second_per_address: u32, now: Instant) -> Self {
-        Self(Arc::new(Mutex::new(Buckets {
+        Self(Mutex::new(Buckets {
             total: Rate::new(per_second, now),
             by_source: HashMap::new(),
             per_source: per_second_per_address,
-        })))
+        }))
     }
 
     /// Counts an arrival from `address`, if the rates permit it. Arrivals above an address's own

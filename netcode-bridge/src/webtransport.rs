@@ -93,7 +93,7 @@ pub(super) async fn accept(endpoint: Endpoint, context: Arc<Context>) {
                 let _ = incoming.retry();
             }
             Admitted::No(limit) => {
-                context.counters.limited(limit);
+                context.limited(limit, incoming.remote_address().ip());
                 // A real browser repeats its packet soon.
                 incoming.ignore();
             }
@@ -140,6 +140,7 @@ fn admit(incoming: &Incoming, context: &Context) -> Admitted {
 /// Runs one connection to its end. `place` is held by the handshake until a session has its own.
 async fn connect(incoming: Incoming, place: Place, context: Arc<Context>) {
     let limit = context.config.limits.quic_handshake_timeout;
+    let client = incoming.remote_address().ip();
     match timeout(limit, handshake(incoming)).await {
         Ok(Some(request)) => {
             let connection = request.conn().clone();
@@ -148,7 +149,7 @@ async fn connect(incoming: Incoming, place: Place, context: Arc<Context>) {
             connection.close(VarInt::from_u32(0), b"");
         }
         Ok(None) => {}
-        Err(_) => context.counters.limited(Limit::QuicHandshakeTimeout),
+        Err(_) => context.limited(Limit::QuicHandshakeTimeout, client),
     }
 }
 

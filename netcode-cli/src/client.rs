@@ -7,42 +7,59 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
+use netcode_service::{StopSignal, parse_address};
 use netcode_std::core::client::{ClientState, Event};
 use netcode_std::core::standard::MAX_PAYLOAD_BYTES;
 use netcode_std::{Client, RECEIVE_BUFFER_BYTES};
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::network::{Network, NetworkArgs};
-use crate::signal::Stop;
 use crate::text::{print, print_json, say, seconds, show_payload};
-use crate::token::read_file;
+use crate::token::{WrongContent, read_file};
 
 /// Connect with a token, send payloads, and print what arrives
 ///
 /// Without --send and --stdin it stays connected and listens until Ctrl-C.
 #[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("payloads").args(["send", "stdin"]))]
 pub(crate) struct Args {
     /// File with the token, as bytes or as base64 text; `-` is standard input
     token: PathBuf,
     /// Payload to send, 1 to 1200 bytes
-    #[arg(long, value_name = "TEXT", conflicts_with = "stdin", value_parser = payload)]
+    #[arg(long, value_name = "TEXT", value_parser = payload)]
     send: Option<String>,
     /// Number of times to send it
     #[arg(long, value_name = "N", default_value_t = 1, requires = "send")]
     count: u64,
     /// Payloads each second
-    #[arg(long, value_name = "HZ", default_value_t = 10.0, value_parser = rate)]
+    #[arg(
+        long,
+        value_name = "HZ",
+        default_value_t = 10.0,
+        value_parser = rate,
+        requires = "payloads"
+    )]
     rate: f64,
     /// Send each line of standard input, up to 1200 bytes; empty lines are left out
     #[arg(long)]
     stdin: bool,
     /// Time to listen after the last payload was sent
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "1",
+        value_parser = seconds,
+        requires = "payloads"
+    )]
     linger: Duration,
     /// Local address: one, or one of each family
-    #[arg(long, value_name = "ADDRESS", default_values = ["0.0.0.0:0", "[::]:0"])]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_values = ["0.0.0.0:0", "[::]:0"],
+        value_parser = parse_address
+    )]
     bind: Vec<SocketAddr>,
     /// Print events as JSON, one object on each line
     #[arg(long)]
@@ -69,7 +86,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.stdin && args.token.as_os_str() == "-" {
         bail!("standard input cannot hold both the token and the payloads: put one into a file");
     }
-    let token = Zeroizing::new(read_file(&args.token)?);
+    let token = read_file(&args.token).map_err(no_token)?;
     let mut client = Client::with_link(bind(args)?);
     client
         .connect(&token)
@@ -80,10 +97,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         source: Source::new(args),
         received: 0,
     };
-    let stop = Stop::listen()?;
+    let stop = StopSignal::listen()?;
     let mut ended = Ok(true);
     while let Ok(true) = ended {
-        ended = if stop.wanted() {
+        ended = if stop.is_requested() {
             Ok(false)
         } else {
             session.turn()
@@ -94,6 +111,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     ended?;
     flushed?;
     session.summarize()
+}
+
+/// No connection is possible with a file that holds no token, however long it is.
+fn no_token(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<WrongContent>() {
+        Ok(wrong) => Failure::NoConnection(wrong.to_string()).into(),
+        Err(error) => error,
+    }
 }
 
 /// Binds sockets. A machine without IPv6 gets IPv4 alone, unless the addresses were named.
@@ -166,7 +191,7 @@ impl Session<'_> {
                 self.received += 1;
                 if self.args.json {
                     return print_json(&json!({
-                        "event": "payload", "sequence": sequence.0,
+                        "event": "payload", "sequence": sequence.to_string(),
                         "bytes": hex::encode(payload),
                     }));
                 }
@@ -305,10 +330,9 @@ impl Source {
 
     /// Time until the next payload may be due.
     fn pause(&self, now: Instant) -> Duration {
-        let ahead = self.due.map(|due| due.saturating_duration_since(now));
         let idle = Duration::from_millis(20);
-        match &self.what {
-            What::Text { .. } => ahead.map_or(idle, |ahead| ahead.min(idle)),
+        match (&self.what, self.due, self.ended) {
+            (What::Text { .. }, Some(due), None) => due.saturating_duration_since(now).min(idle),
             _ => idle,
         }
     }
@@ -330,4 +354,29 @@ fn read_lines() -> Receiver<Vec<u8>> {
         }
     });
     receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_with_nothing_left_to_send_does_not_keep_its_client_busy() {
+        let mut source = Source {
+            what: What::Text {
+                payload: b"hello".to_vec(),
+                left: 1,
+            },
+            interval: Duration::from_millis(100),
+            due: None,
+            sent: 0,
+            ended: None,
+        };
+        let start = Instant::now();
+        assert!(source.next(start).is_some());
+        let due = start + source.interval;
+        assert!(source.pause(due).is_zero());
+        assert!(source.next(due).is_none());
+        assert!(!source.pause(due).is_zero());
+    }
 }

@@ -2,18 +2,20 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
 use netcode_conform::{
     About, ClientStart, ClientTarget, Options, Outcome, Report, ServerTarget, check_client,
     check_server, client_checks, list, server_checks,
 };
+use netcode_service::parse_address;
 use netcode_std::core::ProtocolId;
 
 use crate::failure::Failure;
+use crate::live::Live;
 use crate::secret::KeyArgs;
 use crate::text::{print, print_json, protocol_id, seconds};
 use crate::token::resolve;
@@ -48,7 +50,7 @@ pub(crate) struct ServerArgs {
     #[command(flatten)]
     key: KeyArgs,
     /// Address by which the server knows itself and tokens name it, if that is another
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = parse_address)]
     public_address: Option<SocketAddr>,
     /// The server sends payloads back: a failure if it does not [default: a first payload tells]
     #[arg(long)]
@@ -95,7 +97,12 @@ Exit codes:
 #[command(after_help = CLIENT_EXAMPLE)]
 pub(crate) struct ClientArgs {
     /// Address at which servers are played; with --token, its port is used for the first of them
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:0",
+        value_parser = parse_address
+    )]
     listen: SocketAddr,
     /// Command that starts the client; `{token}` in it stands for the path of the token
     #[arg(long, value_name = "COMMAND")]
@@ -104,7 +111,13 @@ pub(crate) struct ClientArgs {
     #[arg(long, value_name = "FILE")]
     token: Option<PathBuf>,
     /// Time to wait for each client that is started by hand
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "60",
+        value_parser = seconds,
+        requires = "token"
+    )]
     patience: Duration,
     /// Protocol id of the tokens
     #[arg(long, value_parser = protocol_id, default_value = "42")]
@@ -161,15 +174,11 @@ impl CommonArgs {
         print(format_args!("{}", list(&selected.collect::<Vec<_>>())))
     }
 
-    /// Bar on standard error, hidden where that is no terminal.
-    fn progress(&self, checks: &[About]) -> ProgressBar {
+    /// Number of the selected checks.
+    fn count(&self, checks: &[About]) -> usize {
         let options = self.options();
         let selected = checks.iter().filter(|about| options.selects(about.id));
-        let bar = ProgressBar::new(selected.count() as u64);
-        if let Ok(style) = ProgressStyle::with_template("{pos} of {len} checks {wide_bar} {msg}") {
-            bar.set_style(style);
-        }
-        bar
+        selected.count()
     }
 
     /// Prints a report; an error if a check failed.
@@ -208,11 +217,11 @@ fn server(args: &ServerArgs) -> Result<()> {
         token_lifetime: args.token_lifetime,
         start: args.start.as_deref().map(words).transpose()?,
     };
-    let bar = args.common.progress(&server_checks());
+    let progress = Progress::new(args.common.count(&server_checks()));
     let report = check_server(target, &args.common.options(), &|outcome| {
-        show(&bar, outcome);
+        progress.passed(outcome);
     });
-    bar.finish_and_clear();
+    progress.live.clear();
     let report = report.map_err(|error| Failure::NothingToCheck(error.to_string()))?;
     args.common.show(&report)
 }
@@ -240,18 +249,36 @@ fn client(args: &ClientArgs) -> Result<()> {
         protocol_id: args.protocol_id.0,
         start,
     };
-    let bar = args.common.progress(&client_checks());
+    let progress = Progress::new(args.common.count(&client_checks()));
     let report = check_client(target, &args.common.options(), &|outcome| {
-        show(&bar, outcome);
+        progress.passed(outcome);
     });
-    bar.finish_and_clear();
+    progress.live.clear();
     let report = report.map_err(|error| Failure::NothingToCheck(error.to_string()))?;
     args.common.show(&report)
 }
 
-fn show(bar: &ProgressBar, outcome: &Outcome) {
-    bar.inc(1);
-    bar.set_message(outcome.about.id);
+/// Checks that were run, on a terminal.
+struct Progress {
+    live: Live,
+    checks: usize,
+    done: AtomicUsize,
+}
+
+impl Progress {
+    fn new(checks: usize) -> Self {
+        Self {
+            live: Live::shown(),
+            checks,
+            done: AtomicUsize::new(0),
+        }
+    }
+
+    fn passed(&self, outcome: &Outcome) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        self.live
+            .line(|| format!("{done} of {} checks: {}", self.checks, outcome.about.id));
+    }
 }
 
 /// Splits a command as a shell would, without one.

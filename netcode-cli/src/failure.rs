@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::text::say;
+use crate::text::fail;
 
 /// Shown below `--help`.
 pub(crate) const EXIT_CODES: &str = "\
@@ -42,7 +42,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    say(format_args!("{error:#}"));
+    fail(format_args!("{error:#}"));
     match error.downcast_ref() {
         Some(Failure::NoConnection(_)) => ExitCode::from(3),
         Some(Failure::Lost(_)) => ExitCode::from(4),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use netcode_std::core::crypto::Key;
 use netcode_std::core::sealed::DeviceSecret;
 use netcode_std::generator;
@@ -21,19 +21,23 @@ pub(crate) struct Args {
     /// Generate an X25519 key pair, for sealed tokens
     #[arg(long, requires = "out")]
     x25519: bool,
-    /// Write the key to a new file that only its owner can read, not to standard output
+    /// New file for the key that only its owner can read; without it, or as `-`, the key goes to
+    /// standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let key = Key::generate(&mut generator()?);
-    if let (true, Some(path)) = (args.x25519, &args.out) {
+    let file = args.out.as_deref().filter(|path| path.as_os_str() != "-");
+    if args.x25519 {
+        let path =
+            file.context("--x25519 prints the public key: name a file for the secret key")?;
         secret::write_new(path, &key)?;
         let public = DeviceSecret::from_bytes(*key.as_bytes()).public();
         return print(format_args!("{}", hex::encode(public.as_bytes())));
     }
-    match &args.out {
+    match file {
         Some(path) => secret::write_new(path, &key),
         None => print(format_args!("{}", hex::encode(key.as_bytes()))),
     }

@@ -5,8 +5,8 @@
 //! | `failure` | failures and exit codes |
 //! | `secret` | keys from files and the environment |
 //! | `keygen`, `token` | tasks of a backend |
-//! | `network`, `signal` | sockets with an optional simulator; Ctrl-C |
-//! | `text`, `live` | lines and numbers; live tables |
+//! | `network` | sockets with an optional simulator |
+//! | `text`, `table`, `live` | lines and numbers; tables; text that is redrawn on a terminal |
 //! | `server`, `client` | the two roles |
 //! | `demo` | both in one process, checked |
 //! | `conform` | conformance checks of any implementation |
@@ -20,13 +20,14 @@ mod live;
 mod network;
 mod secret;
 mod server;
-mod signal;
+mod table;
 mod text;
 mod token;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use netcode_service::{CompletionsArgs, ManArgs, with_environment};
 
 /// Secure, connection-oriented datagrams: netcode 1.02
 ///
@@ -53,16 +54,26 @@ enum Task {
     Client(client::Args),
     #[command(subcommand)]
     Conform(conform::Task),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+/// The command line, with options from the environment too.
+fn command() -> Command {
+    with_environment(Cli::command())
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().task {
+    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
+    let done = match cli.task {
         Task::Demo(args) => demo::run(&args),
         Task::Keygen(args) => keygen::run(&args),
         Task::Token(task) => token::run(&task),
         Task::Server(args) => server::run(&args),
         Task::Client(args) => client::run(&args),
         Task::Conform(task) => conform::run(&task),
+        Task::Completions(args) => args.print(command()).map_err(Into::into),
+        Task::Man(args) => args.print(command()).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,12 +83,28 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_can_stand_in_the_environment() {
+        fn check(command: &Command) {
+            for option in command
+                .get_opts()
+                .filter(|it| it.get_id() != "verbose" && it.get_id() != "quiet")
+            {
+                assert!(
+                    option.get_env().is_some(),
+                    "{}: {option}",
+                    command.get_name()
+                );
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&command());
     }
 }

@@ -5,13 +5,19 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use netcode_std::{Conditions, Link, Simulator, SimulatorStats, SocketOptions, UdpLink};
+use netcode_std::{
+    Conditions, Link, Simulator, SimulatorStats, SocketOptions, SocketStats, UdpLink,
+};
 
 use crate::text::{milliseconds, percent};
+
+/// Options that put the simulator in.
+const SIMULATED: [&str; 4] = ["loss", "duplicates", "latency", "jitter"];
 
 /// Network simulator: conditions for datagrams in each direction.
 #[derive(clap::Args, Clone, Copy)]
 #[command(next_help_heading = "A bad network")]
+#[command(group = clap::ArgGroup::new("simulator").multiple(true).args(SIMULATED))]
 pub(crate) struct NetworkArgs {
     /// Percent of datagrams to lose, in each direction
     #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
@@ -26,7 +32,12 @@ pub(crate) struct NetworkArgs {
     #[arg(long, value_name = "MS", default_value = "0", value_parser = milliseconds)]
     jitter: Duration,
     /// Seed of the simulator's random decisions
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 1,
+        requires = "simulator"
+    )]
     seed: u64,
 }
 
@@ -59,9 +70,10 @@ impl NetworkArgs {
             ..Conditions::default()
         };
         Ok(if self.conditions() == perfect {
-            Network::Good(link)
+            Network::new(Sockets::Good(link))
         } else {
-            Network::Bad(Box::new(Simulator::new(link, self.conditions())))
+            let simulator = Simulator::new(link, self.conditions());
+            Network::new(Sockets::Bad(Box::new(simulator)))
         })
     }
 }
@@ -81,44 +93,86 @@ fn remedy(kind: io::ErrorKind) -> &'static str {
 }
 
 /// Sockets, with or without the simulator.
-pub(crate) enum Network {
+pub(crate) struct Network {
+    sockets: Sockets,
+    /// Time spent with sending, if it is measured.
+    sending: Option<Duration>,
+}
+
+enum Sockets {
     Good(UdpLink),
     Bad(Box<Simulator<UdpLink>>),
 }
 
 impl Network {
-    fn link(&mut self) -> &mut dyn Link {
-        match self {
-            Self::Good(link) => link,
-            Self::Bad(link) => &mut **link,
+    fn new(sockets: Sockets) -> Self {
+        Self {
+            sockets,
+            sending: None,
         }
+    }
+
+    fn link(&mut self) -> &mut dyn Link {
+        match &mut self.sockets {
+            Sockets::Good(link) => link,
+            Sockets::Bad(link) => &mut **link,
+        }
+    }
+
+    fn simulator(&self) -> Option<&Simulator<UdpLink>> {
+        match &self.sockets {
+            Sockets::Good(_) => None,
+            Sockets::Bad(simulator) => Some(simulator),
+        }
+    }
+
+    fn udp(&self) -> &UdpLink {
+        match &self.sockets {
+            Sockets::Good(link) => link,
+            Sockets::Bad(simulator) => simulator.link(),
+        }
+    }
+
+    /// Measures the time spent with sending from now on.
+    pub(crate) fn measure_sending(&mut self) {
+        self.sending = Some(Duration::ZERO);
+    }
+
+    /// Time spent with sending since it is measured.
+    pub(crate) fn sending(&self) -> Duration {
+        self.sending.unwrap_or_default()
+    }
+
+    fn measured<T>(&mut self, send: impl FnOnce(&mut dyn Link) -> T) -> T {
+        let began = self.sending.is_some().then(Instant::now);
+        let sent = send(self.link());
+        if let (Some(sending), Some(began)) = (&mut self.sending, began) {
+            *sending = sending.saturating_add(began.elapsed());
+        }
+        sent
+    }
+
+    /// Counters of the sockets.
+    pub(crate) fn socket_stats(&self) -> SocketStats {
+        self.udp().stats()
     }
 
     /// Counters of the simulator.
     pub(crate) fn stats(&self) -> SimulatorStats {
-        match self {
-            Self::Good(_) => SimulatorStats::default(),
-            Self::Bad(simulator) => simulator.stats(),
-        }
+        self.simulator().map(Simulator::stats).unwrap_or_default()
     }
 
     /// Maximum time of a datagram in flight.
     pub(crate) fn patience(&self) -> Duration {
-        match self {
-            Self::Good(_) => Duration::ZERO,
-            Self::Bad(simulator) => {
-                let conditions = simulator.conditions();
-                conditions.latency + conditions.jitter + Duration::from_millis(100)
-            }
-        }
+        self.simulator().map_or(Duration::ZERO, |simulator| {
+            let conditions = simulator.conditions();
+            conditions.latency + conditions.jitter + Duration::from_millis(100)
+        })
     }
 
     /// Datagrams held by the simulator.
     pub(crate) fn under_way(&self) -> usize {
-        match self {
-            Self::Good(_) => 0,
-            Self::Bad(simulator) => simulator.under_way(),
-        }
+        self.simulator().map_or(0, Simulator::under_way)
     }
 }
 
@@ -132,11 +186,11 @@ impl Link for Network {
     }
 
     fn send(&mut self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
-        self.link().send(to, datagram)
+        self.measured(|link| link.send(to, datagram))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.link().flush()
+        self.measured(|link| link.flush())
     }
 
     fn wait(&mut self, timeout: Duration) -> io::Result<()> {
@@ -144,9 +198,6 @@ impl Link for Network {
     }
 
     fn local_addresses(&self) -> Vec<SocketAddr> {
-        match self {
-            Self::Good(link) => link.local_addresses(),
-            Self::Bad(link) => link.local_addresses(),
-        }
+        self.udp().local_addresses()
     }
 }

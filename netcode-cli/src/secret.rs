@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use netcode_std::{Key, KeyFile, KeyFileError};
 use zeroize::Zeroizing;
 
-use crate::text::say;
+use crate::text::warn;
 
 /// Environment variable with the key itself, as 64 hexadecimal digits.
 pub(crate) const KEY_VARIABLE: &str = "NETCODE_KEY";
@@ -38,6 +38,11 @@ impl KeyArgs {
         }
     }
 
+    /// `true` if the key is read from a file.
+    pub(crate) fn is_a_file(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// The key; an error if none was named.
     pub(crate) fn require(&self) -> Result<Key> {
         self.read()?.ok_or_else(|| {
@@ -57,12 +62,13 @@ pub(crate) fn read_key_file(path: &Path) -> Result<Key> {
             KeyFileError::Read(error) if error.kind() == ErrorKind::NotFound => {
                 " (`netcode keygen --out FILE` makes one)"
             }
+            KeyFileError::NotText => " (`xxd -p -c 32` shows the bytes of a raw key so)",
             _ => "",
         };
         anyhow!("the key file {shown}: {error}{remedy}")
     })?;
     if read.readable_by_others {
-        say(format_args!(
+        warn(format_args!(
             "the key file {shown} can be read by others than its owner: chmod 600 it"
         ));
     }

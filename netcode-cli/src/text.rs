@@ -20,6 +20,28 @@ pub(crate) fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr().lock(), "netcode: {line}");
 }
 
+/// Warns on standard error: in the log of a program that has one, else by a line.
+pub(crate) fn warn(line: fmt::Arguments<'_>) {
+    if has_log() {
+        tracing::warn!("{line}");
+    } else {
+        say(line);
+    }
+}
+
+/// Tells a failure on standard error, in the same way.
+pub(crate) fn fail(line: fmt::Arguments<'_>) {
+    if has_log() {
+        tracing::error!("{line}");
+    } else {
+        say(line);
+    }
+}
+
+fn has_log() -> bool {
+    tracing::dispatcher::has_been_set()
+}
+
 /// Prints one JSON object on a line of its own.
 pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
     print(format_args!("{value}"))

@@ -3,7 +3,7 @@
 use core::fmt;
 
 macro_rules! dropped {
-    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
+    ($($(#[$doc:meta])* $variant:ident $name:literal => $text:literal,)*) => {
         /// Reason for which a datagram was dropped. Not an error of the caller, which continues.
         /// Both roles count drops by reason: see [`DropCounts`].
         ///
@@ -12,21 +12,21 @@ macro_rules! dropped {
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[non_exhaustive]
         pub enum Dropped {
-            $($(#[$doc])* $name,)*
+            $($(#[$doc])* $variant,)*
         }
 
         impl Dropped {
             /// Every reason, in the order of the checks.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// Short description, without a full stop.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
+                match self { $(Self::$variant => $text,)* }
             }
 
-            /// Stable name for metrics and JSON: the name of the variant.
+            /// Stable name for logs, metrics and JSON: the variant's, in snake case.
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)* }
+                match self { $(Self::$variant => $name,)* }
             }
         }
     };
@@ -34,74 +34,78 @@ macro_rules! dropped {
 
 dropped! {
     /// The server is stopped, or the client is neither connected nor connecting.
-    Inactive => "not running",
+    Inactive "inactive" => "not running",
     /// At a client: the sender is not its server. At a server: an encrypted packet from an address
     /// with neither a slot nor a half-open connection.
-    UnknownSender => "sender is unknown",
+    UnknownSender "unknown_sender" => "sender is unknown",
+    /// The same from an address whose session ended in the last five seconds, while the slot has no
+    /// other client yet: the remaining nine disconnect packets of a client that left, or packets
+    /// that were in transit when the server ended the session. Normal in operation.
+    SessionEnded "session_ended" => "the sender's session has ended",
     /// The datagram is empty, or shorter than the 18 bytes of the smallest encrypted packet.
-    TooShort => "too short",
+    TooShort "too_short" => "too short",
     /// The packet type is 7 or above, or not accepted by this role.
-    Type => "packet type not accepted",
+    Type "type" => "packet type not accepted",
     /// The number of sequence bytes is not 1 to 8.
-    SequenceLength => "sequence length not in 1..=8",
+    SequenceLength "sequence_length" => "sequence length not in 1..=8",
     /// The length of the body does not match the packet type.
-    BodyLength => "body length does not fit the type",
+    BodyLength "body_length" => "body length does not fit the type",
     /// The sequence was already received, or is more than 255 behind the newest.
-    Replayed => "already received or too old",
+    Replayed "replayed" => "already received or too old",
     /// Not sealed under the expected key, or modified in transit.
-    Unauthentic => "not authentic",
+    Unauthentic "unauthentic" => "not authentic",
     /// The packet type is not expected in this state: for instance a payload before the connection
     /// is established.
-    State => "not expected in this state",
+    State "state" => "not expected in this state",
     /// A connection request that is not 1078 bytes.
-    RequestLength => "connection request is not 1078 bytes",
+    RequestLength "request_length" => "connection request is not 1078 bytes",
     /// A connection request of another version of the protocol.
-    Version => "connection request has another version",
+    Version "version" => "connection request has another version",
     /// A connection request for another protocol id.
-    ProtocolId => "connection request has another protocol id",
+    ProtocolId "protocol_id" => "connection request has another protocol id",
     /// The connect token has expired.
-    TokenExpired => "connect token has expired",
+    TokenExpired "token_expired" => "connect token has expired",
     /// The token's lifetime exceeds the configured maximum token lifetime.
-    TokenLifetime => "connect token lives longer than allowed",
+    TokenLifetime "token_lifetime" => "connect token lives longer than allowed",
     /// The token may have been used before this server started (see
     /// [`RestartRule`](crate::server::RestartRule)).
-    TokenBeforeStart => "connect token may be older than this server",
+    TokenBeforeStart "token_before_start" => "connect token may be older than this server",
     /// A client is already connected from this address.
-    AddressConnected => "a client is connected from this address",
+    AddressConnected "address_connected" => "a client is connected from this address",
     /// The token has already established a session, and is never accepted again.
-    TokenConsumed => "connect token was used",
+    TokenConsumed "token_consumed" => "connect token was used",
     /// The token is in use from another address.
-    TokenElsewhere => "connect token is in use from another address",
+    TokenElsewhere "token_elsewhere" => "connect token is in use from another address",
     /// The sender's host holds its largest share of the half-open connections or of the token
     /// history: see [`ServerConfig::per_host`](crate::server::ServerConfig::per_host).
-    HostLimit => "too many handshakes or tokens of one host",
+    HostLimit "host_limit" => "too many handshakes or tokens of one host",
     /// The decryption budget for senders without a session is exhausted: see
     /// [`ServerConfig::opens_per_second`](crate::server::ServerConfig::opens_per_second).
-    OverBudget => "decryption budget is exhausted",
+    OverBudget "over_budget" => "decryption budget is exhausted",
     /// The token's private part was not sealed under the server's key.
-    TokenUnauthentic => "connect token is not authentic",
+    TokenUnauthentic "token_unauthentic" => "connect token is not authentic",
     /// The token's private part is authentic but malformed: an error of the backend.
-    TokenMalformed => "connect token is malformed",
+    TokenMalformed "token_malformed" => "connect token is malformed",
     /// None of the server's addresses is in the token.
-    NotOurAddress => "connect token names other servers",
+    NotOurAddress "not_our_address" => "connect token names other servers",
     /// A client with this id is already connected.
-    IdConnected => "a client with this id is connected",
+    IdConnected "id_connected" => "a client with this id is connected",
     /// The client id holds its largest share of the half-open connections or of the token history:
     /// see [`ServerConfig::per_id`](crate::server::ServerConfig::per_id).
-    IdLimit => "too many handshakes or tokens of one client id",
+    IdLimit "id_limit" => "too many handshakes or tokens of one client id",
     /// Every entry of the token history holds a token that has not expired, and none may be
     /// evicted.
-    HistoryFull => "token history is full",
+    HistoryFull "history_full" => "token history is full",
     /// No entry is free for another half-open connection, in total or from this address.
-    HalfOpenFull => "too many half-open connections",
+    HalfOpenFull "half_open_full" => "too many half-open connections",
     /// The challenge token of a response was not sealed by this server.
-    ChallengeUnauthentic => "challenge token is not authentic",
+    ChallengeUnauthentic "challenge_unauthentic" => "challenge token is not authentic",
     /// The challenge token of a response belongs to another connect token, or to an earlier
     /// handshake with the same one.
-    ChallengeMismatch => "challenge token belongs to another handshake",
+    ChallengeMismatch "challenge_mismatch" => "challenge token belongs to another handshake",
     /// The last free slot still has disconnect packets or events of its former client to deliver.
     /// The client repeats its response 100 ms later; a *denied* packet would end its attempt.
-    SlotDraining => "the free slot is still draining",
+    SlotDraining "slot_draining" => "the free slot is still draining",
 }
 
 impl fmt::Display for Dropped {
@@ -163,6 +167,18 @@ impl Default for DropCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_those_of_the_variants_in_snake_case() {
+        for reason in Dropped::ALL {
+            let words = reason.name().split('_').map(|word| {
+                let (first, rest) = word.split_at(1);
+                first.to_ascii_uppercase() + rest
+            });
+            let variant: std::string::String = words.collect();
+            assert_eq!(variant, format!("{reason:?}"));
+        }
+    }
 
     #[test]
     fn counts_are_printed_by_name_and_without_zeros() {

@@ -66,7 +66,8 @@ impl Coverage {
 }
 
 /// Reasons that a client cannot have: they are a server's rules.
-const SERVER_ONLY: [Dropped; 20] = [
+const SERVER_ONLY: [Dropped; 21] = [
+    Dropped::SessionEnded,
     Dropped::RequestLength,
     Dropped::Version,
     Dropped::ProtocolId,
@@ -117,6 +118,7 @@ const OTHERS: &[&str] = &[
     "server: payload",
     "server: challenge",
     "server: denied",
+    "server: denied while closed",
     "server: replaced",
     "server: disconnected ByClient",
     "server: disconnected ByServer",
@@ -155,6 +157,7 @@ const OTHERS: &[&str] = &[
     "fault: short buffer",
     "fault: date",
     "fault: kick",
+    "fault: closed",
     "latecomer: connected",
 ];
 

@@ -3,7 +3,7 @@
 use chacha20::ChaCha20Rng;
 use netcode_core::crypto::{Crypto, RustCrypto};
 use netcode_core::server::{
-    self, Event, MAX_SEND_BYTES, Received, ServerConfig, StartError, Storage,
+    self, Admission, Event, MAX_SEND_BYTES, Received, ServerConfig, StartError, Storage,
 };
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
 use netcode_core::{ClientIndex, UnixTime};
@@ -99,6 +99,12 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
     /// Disconnects all clients and accepts no more. The disconnect packets leave in the next turn.
     pub fn stop(&mut self, now: Instant) {
         self.core.stop(to_core(now));
+    }
+
+    /// Opens or closes the server to new clients. A closed one denies them and keeps those that are
+    /// connected.
+    pub fn set_admission(&mut self, admission: Admission) {
+        self.core.set_admission(admission);
     }
 
     /// Sets the date at `now`: every minute or so is enough.

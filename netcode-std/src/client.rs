@@ -12,6 +12,7 @@ use netcode_core::standard::MAX_DATAGRAM_BYTES;
 use crate::clock::Origin;
 use crate::error::{BindError, SendError};
 use crate::link::Link;
+use crate::log::ClientLog;
 use crate::socket::{SocketOptions, UdpLink};
 use crate::{DefaultCrypto, RECEIVE_BUFFER_BYTES};
 
@@ -120,6 +121,9 @@ impl<L: Link, C: Crypto> Client<L, C> {
                 self.core.poll_event()
             }
         };
+        if let Some(event) = &event {
+            ClientLog::event(&self.core, event);
+        }
         Ok(event.map(|event| event.map_payload(|range| buffer.get(range).unwrap_or_default())))
     }
 

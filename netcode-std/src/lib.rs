@@ -89,6 +89,38 @@
 //! | --- | --- | --- |
 //! | `native-crypto` | yes | seals and opens with AWS-LC instead of pure Rust |
 //! | `sealed` | no | the core's sealed tokens, for devices without TLS |
+//! | `tracing` | no | log lines, see below |
+//!
+//! # Log lines
+//!
+//! With the feature `tracing`, servers and clients write to the program's [`tracing`] subscriber,
+//! under the targets `netcode_std::server` and `netcode_std::client`:
+//!
+//! | level | lines | fields |
+//! | --- | --- | --- |
+//! | info | a server starts or stops | `bound`, `max_clients`, `protocol_id`; `connects` |
+//! | info | a client connects to the server, or leaves | `client`, `client_id`, `address`; `reason` |
+//! | info | a client connects, or its session or attempt ends | `client`, `server`, `state` |
+//! | warn | refused: something that the server's operator or the backend can mend | `reason`, `count`, `host` |
+//! | info | refused: a client does not get in | the same |
+//! | debug | refused: strangers' datagrams, effects of loss and reordering | the same |
+//! | debug | other states of a client | `server`, `state` |
+//!
+//! Payloads leave no line. Refusals are counted by reason and host (an IPv4 address, or an IPv6
+//! network of 64 bits) for five seconds of the time given to `update`, then written as one line for
+//! each pair:
+//!
+//! ```text
+//! WARN netcode_std::server: refused: 20 requests from 127.0.0.1: token does not open (wrong key?) reason="token_unauthentic" count=20 host=127.0.0.1
+//! ```
+//!
+//! Whatever arrives, five seconds have at most 32 lines for hosts and one for each reason about all
+//! others, which has no `host`; of those at debug, as many again.
+//! Values of `reason` and `state` are the names that [`Dropped::name`](core::Dropped::name),
+//! [`DisconnectReason::name`] and [`ClientState::name`] give, and `denied` for requests to a full
+//! server. Ids are text, since JSON readers lose digits of large numbers.
+//!
+//! [`tracing`]: https://docs.rs/tracing
 
 #![forbid(unsafe_code)]
 
@@ -99,6 +131,7 @@ mod crypto;
 mod error;
 mod key_file;
 mod link;
+mod log;
 mod loopback;
 mod random;
 mod server;
@@ -110,7 +143,8 @@ pub use netcode_core::address::AddressList;
 pub use netcode_core::client::{ClientState, ConnectError, Event as ClientEvent};
 pub use netcode_core::crypto::{Crypto, Key};
 pub use netcode_core::server::{
-    DisconnectReason, Event as ServerEvent, ReconnectRule, RestartRule, ServerConfig, SourceLimit,
+    Admission, DisconnectReason, Event as ServerEvent, ReconnectRule, RestartRule, ServerConfig,
+    SourceLimit,
 };
 pub use netcode_core::token::{ConnectToken, TokenSpec, mint};
 pub use netcode_core::{ClientId, ClientIndex, ProtocolId, Sequence, Timeout, UnixTime, UserData};

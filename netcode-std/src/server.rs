@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use netcode_core::crypto::Crypto;
 use netcode_core::server::{
-    Capacity, ConfigError, Event, LoopbackError, MAX_SEND_BYTES, Received, ServerConfig, Storage,
+    Admission, Capacity, ConfigError, Event, LoopbackError, MAX_SEND_BYTES, Received, ServerConfig,
+    Storage,
 };
 use netcode_core::{ClientId, ClientIndex, UserData};
 
 use crate::clock::{Origin, unix_time};
 use crate::error::{BindError, SendError};
 use crate::link::Link;
+use crate::log::ServerLog;
 use crate::loopback::{LocalClient, LoopbackClients};
 use crate::random;
 use crate::socket::{SocketOptions, UdpLink};
@@ -33,6 +35,7 @@ pub struct Server<L = UdpLink, C = DefaultCrypto> {
     /// after everything that has arrived was read.
     owes_transmit: bool,
     loopback: LoopbackClients,
+    log: ServerLog,
     out: Box<[u8; MAX_SEND_BYTES]>,
 }
 
@@ -89,6 +92,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
             now,
             owes_transmit: false,
             loopback: LoopbackClients::default(),
+            log: ServerLog::new(now),
             out: Box::new([0; MAX_SEND_BYTES]),
         };
         server.start()?;
@@ -103,7 +107,9 @@ impl<L: Link, C: Crypto> Server<L, C> {
     pub fn start(&mut self) -> Result<(), BindError> {
         let mut rng = random::generator().map_err(BindError::Randomness)?;
         let now = self.origin.to_core(self.now);
-        Ok(self.core.start(now, unix_time(), &mut rng)?)
+        self.core.start(now, unix_time(), &mut rng)?;
+        self.log.started(&self.core, &self.link.local_addresses());
+        Ok(())
     }
 
     /// Ends every session with disconnect packets, and accepts no more. Drain
@@ -113,8 +119,15 @@ impl<L: Link, C: Crypto> Server<L, C> {
     /// The link is broken.
     pub fn stop(&mut self) -> io::Result<()> {
         self.core.stop(self.origin.to_core(self.now));
+        self.log.stopped(&self.core);
         self.transmit()?;
         self.flush()
+    }
+
+    /// Opens or closes the server to new clients. A closed one denies them, so that they go on to
+    /// the next server of their token, and keeps those that are connected.
+    pub fn set_admission(&mut self, admission: Admission) {
+        self.core.set_admission(admission);
     }
 
     /// Begins a turn at `now`. [`next_event`](Self::next_event) then returns its events.
@@ -126,6 +139,7 @@ impl<L: Link, C: Crypto> Server<L, C> {
         self.now = now;
         self.owes_transmit = true;
         self.link.turn(now);
+        self.log.turn(now);
         self.core
             .set_unix_time(self.origin.to_core(now), unix_time());
         self.loopback.turn(&mut self.core, self.origin.to_core(now));
@@ -154,6 +168,9 @@ impl<L: Link, C: Crypto> Server<L, C> {
                 self.core.poll_event()
             }
         };
+        if let Some(event) = &event {
+            self.log.event(&self.core, event);
+        }
         if let Some(Event::Disconnected { client, .. }) = event {
             self.loopback.leave(client);
         }
@@ -177,8 +194,12 @@ impl<L: Link, C: Crypto> Server<L, C> {
             let datagram = buffer.get_mut(..len).unwrap_or_default();
             match self.core.handle_datagram(now, from, datagram) {
                 Ok(Received::Event(event)) => return Ok(Some(event)),
-                Ok(Received::Reply(reply)) => self.link.send(reply.to, reply.datagram)?,
-                Ok(Received::Handled) | Err(_) => {}
+                Ok(Received::Reply(reply)) => {
+                    self.log.replied(&self.core, reply.to);
+                    self.link.send(reply.to, reply.datagram)?;
+                }
+                Ok(Received::Handled) => {}
+                Err(reason) => self.log.dropped(from, reason),
             }
         }
     }
@@ -288,9 +309,9 @@ impl<L: Link, C: Crypto> Server<L, C> {
     /// Time at which the next turn is due if nothing arrives, for an event loop of the program's
     /// own.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.core
-            .next_deadline()
-            .and_then(|due| self.origin.to_system(due))
+        let core = self.core.next_deadline();
+        let due = core.and_then(|due| self.origin.to_system(due));
+        due.into_iter().chain(self.log.next_deadline()).min()
     }
 
     /// Connects a client in this process, without network or encryption, such as a hosting

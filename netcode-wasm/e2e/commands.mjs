@@ -9,17 +9,21 @@ import { promisify } from 'node:util';
 
 const BINARIES = process.env.NETCODE_BINARIES;
 
-/** A program that prints one JSON object on each line. */
+/**
+ * A program that prints one JSON object on each line: events on standard output, or its log on
+ * standard error.
+ */
 export class Program {
   #process;
   #objects = [];
   #said = () => {};
   #ended;
 
-  constructor(name, words) {
-    this.#process = spawn(join(BINARIES, name), words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  constructor(name, words, stream = 'stdout') {
+    const stdio = stream === 'stdout' ? ['pipe', 'pipe', 'inherit'] : ['pipe', 'inherit', 'pipe'];
+    this.#process = spawn(join(BINARIES, name), words, { stdio });
     // Always read: a program whose pipe is full blocks.
-    createInterface({ input: this.#process.stdout })
+    createInterface({ input: this.#process[stream] })
       .on('line', (line) => {
         this.#objects.push(JSON.parse(line));
         this.#said();
@@ -31,7 +35,7 @@ export class Program {
     this.#ended = new Promise((resolve) => this.#process.once('exit', resolve));
   }
 
-  /** The next object whose `event` is this. */
+  /** The next object whose `event` is this, or whose message in a log begins so. */
   async event(name) {
     for (;;) {
       while (this.#objects.length === 0) {
@@ -44,7 +48,7 @@ export class Program {
         throw new Error(`the program ended before it said ${name}`);
       }
       this.#objects.shift();
-      if (object.event === name) {
+      if (object.event === name || object.message?.startsWith(name)) {
         return object;
       }
     }
@@ -88,20 +92,22 @@ export class World {
     await promisify(execFile)(join(BINARIES, 'netcode'), words);
   }
 
-  start(name, words) {
-    const program = new Program(name, words);
+  start(name, words, stream) {
+    const program = new Program(name, words, stream);
     this.#programs.push(program);
     return program;
   }
 
   /** A server; `address` is where it listens. */
   async server(...words) {
-    const common = ['--key', this.keyFile, '--protocol-id', this.#protocolId, '--json'];
+    const common = ['--key', this.keyFile, '--protocol-id', this.#protocolId];
+    const log = ['--log-format', 'json'];
     // The key is as new as the server; and all browsers come from the bridge's address.
     const rules = ['--max-token-lifetime', 'off', '--shared-address'];
-    const all = ['server', ...common, ...rules, '--bind', '127.0.0.1:0', ...words];
-    const server = this.start('netcode', all);
-    server.address = (await server.event('listening')).addresses[0];
+    const all = ['server', ...common, ...log, ...rules, '--bind', '127.0.0.1:0', ...words];
+    const server = this.start('netcode', all, 'stderr');
+    const { bound } = await server.event('server started');
+    server.address = bound.slice(1, -1);
     return server;
   }
 
@@ -114,12 +120,15 @@ export class World {
     }
     const limits = ['--max-sessions-per-address', '1000', '--datagrams-per-second', '100000'];
     const bytes = ['--bytes-per-second', '100000000', '--drain', '0'];
-    const all = [...allow, ...listen, ...limits, ...bytes, '--json', ...words];
-    const bridge = this.start('netcode-bridge', all);
-    const told = await bridge.event('bridge_listening');
+    const all = [...allow, ...listen, ...limits, ...bytes, '--log-format', 'json', ...words];
+    const bridge = this.start('netcode-bridge', all, 'stderr');
+    const told = await bridge.event('listening');
     bridge.listening = told;
     bridge.options = (transport) => ({
-      bridge: { webtransport: `https://${told.webtransport[0]}`, webrtc: `http://${told.http[0]}` },
+      bridge: {
+        webtransport: `https://${told.webtransport}`,
+        webrtc: `http://${told.webrtc_offers}`,
+      },
       certificateHashes: [told.certificate_hash],
       transport,
     });
@@ -132,7 +141,7 @@ export class World {
       const scout = await this.bridge(servers);
       await scout.end('SIGKILL');
       try {
-        return await this.bridge(servers, '--listen', scout.listening.webtransport[0]);
+        return await this.bridge(servers, '--listen', scout.listening.webtransport);
       } catch (error) {
         // A port that was free for UDP may be taken for TCP: try another.
         if (attempt === 5) {

@@ -25,7 +25,7 @@ for (const transport of TRANSPORTS) {
       const connected = await call(stage.page, 'connect', id, token, bridge.options(transport));
       const maxPayload = { webtransport: 1186, webrtc: 1200 }[transport];
       assert.deepEqual(connected, { state: 'connected', transport, maxPayload, fallback: null });
-      assert.equal((await server.event('connected')).slot, 0);
+      assert.equal((await server.event('client connected')).client, 0);
     });
 
     for (const length of [1, 100, 1135, 1186, 1200]) {
@@ -42,7 +42,7 @@ for (const transport of TRANSPORTS) {
       assert.equal(closed.reason, 'client');
       assert.equal(closed.error, null);
       assert.equal(closed.state, 'disconnected');
-      assert.equal((await server.event('disconnected')).reason, 'the client disconnected');
+      assert.equal((await server.event('client left')).reason, 'by_client');
     });
 
     test('nothing was said on the console', () => {

@@ -97,7 +97,7 @@ for (const transport of TRANSPORTS) {
       assert.equal(reason, 'error');
       assert.ok(['connection-timed-out', `${transport}-lost`].includes(error.code), error.code);
 
-      const back = await stage.world.bridge([server], '--listen', killed.listening.webtransport[0]);
+      const back = await stage.world.bridge([server], '--listen', killed.listening.webtransport);
       await connected('again', [server], back.options(transport));
     });
 

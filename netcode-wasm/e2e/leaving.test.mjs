@@ -21,7 +21,7 @@ async function connectedTab(transport) {
   const options = bridge.options(transport);
   const connected = await call(page, 'connect', 'leaver', token, options);
   assert.equal(connected.state, 'connected', JSON.stringify(connected.error));
-  await server.event('connected');
+  await server.event('client connected');
   return { server, page, options };
 }
 
@@ -37,8 +37,8 @@ for (const transport of TRANSPORTS) {
       test(`a page that ${name} disconnects`, GUARD, async () => {
         const { server, page } = await connectedTab(transport);
         await leave(page);
-        const { reason } = await server.event('disconnected');
-        assert.equal(reason, 'the client disconnected');
+        const { reason } = await server.event('client left');
+        assert.equal(reason, 'by_client');
         await page.context().close();
       });
     }
@@ -52,7 +52,7 @@ for (const transport of TRANSPORTS) {
       });
       const { reason, error, state } = await closed;
       assert.deepEqual({ reason, error, state }, { reason: 'page-left', error: null, state: 'disconnected' });
-      await server.event('disconnected');
+      await server.event('client left');
       const again = await call(page, 'connect', 'again', await stage.world.token([server]), options);
       assert.equal(again.state, 'connected');
       await page.context().close();

@@ -5,6 +5,7 @@ mod options;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -17,9 +18,12 @@ use matchmaker::placement::{Agones, FixedList, Fleet, Placement};
 use matchmaker::serve::serve;
 use matchmaker::service::Service;
 use matchmaker::store::{self, Store};
-use tracing_subscriber::EnvFilter;
+use netcode_service::StopSignal;
 
 use crate::options::{Command, Options, Serve};
+
+/// Interval of looks at the request to end.
+const LOOK: Duration = Duration::from_millis(100);
 
 fn main() -> Result<()> {
     match Options::parse().command {
@@ -40,7 +44,8 @@ fn draw_key() -> Result<()> {
 
 #[tokio::main]
 async fn run(options: &Serve) -> Result<()> {
-    start_log(options.log_json);
+    options.log.start("matchmaker")?;
+    let stop = StopSignal::listen()?;
     // The TLS library has no default of its own when several are linked.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let store = store::open(&options.store)
@@ -53,19 +58,15 @@ async fn run(options: &Serve) -> Result<()> {
     // Programs that start this one read the port from the first line.
     println!("listening on {scheme}://{}", listener.local_addr()?);
     let routes = api::router(&service);
-    serve(listener, tls, routes, service, stopped(), options.notice()).await
-}
-
-fn start_log(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    if json {
-        log.json().flatten_event(true).init();
-    } else {
-        log.init();
-    }
+    serve(
+        listener,
+        tls,
+        routes,
+        service,
+        stopped(stop),
+        options.notice(),
+    )
+    .await
 }
 
 fn service(options: &Serve, store: Arc<dyn Store>) -> Result<Service> {
@@ -111,19 +112,9 @@ fn placement(options: &Serve, store: &Arc<dyn Store>) -> Result<Arc<dyn Placemen
     Ok(Arc::new(Fleet::new(Arc::clone(store), options.fleet())))
 }
 
-/// Done at Ctrl-C, or when the system ends the process.
-async fn stopped() {
-    let interrupted = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupted => {}
-                _ = terminated.recv() => {}
-            }
-            return;
-        }
+/// Done when the process is asked to end.
+async fn stopped(stop: StopSignal) {
+    while !stop.is_requested() {
+        tokio::time::sleep(LOOK).await;
     }
-    let _ = interrupted.await;
 }

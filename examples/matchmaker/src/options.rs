@@ -17,6 +17,7 @@ use matchmaker::mint::Mint;
 use matchmaker::placement::{AgonesConfig, FleetConfig};
 use matchmaker::serve::TlsFiles;
 use matchmaker::store::Bridge;
+use netcode_service::LogArgs;
 use netcode_std::core::sealed::SealerSecret;
 use netcode_std::{Key, KeyFile, ProtocolId, Timeout};
 
@@ -46,9 +47,6 @@ pub(crate) struct Serve {
     /// File of API keys and devices; `matchmaker key` prints an entry
     #[arg(long, value_name = "FILE", env = "MATCHMAKER_CREDENTIALS")]
     pub(crate) credentials: Option<PathBuf>,
-    /// Write the log as JSON. The environment variable RUST_LOG sets its level
-    #[arg(long)]
-    pub(crate) log_json: bool,
     /// Seconds to answer while reported as not ready, before the end
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     notice: u64,
@@ -84,6 +82,8 @@ pub(crate) struct Serve {
     silent_after: u64,
     #[command(flatten)]
     agones: AgonesArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
 }
 
 #[derive(Args)]

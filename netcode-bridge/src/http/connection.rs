@@ -17,12 +17,11 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::proxy;
-use crate::admission::{Place, Places};
+use crate::admission::{Admission, Place};
 use crate::certificate::Loaded;
 use crate::context::Context;
 use crate::error::BridgeError;
 use crate::limit::{Limit, Resource};
-use crate::rate::Arrivals;
 
 /// Read buffer for a request's head or a part of its body, bytes.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
@@ -32,10 +31,6 @@ const BACKLOG: i32 = 1024;
 
 /// Pause after a failed accept, for example for lack of descriptors.
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
-
-/// Metrics connections, at a time and a second. Their limits are separate, so that the metrics can
-/// be read during an attack.
-const METRICS_CONNECTIONS: (usize, u32) = (16, 100);
 
 /// TLS configuration; changes with the certificate.
 pub(crate) type Tls = watch::Receiver<Arc<ServerConfig>>;
@@ -70,47 +65,22 @@ pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), B
     bind().map_err(|error| BridgeError::Listen { address, error })
 }
 
-/// Limits on the connections of one listener.
-#[derive(Clone)]
-pub(crate) struct ConnectionLimiter {
-    context: Arc<Context>,
-    places: Places,
-    arrivals: Arrivals,
-}
-
-impl ConnectionLimiter {
-    /// Limits on browsers.
-    pub(crate) fn for_offers(context: Arc<Context>) -> Self {
-        Self {
-            places: context.admission.connections.clone(),
-            arrivals: context.admission.tcp_arrivals.clone(),
-            context,
-        }
-    }
-
-    /// Limits on metrics readers.
-    pub(crate) fn for_metrics(context: Arc<Context>) -> Self {
-        let (most, a_second) = METRICS_CONNECTIONS;
-        Self {
-            places: Places::new(most, most),
-            arrivals: Arrivals::new(a_second, a_second, Instant::now()),
-            context,
-        }
-    }
-
-    fn admit(&self, from: IpAddr) -> Result<Place, Limit> {
-        let arrivals = &self.arrivals;
-        let now = Instant::now();
-        // A trusted proxy connects on behalf of many: each request names its browser, and counts
-        // then.
-        let (arrived, place) = if proxy::is_trusted(&self.context.config, from) {
-            (arrivals.take_for_many(now), self.places.take_for_many())
-        } else {
-            (arrivals.take(now, from), self.places.take(from))
-        };
-        arrived.map_err(|exhausted| Resource::Arrivals.limit(exhausted))?;
-        place.map_err(|exhausted| Resource::Connections.limit(exhausted))
-    }
+/// Admits a new connection.
+fn admit(context: &Context, from: IpAddr) -> Result<Place, Limit> {
+    let Admission {
+        connections,
+        tcp_arrivals,
+        ..
+    } = &context.admission;
+    let now = Instant::now();
+    // A trusted proxy connects on behalf of many: each request names its browser, and counts then.
+    let (arrived, place) = if proxy::is_trusted(&context.config, from) {
+        (tcp_arrivals.take_for_many(now), connections.take_for_many())
+    } else {
+        (tcp_arrivals.take(now, from), connections.take(from))
+    };
+    arrived.map_err(|exhausted| Resource::Arrivals.limit(exhausted))?;
+    place.map_err(|exhausted| Resource::Connections.limit(exhausted))
 }
 
 /// Serves `routes`, over TLS if configured.
@@ -118,18 +88,18 @@ pub(crate) async fn serve(
     listener: TcpListener,
     routes: Router,
     tls: Option<Tls>,
-    limiter: ConnectionLimiter,
+    context: Arc<Context>,
 ) {
     loop {
         let Ok((stream, from)) = listener.accept().await else {
             sleep(AFTER_FAILURE).await;
             continue;
         };
-        let context = Arc::clone(&limiter.context);
-        let place = match limiter.admit(from.ip()) {
+        let context = Arc::clone(&context);
+        let place = match admit(&context, from.ip()) {
             Ok(place) => place,
             Err(limit) => {
-                context.counters.limited(limit);
+                context.limited(limit, from.ip());
                 continue;
             }
         };
@@ -143,7 +113,7 @@ pub(crate) async fn serve(
                 .await
                 .is_err()
             {
-                context.counters.limited(Limit::RequestTimeout);
+                context.limited(Limit::RequestTimeout, from.ip());
             }
             // Not before the descriptor is closed.
             drop(place);

@@ -1,4 +1,4 @@
-//! HTTP: WebRTC offers, and the metrics. HTTP/1.1 only, one request for each connection.
+//! HTTP: WebRTC offers. HTTP/1.1 only, one request for each connection.
 //!
 //! | file | contents |
 //! | --- | --- |
@@ -12,6 +12,6 @@ mod routes;
 
 #[cfg(fuzzing)]
 pub(super) use connection::serve_request;
-pub(super) use connection::{ConnectionLimiter, listen, serve, tls_config};
+pub(super) use connection::{listen, serve, tls_config};
 pub use proxy::{ParseNetworkError, ProxyHeader, ProxyNetwork};
-pub(super) use routes::{metrics, offers};
+pub(super) use routes::offers;

@@ -1,4 +1,4 @@
-//! HTTP routes of a bridge: WebRTC offers, and metrics.
+//! HTTP routes of a bridge: WebRTC offers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use axum::Router;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::post;
 use netcode_core::bridge::{CloseCode, PATH_PREFIX};
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::limit::RequestBodyLimitLayer;
 
 use super::proxy::browser_address;
-use crate::context::{Context, Visitor};
+use crate::context::Visitor;
 use crate::event::Transport;
 use crate::webrtc::{Offers, Unanswered};
 
@@ -77,18 +77,4 @@ fn refusal(code: CloseCode) -> Response {
         "code": code.number(), "name": code.name(), "reason": code.as_str(),
     });
     (status, axum::Json(body)).into_response()
-}
-
-/// Route of the metrics for Prometheus.
-pub(crate) fn metrics(context: Arc<Context>) -> Router {
-    let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let text = move |State(context): State<Arc<Context>>| async move {
-        (
-            [(header::CONTENT_TYPE, format)],
-            context.counters.text(&context.admission),
-        )
-    };
-    Router::new()
-        .route("/metrics", get(text))
-        .with_state(context)
 }

@@ -91,7 +91,7 @@ impl Connection {
                 return Ok(());
             }
             Incoming::TooMany => {
-                self.context.counters.limited(Limit::PeerAddresses);
+                self.context.limited(Limit::PeerAddresses, packet.from.ip());
                 return Ok(());
             }
         }
@@ -167,7 +167,9 @@ impl Connection {
     fn channel_opened(&mut self, id: ChannelId, label: &str) -> Result<(), EndCause> {
         self.channels += 1;
         if self.channels > MAX_DATA_CHANNELS {
-            self.context.counters.limited(Limit::DataChannels);
+            // A channel opens over a path, so there is one.
+            let client = self.paths.current().map_or([0; 4].into(), |it| it.ip());
+            self.context.limited(Limit::DataChannels, client);
             return Err(EndCause::Lost);
         }
         if label == CHANNEL_LABEL && self.channel.is_none() {

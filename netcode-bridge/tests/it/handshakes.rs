@@ -127,7 +127,7 @@ fn silent_connections_of_one_address_keep_no_other_address_out() {
     assert_eq!(bridge.stats().sessions, 6);
     // Half of the places are taken, so each of them had to show its address first.
     let retries = "netcode_bridge_quic_retries_total ";
-    let metrics = bridge.metrics();
+    let metrics = bridge.monitor().metrics();
     let line = metrics.lines().find(|line| line.starts_with(retries));
     let retries: u64 = line.unwrap()[retries.len()..].parse().unwrap();
     assert!(retries >= 6, "{retries}");
@@ -185,7 +185,11 @@ fn forged_addresses_take_half_of_a_share_at_most() {
     }
     let retries = "netcode_bridge_quic_retries_total 8";
     until("the others have to show theirs", || {
-        bridge.metrics().lines().any(|line| line == retries)
+        bridge
+            .monitor()
+            .metrics()
+            .lines()
+            .any(|line| line == retries)
     });
     assert_eq!(bridge.stats().quic_handshakes, 4);
     // A client that really has that address is admitted.

@@ -250,26 +250,25 @@ fn without_trusted_proxies_the_address_of_the_connection_counts() {
 }
 
 #[test]
-fn the_metrics_can_be_read_while_every_connection_is_held() {
+fn the_metrics_show_what_peers_hold_and_every_limit() {
     let (bridge, http, _) = start(|config| {
         config.limits.connections = 2;
         config.limits.arrivals_per_second = 2;
-        config.metrics = Some("127.0.0.1:0".parse().unwrap());
     });
     let _held = [connect(http), connect(http)];
     until("further connections are refused", || {
         drop(connect(http));
         bridge.stats().limited(Limit::Arrivals) > 0
     });
-    let mut stream = connect(bridge.addresses().metrics.unwrap());
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
-    let mut counters = String::new();
-    stream.read_to_string(&mut counters).unwrap();
+    let counters = bridge.monitor().metrics();
     for line in [
         "netcode_bridge_held{resource=\"connections\"} 2",
-        "netcode_bridge_limited_total{limit=\"OfferTimeout\"} 0",
+        "netcode_bridge_limited_total{limit=\"offer_timeout\"} 0",
+        concat!(
+            "netcode_bridge_build_info{version=\"",
+            env!("CARGO_PKG_VERSION"),
+            "\"} 1"
+        ),
     ] {
         assert!(counters.contains(line), "{line} in {counters}");
     }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -30,36 +30,45 @@ fn fail(words: &str, code: i32) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// The program, telling its events as JSON, a line each.
+/// The program, with its log as JSON, a line each.
 struct Service {
     process: Child,
-    output: BufReader<ChildStdout>,
-    /// Its first event: where it listens.
+    log: BufReader<ChildStderr>,
+    /// Line with the addresses.
     listening: Value,
 }
 
 impl Service {
     fn start(words: &str) -> Self {
-        let mut process = program()
+        let mut command = program();
+        command
             .args(words.split_whitespace())
-            .arg("--json")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
+            .env("NETCODE_LOG_FORMAT", "json");
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap());
         let mut service = Self {
             process,
-            output,
+            log,
             listening: Value::Null,
         };
-        service.listening = service.event();
+        service.listening = service.line("listening");
         service
     }
 
-    fn event(&mut self) -> Value {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
+    /// Next line with this message.
+    fn line(&mut self, message: &str) -> Value {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "no `{message}`");
+            let line: Value = serde_json::from_str(&line).unwrap();
+            if line["message"] == message {
+                return line;
+            }
+        }
     }
 
     fn signal(&self, name: &str) {
@@ -72,6 +81,13 @@ impl Service {
     fn wait(&mut self) -> bool {
         self.process.wait().unwrap().success()
     }
+
+    /// Ends it in order.
+    fn stop(mut self) {
+        self.signal("TERM");
+        self.line("stopped");
+        assert!(self.wait());
+    }
 }
 
 impl Drop for Service {
@@ -81,17 +97,16 @@ impl Drop for Service {
     }
 }
 
-/// Addresses in a bridge's first event.
+/// Addresses in the line of a bridge that listens.
 fn addresses(listening: &Value) -> BridgeAddresses {
-    assert_eq!(listening["event"], "bridge_listening");
-    let list = |name: &str| vec![listening[name][0].as_str().unwrap().parse().unwrap()];
-    let hash = listening["certificate_hash"].as_str().unwrap();
+    let text = |name: &str| listening[name].as_str().unwrap();
+    let list = |name: &str| vec![text(name).parse().unwrap()];
+    let hash = BASE64_STANDARD.decode(text("certificate_hash")).unwrap();
     BridgeAddresses {
         webtransport: list("webtransport"),
-        http: list("http"),
-        rtc: list("rtc"),
-        metrics: None,
-        certificate_hash: BASE64_STANDARD.decode(hash).unwrap().try_into().unwrap(),
+        http: list("webrtc_offers"),
+        rtc: list("webrtc"),
+        certificate_hash: hash.try_into().unwrap(),
     }
 }
 
@@ -140,9 +155,32 @@ fn a_bridge_reloads_its_certificate_on_request() {
     let mut bridge = Service::start(&format!("--allow 127.0.0.1:1 {ON_LOOPBACK}"));
     let before = bridge.listening["certificate_hash"].clone();
     bridge.signal("HUP");
-    let event = bridge.event();
-    assert_eq!(event["event"], "certificate_reloaded");
-    assert_ne!(event["certificate_hash"], before);
+    let replaced = bridge.line("certificate replaced");
+    assert_eq!(replaced["previous_certificate_hash"], before);
+    assert_ne!(replaced["certificate_hash"], before);
+}
+
+#[test]
+fn a_development_certificate_in_a_file_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("development.pem");
+    let words = format!(
+        "--allow 127.0.0.1:1 {ON_LOOPBACK} --development-certificate {}",
+        file.display()
+    );
+    let first = Service::start(&words);
+    let hash = first.listening["certificate_hash"].clone();
+    first.stop();
+    let mut second = Service::start(&words);
+    assert_eq!(second.listening["certificate_hash"], hash);
+    // The file is the source: without it, a reload makes another.
+    second.signal("HUP");
+    second.line("certificate read again: unchanged");
+    std::fs::remove_file(&file).unwrap();
+    second.signal("HUP");
+    let replaced = second.line("certificate replaced");
+    assert_eq!(replaced["previous_certificate_hash"], hash);
+    assert!(file.exists());
 }
 
 #[test]
@@ -150,22 +188,102 @@ fn a_bridge_that_is_asked_to_end_drains_first() {
     let words = format!("--allow 127.0.0.1:1 --drain 5 {ON_LOOPBACK}");
     let mut bridge = Service::start(&words);
     bridge.signal("TERM");
-    assert_eq!(bridge.event()["event"], "draining");
-    assert_eq!(bridge.event()["event"], "bridge_stopped");
+    bridge.line("draining: new sessions are refused");
+    bridge.line("stopped");
     assert!(bridge.wait());
 }
 
 #[test]
-fn prometheus_finds_the_counters_and_nothing_else() {
+fn prometheus_and_probes_find_the_bridge_and_browsers_find_neither() {
     let words = format!("--allow 127.0.0.1:1 --metrics 127.0.0.1:0 {ON_LOOPBACK}");
-    let bridge = Service::start(&words);
-    let address = bridge.listening["metrics"].as_str().unwrap();
+    let mut bridge = Service::start(&words);
+    let served = bridge.line("metrics and health are served");
+    let address = served["address"].as_str().unwrap();
     let metrics = get(address, "/metrics");
     assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
     assert!(metrics.contains("# TYPE netcode_bridge_sessions gauge"));
-    assert!(get(address, "/").starts_with("HTTP/1.1 404"));
-    let offers = bridge.listening["http"][0].as_str().unwrap();
-    assert!(get(offers, "/metrics").starts_with("HTTP/1.1 404"));
+    assert!(get(address, "/healthz").starts_with("HTTP/1.1 200"));
+    until("the bridge is ready", || {
+        get(address, "/readyz").starts_with("HTTP/1.1 200")
+    });
+    let offers = bridge.listening["webrtc_offers"].as_str().unwrap();
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert!(get(offers, path).starts_with("HTTP/1.1 404"));
+    }
+}
+
+#[test]
+fn a_bridge_with_an_expired_certificate_is_alive_but_not_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let [chain, key] = ["chain.pem", "key.pem"].map(|name| folder.path().join(name));
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let signing_key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&signing_key).unwrap();
+    std::fs::write(&chain, certificate.pem()).unwrap();
+    std::fs::write(&key, signing_key.serialize_pem()).unwrap();
+    let words = format!(
+        "--allow 127.0.0.1:1 --metrics 127.0.0.1:0 {ON_LOOPBACK} --certificate {} \
+         --certificate-key {}",
+        chain.display(),
+        key.display()
+    );
+    let mut bridge = Service::start(&words);
+    let served = bridge.line("metrics and health are served");
+    bridge.line("browsers cannot connect: the certificate has expired");
+    let address = served["address"].as_str().unwrap();
+    assert!(get(address, "/healthz").starts_with("HTTP/1.1 200"));
+    until("the probe says so", || {
+        get(address, "/readyz").starts_with("HTTP/1.1 503")
+    });
+    let expiry = "netcode_bridge_certificate_expiry_timestamp_seconds 1577836800";
+    assert!(get(address, "/metrics").contains(expiry));
+}
+
+#[test]
+fn a_server_s_name_that_does_not_resolve_gives_a_warning() {
+    let words = format!("--allow no-such-server.invalid:1 {ON_LOOPBACK}");
+    let mut command = program();
+    command.args(words.split_whitespace());
+    command.env("NETCODE_LOG_FORMAT", "json");
+    let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut log = BufReader::new(process.stderr.take().unwrap());
+    log.read_line(&mut line).unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["level"], "WARN", "{line}");
+    assert_eq!(line["name"], "no-such-server.invalid");
+}
+
+#[test]
+fn options_may_stand_in_the_environment() {
+    let mut command = program();
+    for (name, value) in [
+        ("NETCODE_LOG_FORMAT", "json"),
+        ("NETCODE_BRIDGE_ALLOW", "127.0.0.1:1,127.0.0.1:2"),
+        ("NETCODE_BRIDGE_LISTEN", "127.0.0.1:0"),
+        ("NETCODE_BRIDGE_NO_WEBRTC", "true"),
+    ] {
+        command.env(name, value);
+    }
+    let bridge = Service::of(command);
+    assert!(bridge.listening["webtransport"].is_string());
+    assert_eq!(bridge.listening.get("webrtc"), None);
+}
+
+#[test]
+fn completions_and_a_manual_page_are_printed() {
+    for (words, expected) in [
+        ("completions bash", "--development-certificate"),
+        ("man", ".TH netcode-bridge 1"),
+    ] {
+        let output = program().args(words.split_whitespace()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(expected), "{text}");
+    }
 }
 
 #[test]
@@ -176,6 +294,13 @@ fn an_unusable_configuration_is_refused_with_an_explanation() {
     assert!(refused.contains("HOST:PORT"), "{refused}");
     let refused = fail("--allow 127.0.0.1:1 --certificate a.pem", 2);
     assert!(refused.contains("--certificate-key"), "{refused}");
+    let refused = fail("--allow 127.0.0.1:1 --proxy-header forwarded", 2);
+    assert!(refused.contains("--trusted-proxy"), "{refused}");
+    let refused = fail("--allow 127.0.0.1:1 --listen 127.0.0.1", 2);
+    assert!(refused.contains("127.0.0.1:40000"), "{refused}");
+    let words = format!("--allow 127.0.0.1:1 --metrics 0.0.0.0:0 {ON_LOOPBACK}");
+    let refused = fail(&words, 1);
+    assert!(refused.contains("--metrics-on-all-interfaces"), "{refused}");
     let words = "--allow 127.0.0.1:1 --certificate a.pem --certificate-key b.pem";
     let refused = fail(&format!("{words} {ON_LOOPBACK}"), 1);
     assert!(refused.contains("a.pem"), "{refused}");
@@ -191,10 +316,10 @@ fn bridge_under(limit: &str, words: &str) -> (String, String) {
     let bridge = env!("CARGO_BIN_EXE_netcode-bridge");
     let script = format!(
         "ulimit {limit} || exit; \
-         {bridge} --allow 127.0.0.1:1 --json {ON_LOOPBACK} {words} > out-$$ & pid=$!; \
+         {bridge} --allow 127.0.0.1:1 {ON_LOOPBACK} {words} 2> out-$$ & pid=$!; \
          until test -s out-$$ || ! kill -0 $pid 2> /dev/null; do :; done; \
          grep 'Max open files' /proc/$pid/limits 2> /dev/null; \
-         kill -s TERM $pid 2> /dev/null; wait $pid"
+         kill -s TERM $pid 2> /dev/null; wait $pid; cat out-$$ >&2"
     );
     let mut shell = Command::new("sh");
     let output = shell
@@ -228,12 +353,7 @@ fn every_limit_is_an_option() {
                  --max-quic-handshakes 1 --max-quic-handshakes-per-address 1 \
                  --quic-handshake-timeout 1 --max-connections 1 --max-connections-per-address 1 \
                  --request-timeout 1 --arrivals-per-second 1 --arrivals-per-second-per-address 1";
-    let words = format!("--allow 127.0.0.1:1 {words} --drain 1 {ON_LOOPBACK}");
-    let mut bridge = Service::start(&words);
-    bridge.signal("TERM");
-    assert_eq!(bridge.event()["event"], "draining");
-    let stopped = bridge.event();
-    assert_eq!(stopped["limited"]["OffersPerAddress"], 0, "{stopped}");
+    Service::start(&format!("--allow 127.0.0.1:1 {words} {ON_LOOPBACK}")).stop();
     let refused = fail("--allow 127.0.0.1:1 --trusted-proxy any", 2);
     assert!(refused.contains("10.0.0.0/8"), "{refused}");
 }

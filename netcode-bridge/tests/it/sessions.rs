@@ -220,7 +220,7 @@ fn events_report_every_session_from_its_start_to_its_end() {
         assert_eq!(cause, EndCause::Browser);
         assert!(session.datagrams[0] >= 2, "request and response at least");
         assert_eq!(bridge.stats().sessions, 0);
-        let text = bridge.metrics();
+        let text = bridge.monitor().metrics();
         let line = format!("netcode_bridge_sessions_opened_total{{transport=\"{transport}\"}} 1");
         assert!(text.contains(&line), "{text}");
     }

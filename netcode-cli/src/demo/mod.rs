@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use netcode_service::StopSignal;
 use netcode_std::core::ProtocolId;
 use netcode_std::core::address::AddressList;
 use netcode_std::core::crypto::Key;
@@ -20,8 +20,8 @@ use netcode_std::{Server, UdpLink, generator};
 use self::crowd::Crowd;
 use self::summary::Summary;
 use crate::failure::Failure;
+use crate::live::Live;
 use crate::network::{Network, NetworkArgs};
-use crate::signal::Stop;
 use crate::text::seconds;
 
 /// Protocol id of the demonstration: "netcode!" in ASCII.
@@ -54,20 +54,23 @@ fn some_seconds(text: &str) -> Result<Duration> {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let stop = Stop::listen()?;
+    let stop = StopSignal::listen()?;
     let key = Key::generate(&mut generator().context("the system has no randomness")?);
     let mut server = start_server(args, &key)?;
     let mut crowd = Crowd::invite(args.clients, args.payload.into(), &key, &server)?;
-    let progress = progress(args.json);
+    let progress = if args.json {
+        Live::hidden()
+    } else {
+        Live::shown()
+    };
 
     let began = Instant::now();
     while !crowd.is_connected() {
         step(&mut server, &mut crowd, &stop)?;
-        progress.set_message(format!(
-            "connecting: {} of {} clients",
-            server.core().connected_count(),
-            args.clients
-        ));
+        progress.line(|| {
+            let connected = server.core().connected_count();
+            format!("connecting: {connected} of {} clients", args.clients)
+        });
         crowd.check_progress(began.elapsed())?;
     }
     let connecting = began.elapsed();
@@ -79,7 +82,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     while began.elapsed() < args.seconds {
         crowd.send(Instant::now())?;
         step(&mut server, &mut crowd, &stop)?;
-        progress.set_message(format!("{} payloads came back", crowd.totals.echoed));
+        progress.line(|| {
+            let left = args.seconds.saturating_sub(began.elapsed()).as_secs_f64();
+            format!(
+                "{} payloads came back, {left:.1} s left",
+                crowd.totals.echoed
+            )
+        });
     }
     let exchanging = began.elapsed();
     while crowd.in_flight() > 0 {
@@ -89,7 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let summary = Summary::new(args, &server, &crowd, connecting, exchanging, unexplained);
     end_sessions(&mut server, &mut crowd, args)?;
-    progress.finish_and_clear();
+    progress.clear();
     summary.show(args.json)?;
     summary.verdict()
 }
@@ -119,23 +128,9 @@ fn start_server(args: &Args, key: &Key) -> Result<Server<Network>> {
     Ok(Server::with_link(link, config)?)
 }
 
-fn progress(json: bool) -> ProgressBar {
-    let target = if json {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    };
-    let progress = ProgressBar::with_draw_target(None, target);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
-        progress.set_style(style);
-    }
-    progress.enable_steady_tick(Duration::from_millis(100));
-    progress
-}
-
 /// Runs one turn of the server and of every client.
-fn step(server: &mut Server<Network>, crowd: &mut Crowd, stop: &Stop) -> Result<()> {
-    if stop.wanted() {
+fn step(server: &mut Server<Network>, crowd: &mut Crowd, stop: &StopSignal) -> Result<()> {
+    if stop.is_requested() {
         return Err(anyhow!("stopped before the end"));
     }
     let now = Instant::now();

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use comfy_table::{Table, presets};
 use netcode_std::{Server, SimulatorStats};
 use serde_json::json;
 
@@ -11,6 +10,7 @@ use super::Args;
 use super::crowd::Crowd;
 use crate::failure::Failure;
 use crate::network::Network;
+use crate::table::plain;
 use crate::text::{print, print_json, show_millis};
 
 pub(super) struct Summary {
@@ -102,42 +102,47 @@ impl Summary {
     }
 
     fn show_table(&self) -> Result<()> {
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_BORDERS_ONLY);
+        let mut table = plain();
         let rows = [
             (
                 "clients connected",
                 format!("{} of {}", self.connects, self.clients),
             ),
-            ("  all of them within", show_millis(self.connecting)),
+            ("  all within", show_millis(self.connecting)),
             ("  handshake round trip", self.handshake.to_string()),
             (
-                "payloads",
-                format!(
-                    "{} of {} bytes, there and back",
-                    self.echoed, self.payload_bytes
-                ),
+                "payloads there and back",
+                format!("{} of {} bytes", self.echoed, self.payload_bytes),
             ),
             ("  per second, both ways", format!("{:.0}", self.rate())),
             ("  round trip", self.round_trip.to_string()),
             (
-                "  lost / late / damaged",
-                format!("{} / {} / {}", self.lost, self.late, self.damaged),
+                "  lost, late, damaged",
+                format!("{}, {}, {}", self.lost, self.late, self.damaged),
             ),
             (
                 "bytes through the server",
                 format!("{:.1} MB", self.bytes as f64 / 1e6),
             ),
             (
-                "datagrams the simulator lost / doubled",
-                format!("{} / {}", self.network.lost, self.network.duplicated),
+                "datagrams lost",
+                format!(
+                    "{} by the simulator, {} otherwise",
+                    self.network.lost, self.unexplained
+                ),
             ),
-            ("datagrams lost otherwise", self.unexplained.to_string()),
+            (
+                "  doubled",
+                format!("{} by the simulator", self.network.duplicated),
+            ),
         ];
         for (name, value) in rows {
             table.add_row([name.to_owned(), value]);
         }
-        print(format_args!("{table}"))
+        print(format_args!("{}", table.trim_fmt()))?;
+        print(format_args!(
+            " round trips in milliseconds: median, 99 % below, longest"
+        ))
     }
 
     /// Fails if anything was lost that the simulator did not drop.
@@ -196,13 +201,10 @@ impl Spread {
 impl std::fmt::Display for Spread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
-            Some([median, high, most]) => write!(
-                f,
-                "median {}, 99 % below {}, longest {}",
-                show_millis(median),
-                show_millis(high),
-                show_millis(most)
-            ),
+            Some(times) => {
+                let [median, high, most] = times.map(|time| time.as_secs_f64() * 1000.0);
+                write!(f, "{median:.2}, {high:.2}, {most:.2}")
+            }
             None => f.write_str("-"),
         }
     }

@@ -1,9 +1,10 @@
 //! Tokens in files: raw bytes, or base64 text as web backends send it.
 
+use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
@@ -13,6 +14,18 @@ pub(crate) const TOKEN_BYTES: usize = 2048;
 
 /// Maximum length of a file with a token in any form.
 const LONGEST_FILE: usize = 16 * 1024;
+
+/// Content of a file that is not what it should be.
+#[derive(Debug)]
+pub(crate) struct WrongContent(String);
+
+impl fmt::Display for WrongContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WrongContent {}
 
 /// Reads a connect token in either form; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
@@ -27,11 +40,12 @@ pub(super) fn read_bytes(path: &Path, len: usize, what: &str) -> Result<Zeroizin
     }
     match decode(&bytes) {
         Some(decoded) if decoded.len() == len => Ok(decoded),
-        _ => bail!(
+        _ => Err(WrongContent(format!(
             "{} holds no {what}: expected {len} bytes or their base64 text, found {} other bytes",
             path.display(),
             bytes.len()
-        ),
+        ))
+        .into()),
     }
 }
 
@@ -60,11 +74,11 @@ fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     STANDARD.decode(&*dense).ok().map(Zeroizing::new)
 }
 
-/// Writes a token as base64 text to standard output, or as bytes to a file. A token holds the keys
-/// of its session, so only the owner can read the file: a new file replaces any file or link of
-/// that name, whatever its mode.
+/// Writes a token as base64 text to standard output, which is also named `-`, or as bytes to a
+/// file. A token holds the keys of its session, so only the owner can read the file: a new file
+/// replaces any file or link of that name, whatever its mode.
 pub(super) fn write(path: Option<&Path>, token: &[u8]) -> Result<()> {
-    let Some(path) = path else {
+    let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
         let text = Zeroizing::new(STANDARD.encode(token));
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", *text)?;

@@ -1,8 +1,11 @@
 //! `netcode token inspect`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow};
+use humantime::{format_duration, format_rfc3339_seconds};
 use netcode_std::core::UserData;
 use netcode_std::core::address::Addresses;
 use netcode_std::core::crypto::RustCrypto;
@@ -55,9 +58,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 fn to_json(token: &PublicToken<'_>, private: Option<&PrivateToken<'_>>) -> serde_json::Value {
     let mut value = json!({
-        "protocol_id": token.protocol_id.0,
+        "protocol_id": token.protocol_id.to_string(),
         "created": token.created.as_secs(),
+        "created_date": date(token.created.as_secs()),
         "expires": token.expires.as_secs(),
+        "expires_date": date(token.expires.as_secs()),
         "expired": token.expires <= unix_time(),
         "timeout_seconds": token.timeout.as_secs(),
         "servers": list(token.addresses),
@@ -65,7 +70,7 @@ fn to_json(token: &PublicToken<'_>, private: Option<&PrivateToken<'_>>) -> serde
     });
     if let (Some(private), Some(value)) = (private, value.as_object_mut()) {
         let part = json!({
-            "client_id": private.client_id.0,
+            "client_id": private.client_id.to_string(),
             "timeout_seconds": private.timeout.as_secs(),
             "servers": list(private.addresses),
             "user_data": hex::encode(private.user_data),
@@ -83,14 +88,8 @@ fn show(token: &PublicToken<'_>, private: Option<&PrivateToken<'_>>) -> Result<(
         "protocol id  {} (0x{:x})",
         token.protocol_id, token.protocol_id.0
     ))?;
-    print(format_args!(
-        "created      {created} ({})",
-        relative(created, now)
-    ))?;
-    print(format_args!(
-        "expires      {expires} ({})",
-        relative(expires, now)
-    ))?;
+    print(format_args!("created      {}", time(created, now)))?;
+    print(format_args!("expires      {}", time(expires, now)))?;
     print(format_args!(
         "timeout      {}",
         timeout(token.timeout.as_secs())
@@ -130,12 +129,24 @@ fn list(addresses: Addresses<'_>) -> Vec<String> {
     addresses.iter().map(|it| it.to_string()).collect()
 }
 
-fn relative(time: u64, now: u64) -> String {
-    match time.checked_sub(now) {
+/// Date in UTC, seconds since 1970, and distance from now.
+fn time(time: u64, now: u64) -> String {
+    let distance = |seconds| format_duration(Duration::from_secs(seconds));
+    let relative = match time.checked_sub(now) {
         Some(0) => "now".to_owned(),
-        Some(ahead) => format!("in {ahead} s"),
-        None => format!("{} s ago", now.saturating_sub(time)),
-    }
+        Some(ahead) => format!("in {}", distance(ahead)),
+        None => format!("{} ago", distance(now.saturating_sub(time))),
+    };
+    let date = date(time).unwrap_or_else(|| "beyond all dates".to_owned());
+    format!("{date} ({time}, {relative})")
+}
+
+/// Date in UTC; `None` after the year 9999.
+fn date(time: u64) -> Option<String> {
+    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time))?;
+    let mut date = String::new();
+    write!(date, "{}", format_rfc3339_seconds(time)).ok()?;
+    Some(date)
 }
 
 fn timeout(seconds: i32) -> String {
@@ -155,4 +166,17 @@ fn user_data(bytes: &[u8]) -> String {
         .rposition(|&byte| byte != 0)
         .map_or(0, |last| last.saturating_add(1));
     show_payload(bytes.get(..end).unwrap_or(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_date_and_none_is_too_large() {
+        let shown = time(1_700_000_000, 1_700_000_045);
+        assert_eq!(shown, "2023-11-14T22:13:20Z (1700000000, 45s ago)");
+        assert!(time(u64::MAX, 0).starts_with("beyond all dates (18446744073709551615, in "));
+        assert_eq!(date(253_402_300_800), None);
+    }
 }

@@ -1,10 +1,11 @@
 //! `netcode token mint`.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use netcode_service::parse_address;
 use netcode_std::core::token::{TokenSpec, mint};
 use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
 use netcode_std::{generator, unix_time};
@@ -46,7 +47,7 @@ pub(crate) struct Args {
     /// file, because every user of a machine can read its command lines
     #[arg(long, value_name = "FILE")]
     user_data_file: Option<PathBuf>,
-    /// File for the token's 2048 bytes; without it, base64 text goes to standard output
+    /// File for the token's 2048 bytes; without it, or as `-`, base64 text goes to standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -76,9 +77,9 @@ fn user_data(args: &Args) -> Result<UserData> {
 pub(crate) fn resolve(hosts: &[String]) -> Result<Vec<SocketAddr>> {
     let mut addresses = Vec::new();
     for host in hosts {
-        let found = host.to_socket_addrs().with_context(|| {
-            format!("`{host}` is no address: write 203.0.113.7:40000, [2001:db8::7]:40000, or a name and a port")
-        })?;
+        let found = host
+            .to_socket_addrs()
+            .with_context(|| format!("`{host}` is no address{}", remedy(host)))?;
         addresses.extend(found);
     }
     if let Some(nowhere) = addresses
@@ -88,4 +89,13 @@ pub(crate) fn resolve(hosts: &[String]) -> Result<Vec<SocketAddr>> {
         bail!("no client can dial {nowhere}: name the address and the port a server is reached at");
     }
     Ok(addresses)
+}
+
+/// Remedy for an address that is none.
+fn remedy(host: &str) -> String {
+    match parse_address(host) {
+        Err(missing) if host.parse::<IpAddr>().is_ok() => format!(": {missing}"),
+        _ if !host.contains(':') => format!(": the port is missing, as in {host}:40000"),
+        _ => ": write 203.0.113.7:40000, [2001:db8::7]:40000, or a name and a port".to_owned(),
+    }
 }

@@ -53,7 +53,7 @@ pub(crate) struct SealArgs {
     device: [u8; 32],
     #[command(flatten)]
     context: ContextArgs,
-    /// File for the sealed token
+    /// File for the sealed token; without it, or as `-`, base64 text goes to standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -71,7 +71,7 @@ pub(crate) struct OpenArgs {
     sealer: [u8; 32],
     #[command(flatten)]
     context: ContextArgs,
-    /// File for the token
+    /// File for the token; without it, or as `-`, base64 text goes to standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -12,10 +12,8 @@ fn a_client_sends_and_shows_what_the_server_echoes() {
     server.mint(&folder, 7);
     let shown = succeed(&folder, "client 7.token --send hello --count 3 --rate 100");
     assert_eq!(shown, "hello\nhello\nhello\n");
-    for expected in ["connected", "disconnected"] {
-        let event = server.event();
-        assert_eq!(event["event"], expected);
-        assert_eq!(event["client_id"], 7);
+    for expected in ["client connected", "client left"] {
+        assert_eq!(server.wait_for(expected)["client_id"], "7");
     }
 }
 
@@ -51,7 +49,7 @@ fn a_relay_sends_a_payload_to_all_other_clients() {
     server.mint(&folder, 1);
     server.mint(&folder, 2);
     let mut listener = client(&folder, "1.token");
-    assert_eq!(server.event()["client_id"], 1);
+    assert_eq!(server.event()["client_id"], "1");
     let own = succeed(&folder, "client 2.token --send hello --linger 0.2");
     assert_eq!(own, "");
     let mut line = String::new();
@@ -69,7 +67,7 @@ fn a_full_server_refuses_with_the_code_for_no_connection() {
     server.mint(&folder, 1);
     server.mint(&folder, 2);
     let mut first = client(&folder, "1.token");
-    assert_eq!(server.event()["client_id"], 1);
+    assert_eq!(server.event()["client_id"], "1");
     let refusal = fail(&folder, "client 2.token --send hello", 3);
     assert!(refusal.contains("full"), "{refusal}");
     first.kill().unwrap();
@@ -90,8 +88,8 @@ fn a_client_behind_a_slow_network_still_sends_disconnect_packets() {
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
     succeed(&folder, "client 7.token --send hello --latency 100");
-    assert_eq!(server.event()["event"], "connected");
-    assert_eq!(server.event()["reason"], "the client disconnected");
+    server.wait_for("client connected");
+    assert_eq!(server.event()["reason"], "by_client");
 }
 
 #[test]
@@ -102,8 +100,8 @@ fn a_client_whose_output_is_closed_disconnects_and_exits_with_success() {
     let mut client = client(&folder, "7.token --send hello --count 100000");
     drop((client.stdout.take(), client.stderr.take()));
     assert!(client.wait().unwrap().success());
-    assert_eq!(server.event()["event"], "connected");
-    assert_eq!(server.event()["reason"], "the client disconnected");
+    server.wait_for("client connected");
+    assert_eq!(server.event()["reason"], "by_client");
 }
 
 #[cfg(unix)]
@@ -113,8 +111,8 @@ fn a_client_disconnected_before_its_work_is_done_fails() {
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
     let client = client(&folder, "7.token --send hello --count 100000");
-    assert_eq!(server.event()["event"], "connected");
-    server.service.signal("INT");
+    server.wait_for("client connected");
+    server.signal("INT");
     let output = client.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let refusal = String::from_utf8(output.stderr).unwrap();
@@ -134,8 +132,8 @@ fn a_line_that_is_no_payload_ends_the_client_after_a_disconnect() {
     assert_eq!(output.status.code(), Some(1));
     let refusal = String::from_utf8(output.stderr).unwrap();
     assert!(refusal.contains("split it"), "{refusal}");
-    assert_eq!(server.event()["event"], "connected");
-    assert_eq!(server.event()["reason"], "the client disconnected");
+    server.wait_for("client connected");
+    assert_eq!(server.event()["reason"], "by_client");
 }
 
 #[test]
@@ -160,11 +158,12 @@ fn a_server_that_is_asked_to_end_disconnects_its_clients_and_prints_its_counters
     let mut server = Server::start(&folder, "");
     server.mint(&folder, 7);
     let client = client(&folder, "7.token");
-    assert_eq!(server.event()["event"], "connected");
-    server.service.signal("INT");
-    assert_eq!(server.event()["reason"], "the server stopped");
-    assert_eq!(server.event()["connects"], 1);
-    assert!(server.service.wait());
+    server.wait_for("client connected");
+    server.signal("INT");
+    server.wait_for("draining");
+    assert_eq!(server.wait_for("client left")["reason"], "server_stopped");
+    assert_eq!(server.wait_for("totals")["connects"], 1);
+    assert!(server.wait());
     let output = client.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }

@@ -46,7 +46,7 @@ fn a_token_shows_its_private_part_only_with_the_key() {
     );
     let public = succeed(&folder, "token inspect 7.token --json");
     let public: Value = serde_json::from_str(&public).unwrap();
-    assert_eq!(public["protocol_id"], 42);
+    assert_eq!(public["protocol_id"], "42");
     assert_eq!(public["timeout_seconds"], -1);
     assert_eq!(public["servers"], json!(["127.0.0.1:40000", "[::1]:40000"]));
     assert_eq!(public["expired"], false);
@@ -54,7 +54,7 @@ fn a_token_shows_its_private_part_only_with_the_key() {
 
     let opened = succeed(&folder, "token inspect 7.token --json --key game.key");
     let opened: Value = serde_json::from_str(&opened).unwrap();
-    assert_eq!(opened["private"]["client_id"], 7);
+    assert_eq!(opened["private"]["client_id"], "7");
     assert_eq!(opened["private"]["servers"], json!(["10.0.0.1:40000"]));
     assert_eq!(opened["private"]["session_keys_match"], true);
 

@@ -14,7 +14,7 @@ impl Report {
             "tool": env!("CARGO_PKG_VERSION"),
             "role": self.role,
             "subject": self.subject,
-            "seed": self.seed,
+            "seed": self.seed.to_string(),
             "took_ms": millis(self.took),
             "first_look": self.known,
             "conformance": self.counts(Group::Conformance),

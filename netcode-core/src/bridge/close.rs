@@ -8,7 +8,7 @@ pub(super) const MARK: u8 = 8;
 const MESSAGE_BYTES: usize = 2;
 
 macro_rules! close_codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal => $text:literal,)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $name:literal => $text:literal,)*) => {
         /// Reason for which a bridge ends or refuses a session.
         ///
         /// The code is sent as a message, [`to_message`](Self::to_message), before the session or
@@ -19,26 +19,26 @@ macro_rules! close_codes {
         #[non_exhaustive]
         #[repr(u8)]
         pub enum CloseCode {
-            $($(#[$doc])* $name = $code,)*
+            $($(#[$doc])* $variant = $code,)*
         }
 
         impl CloseCode {
             /// All codes, in order.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// Short description, without a full stop.
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
+                match self { $(Self::$variant => $text,)* }
             }
 
-            /// Stable name for metrics and JSON: the name of the variant.
+            /// Stable name for metrics and JSON, in snake case.
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)* }
+                match self { $(Self::$variant => $name,)* }
             }
 
             /// Code with this number, if known.
             pub const fn from_number(number: u32) -> Option<Self> {
-                match number { $($code => Some(Self::$name),)* _ => None }
+                match number { $($code => Some(Self::$variant),)* _ => None }
             }
         }
     };
@@ -46,27 +46,27 @@ macro_rules! close_codes {
 
 close_codes! {
     /// The first message was not a connection request.
-    NotARequest = 1 => "the first message is not a connection request",
+    NotARequest = 1, "not_a_request" => "the first message is not a connection request",
     /// The first message was a connection request of another version of the protocol.
-    Version = 2 => "the connection request is not of netcode 1.02",
+    Version = 2, "version" => "the connection request is not of netcode 1.02",
     /// The connect token in the first message has expired: get a new one.
-    TokenExpired = 3 => "the connect token has expired",
+    TokenExpired = 3, "token_expired" => "the connect token has expired",
     /// No connection request came in time.
-    HandshakeTimedOut = 4 => "no connection request came in time",
+    HandshakeTimedOut = 4, "handshake_timed_out" => "no connection request came in time",
     /// Nothing was sent in either direction for too long.
-    Idle = 5 => "nothing was sent for too long",
+    Idle = 5, "idle" => "nothing was sent for too long",
     /// The path does not name a server that this bridge may reach.
-    ServerNotAllowed = 6 => "the bridge may not reach this server",
+    ServerNotAllowed = 6, "server_not_allowed" => "the bridge may not reach this server",
     /// The page's origin is not on the bridge's list of allowed origins.
-    OriginNotAllowed = 7 => "the bridge does not serve pages of this origin",
+    OriginNotAllowed = 7, "origin_not_allowed" => "the bridge does not serve pages of this origin",
     /// The bridge has reached its limit of sessions: try again later, or another bridge.
-    Full = 8 => "the bridge is full",
+    Full = 8, "full" => "the bridge is full",
     /// The client's address has reached its limit of sessions.
-    TooManyFromAddress = 9 => "too many sessions from this address",
+    TooManyFromAddress = 9, "too_many_from_address" => "too many sessions from this address",
     /// The bridge is shutting down: connect again, to another bridge or later.
-    Draining = 10 => "the bridge is going away",
+    Draining = 10, "draining" => "the bridge is going away",
     /// The bridge cannot open a socket to the server, or cannot resolve its address.
-    Unavailable = 11 => "the bridge cannot reach the server",
+    Unavailable = 11, "unavailable" => "the bridge cannot reach the server",
 }
 
 impl CloseCode {

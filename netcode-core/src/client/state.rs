@@ -61,6 +61,22 @@ impl ClientState {
             Self::Connected => "connected",
         }
     }
+
+    /// Stable name for logs, metrics and JSON: the variant's, in snake case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConnectTokenExpired => "connect_token_expired",
+            Self::InvalidConnectToken => "invalid_connect_token",
+            Self::ConnectionTimedOut => "connection_timed_out",
+            Self::ConnectionResponseTimedOut => "connection_response_timed_out",
+            Self::ConnectionRequestTimedOut => "connection_request_timed_out",
+            Self::ConnectionDenied => "connection_denied",
+            Self::Disconnected => "disconnected",
+            Self::SendingConnectionRequest => "sending_connection_request",
+            Self::SendingConnectionResponse => "sending_connection_response",
+            Self::Connected => "connected",
+        }
+    }
 }
 
 impl fmt::Display for ClientState {

@@ -4,12 +4,12 @@ use core::net::SocketAddr;
 
 use super::event::DisconnectReason;
 use super::peer::Source;
-use super::slots::Slot;
+use super::slot::Slot;
 use super::{SHARED, Server};
 use crate::crypto::Crypto;
 use crate::identity::{ClientId, ClientIndex, Timeout, UserData};
 use crate::stats::ConnectionStats;
-use crate::time::Instant;
+use crate::time::{Instant, Local};
 
 /// Description of a connected client.
 #[derive(Clone, Copy, Debug)]
@@ -86,20 +86,20 @@ impl<'s, C: Crypto> Server<'s, C> {
     /// from [`poll_transmit`](Self::poll_transmit), its event from
     /// [`poll_event`](Self::poll_event).
     pub fn disconnect(&mut self, now: Instant, client: ClientIndex) -> bool {
-        self.clock.advance(now);
+        let now = self.clock.advance(now);
         let id = client.0 as usize;
-        self.slots.leave(id, DisconnectReason::ByServer)
+        self.slots.leave(now, id, DisconnectReason::ByServer)
     }
 
     /// Disconnects all clients.
     pub fn disconnect_all(&mut self, now: Instant) {
-        self.clock.advance(now);
-        self.leave_all(DisconnectReason::ByServer);
+        let now = self.clock.advance(now);
+        self.leave_all(now, DisconnectReason::ByServer);
     }
 
-    pub(super) fn leave_all(&mut self, reason: DisconnectReason) {
+    pub(super) fn leave_all(&mut self, now: Local, reason: DisconnectReason) {
         for id in 0..self.slots.table.entries.len() {
-            self.slots.leave(id, reason);
+            self.slots.leave(now, id, reason);
         }
     }
 }

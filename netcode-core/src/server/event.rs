@@ -104,6 +104,19 @@ pub enum DisconnectReason {
     Replaced,
 }
 
+impl DisconnectReason {
+    /// Stable name for logs, metrics and JSON: the variant's, in snake case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ByClient => "by_client",
+            Self::ByServer => "by_server",
+            Self::TimedOut => "timed_out",
+            Self::ServerStopped => "server_stopped",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
 impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -61,10 +61,15 @@ impl<'s> Index<'s> {
     }
 
     pub(crate) fn take_free(&mut self) -> Option<usize> {
-        let id = self.free.get()?;
+        let id = self.first_free()?;
         self.free = self.next(id);
         self.set_next(id, EntryId::NONE);
         Some(id)
+    }
+
+    /// Entry that [`take_free`](Self::take_free) takes next.
+    pub(crate) fn first_free(&self) -> Option<usize> {
+        self.free.get()
     }
 
     /// Frees an entry that is in no chain.

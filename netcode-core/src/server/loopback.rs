@@ -5,7 +5,7 @@ use core::fmt;
 use super::Server;
 use super::event::Event;
 use super::session::Session;
-use super::slots::Slot;
+use super::slot::Slot;
 use crate::crypto::Crypto;
 use crate::identity::{ClientId, ClientIndex, Sequence, UserData};
 use crate::time::Instant;

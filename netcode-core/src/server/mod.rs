@@ -8,16 +8,18 @@
 //! | --- | --- |
 //! | `receive` | processing of datagrams: sender and packet type |
 //! | `request`, `response` | the two halves of the handshake |
+//! | `admission` | opening and closing to new clients |
 //! | `send` | sending of payloads |
 //! | `poll` | datagrams that are due, the next deadline, events |
 //! | `clients` | queries of connected clients, and their disconnection |
 //! | `loopback` | clients in the server's own process |
 //! | `config`, `event`, `stats` | configuration, events, counters |
-//! | `slots`, `half_open`, `history` | the three tables; `storage` holds their memory |
+//! | `slots`, `half_open`, `history` | the three tables; `slot`: entry of the first; `storage` holds their memory |
 //! | `table` | keyed table of `index`, `deadlines`, `column`; `hash`, `peer` make its keys |
 //! | `session` | session parameters of a half-open connection and of a slot |
 //! | `share`, `budget` | limits on entries and decryptions for senders without a session |
 
+mod admission;
 mod budget;
 mod clients;
 mod column;
@@ -37,6 +39,7 @@ mod response;
 mod send;
 mod session;
 mod share;
+mod slot;
 mod slots;
 mod stats;
 mod storage;
@@ -46,6 +49,7 @@ use core::fmt;
 
 use rand_core::CryptoRng;
 
+pub use self::admission::Admission;
 pub use self::clients::ClientInfo;
 pub use self::config::{ConfigError, ReconnectRule, RestartRule, ServerConfig, StartError};
 pub use self::event::{DisconnectReason, Event, Received};
@@ -94,6 +98,7 @@ pub struct Server<'s, C = RustCrypto> {
     challenge_sequence: u64,
     global_sequence: u64,
     sequence_key: HashKey,
+    admission: Admission,
     running: bool,
 }
 
@@ -154,6 +159,7 @@ impl<'s, C: Crypto> Server<'s, C> {
             challenge_sequence: 0,
             global_sequence: 0,
             sequence_key: HashKey::NONE,
+            admission: Admission::Open,
             running: false,
         };
         // Storage in a `static` outlives its servers: entries of the last one must not look like
@@ -211,8 +217,8 @@ impl<'s, C: Crypto> Server<'s, C> {
     /// Disconnects every client and stops accepting new ones. Their disconnect packets and events
     /// still come from [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event).
     pub fn stop(&mut self, now: Instant) {
-        self.clock.advance(now);
-        self.leave_all(DisconnectReason::ServerStopped);
+        let now = self.clock.advance(now);
+        self.leave_all(now, DisconnectReason::ServerStopped);
         self.half_open.reset(usize::MAX, self.hash_key);
         self.challenge_key = Key::EMPTY;
         self.running = false;
@@ -279,6 +285,7 @@ impl<C> fmt::Debug for Server<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("running", &self.running)
+            .field("admission", &self.admission)
             .field("config", &self.config)
             .field("connected", &self.slots.connected_count)
             .field("half_open", &self.half_open.used)
@@ -295,7 +302,7 @@ mod tests {
 
     use super::peer::Source;
     use super::session::Session;
-    use super::slots::Slot;
+    use super::slot::Slot;
     use super::*;
     use crate::address::AddressList;
     use crate::crypto::SessionKeys;

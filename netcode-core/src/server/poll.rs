@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::Server;
 use super::event::{DisconnectReason, Event};
-use super::slots::SlotState;
+use super::slot::SlotState;
 use crate::crypto::Crypto;
 use crate::packet::Packet;
 use crate::standard::SEND_INTERVAL;
@@ -56,7 +56,7 @@ impl<C: Crypto> Server<'_, C> {
             }
             SlotState::Connected { .. } => {
                 if slot.times_out_at(handshake).is_some_and(|at| at <= now) {
-                    self.slots.leave(id, DisconnectReason::TimedOut);
+                    self.slots.leave(now, id, DisconnectReason::TimedOut);
                     return None;
                 }
                 let mut written = None;

@@ -7,7 +7,7 @@ use super::Server;
 use super::config::ReconnectRule;
 use super::event::{DisconnectReason, Event, Received};
 use super::peer::Source;
-use super::slots::SlotState;
+use super::slot::SlotState;
 use crate::crypto::Crypto;
 use crate::drop_reason::Dropped;
 use crate::identity::ClientIndex;
@@ -57,7 +57,7 @@ impl<C: Crypto> Server<'_, C> {
             }
             (_, PacketType::Response) => self.handle_response(now, &source, &header, datagram),
             (Some(id), _) => self.handle_session(now, id, &header, datagram),
-            (None, _) => Err(Dropped::UnknownSender),
+            (None, _) => Err(self.without_session(now, &source)),
         }
     }
 
@@ -66,6 +66,16 @@ impl<C: Crypto> Server<'_, C> {
     fn may_reconnect(&self, source: &Source) -> bool {
         self.config.reconnect_rule == ReconnectRule::ReplaceByNewerToken
             && self.half_open.of_source(source).next().is_some()
+    }
+
+    /// Reason for which a packet is dropped whose sender has neither a session nor, for a response,
+    /// a half-open connection.
+    pub(super) fn without_session(&self, now: Local, source: &Source) -> Dropped {
+        if self.slots.is_late(now, source) {
+            Dropped::SessionEnded
+        } else {
+            Dropped::UnknownSender
+        }
     }
 
     /// Processes a packet of the connected client in slot `id`.
@@ -100,7 +110,7 @@ impl<C: Crypto> Server<'_, C> {
         match packet {
             Packet::Disconnect => {
                 let event = slot.disconnected(id, DisconnectReason::ByClient);
-                self.slots.free(id);
+                self.slots.free(now, id);
                 Ok(Received::Event(event))
             }
             Packet::Payload(_) => {

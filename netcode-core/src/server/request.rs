@@ -73,7 +73,7 @@ impl<C: Crypto> Server<'_, C> {
             let token = UsedToken::pending(mac, &session);
             self.history.admit(token, expires, &hashes(mac_hash))?;
         }
-        if replaced.is_none() && self.slots.is_full() {
+        if !self.admits(replaced) {
             return Ok(self.deny(from, &session.keys, datagram));
         }
         let challenged_at = known.half_open.map_or(now, |(_, at)| at);

@@ -9,7 +9,7 @@ use super::budget::Work;
 use super::event::{Event, Received};
 use super::half_open::HalfOpen;
 use super::peer::Source;
-use super::slots::Slot;
+use super::slot::Slot;
 use crate::crypto::Crypto;
 use crate::drop_reason::Dropped;
 use crate::identity::{ClientIndex, Sequence};
@@ -57,7 +57,7 @@ impl<C: Crypto> Server<'_, C> {
             challenged_at,
         } = half_open;
         let replaced = self.replaced_by(&session, source)?;
-        if replaced.is_none() && self.slots.is_full() {
+        if !self.admits(replaced) {
             return Ok(self.deny(source.address, &session.keys, datagram));
         }
         let sequence = if session.other_servers {
@@ -122,7 +122,7 @@ impl<C: Crypto> Server<'_, C> {
         datagram: &[u8],
     ) -> Result<Answer, Dropped> {
         if self.half_open.of_source(source).next().is_none() {
-            return Err(Dropped::UnknownSender);
+            return Err(self.without_session(now, source));
         }
         let host = source.peer.hash_host(self.hash_key);
         self.spend_open(now, host, Work::Response)?;

@@ -4,7 +4,7 @@ use core::iter::{Chain, Once, once};
 use core::net::SocketAddr;
 use core::option;
 
-use super::slots::Slot;
+use super::slot::Slot;
 use super::{GLOBAL, Server};
 use crate::crypto::Crypto;
 use crate::identity::{ClientIndex, ProtocolId, Sequence};
@@ -162,7 +162,7 @@ mod tests {
     use crate::identity::{ClientId, ProtocolId, Timeout};
     use crate::server::peer::Source;
     use crate::server::session::Session;
-    use crate::server::slots::SlotState;
+    use crate::server::slot::SlotState;
     use crate::server::{RestartRule, ServerConfig, StaticStorage};
     use crate::time::UnixTime;
 

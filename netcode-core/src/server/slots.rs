@@ -3,6 +3,9 @@
 //! A slot goes *free → connected → leaving → left → free*. It is *leaving* while disconnect packets
 //! are due, and *left* until its events were taken, so an index is never reused before the server's
 //! owner knows. The slot of a client that disconnects itself is free at once.
+//!
+//! From the end of a session until the slot's next client, a slot keeps the address of its last one,
+//! so that late packets of an ended session are not counted as those of a stranger.
 
 use zeroize::Zeroize;
 
@@ -10,148 +13,22 @@ use super::event::{DisconnectReason, Event};
 use super::hash::HashKey;
 use super::index::EntryId;
 use super::peer::{Peer, Source};
-use super::session::Session;
-use super::table::{Entry, Hashes, KeyedTable, TableStorage};
-use crate::identity::{ClientId, ClientIndex, UserData};
-use crate::replay::ReplayWindow;
+use super::slot::{Slot, SlotState};
+use super::table::{Hashes, KeyedTable, TableStorage};
+use crate::identity::ClientId;
 use crate::standard::REDUNDANT_DISCONNECTS;
-use crate::stats::{RoundTrip, Traffic};
 use crate::time::Local;
 
 /// Storage of `N` slots.
 pub(crate) type SlotStorage<const N: usize> = TableStorage<Slot, N, 2, 0>;
 
+/// The first index finds connected clients by address. The second finds connected clients by id,
+/// and ended sessions by address, each address once.
 pub(crate) type SlotTable<'s> = KeyedTable<'s, Slot, 2, 0>;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SlotState {
-    Free,
-    Connected {
-        /// A packet of the session has arrived, which shows that the client knows its slot.
-        confirmed: bool,
-    },
-    Leaving {
-        /// Disconnect packets not yet sent.
-        disconnects_left: u8,
-    },
-    /// Events are pending.
-    Left,
-}
-
-/// Slot of one client. The fields leave no padding.
-pub(crate) struct Slot {
-    pub(crate) user_data: UserData,
-    pub(crate) session: Session,
-    pub(crate) replay: ReplayWindow,
-    pub(crate) traffic: Traffic,
-    pub(crate) round_trip: RoundTrip,
-    /// Sequence of the next packet.
-    pub(crate) sequence: u64,
-    pub(crate) keep_alive_at: Local,
-    pub(crate) last_received: Local,
-    pub(crate) state: SlotState,
-    owes_connected: bool,
-    owes_disconnected: Option<DisconnectReason>,
-}
-
-impl Slot {
-    /// Slot of a new client, whose first keep-alive is due at once. `sequence` is that of its first
-    /// packet.
-    pub(crate) fn new(session: Session, user_data: &[u8; 256], sequence: u64, now: Local) -> Self {
-        Self {
-            user_data: UserData(*user_data),
-            session,
-            sequence,
-            keep_alive_at: now,
-            last_received: now,
-            state: SlotState::Connected { confirmed: false },
-            ..Self::EMPTY
-        }
-    }
-
-    pub(crate) fn is_connected(&self) -> bool {
-        matches!(self.state, SlotState::Connected { .. })
-    }
-
-    pub(crate) fn is_confirmed(&self) -> bool {
-        self.state == SlotState::Connected { confirmed: true }
-    }
-
-    /// Time at which the session times out, if it does. If the token disables the timeout, the
-    /// limit of a handshake applies until the client is confirmed, because its address may be
-    /// unreachable.
-    pub(crate) fn times_out_at(&self, handshake: u64) -> Option<Local> {
-        let limit = match self.session.timeout.as_micros() {
-            Some(limit) => limit,
-            None if !self.is_confirmed() => handshake,
-            None => return None,
-        };
-        Some(self.last_received.after(limit))
-    }
-
-    /// Time of the slot's next action.
-    pub(crate) fn due_at(&self, handshake: u64) -> Local {
-        let timeout = self.times_out_at(handshake);
-        timeout.map_or(self.keep_alive_at, |at| at.min(self.keep_alive_at))
-    }
-
-    /// Returns `true` for a loopback client, which has no address.
-    pub(crate) fn is_loopback(&self) -> bool {
-        self.session.peer == Peer::NONE
-    }
-
-    pub(crate) fn connected(&self, id: usize) -> Event {
-        Event::Connected {
-            client: ClientIndex::of_slot(id),
-            client_id: self.session.client_id,
-        }
-    }
-
-    pub(crate) fn disconnected(&self, id: usize, reason: DisconnectReason) -> Event {
-        Event::Disconnected {
-            client: ClientIndex::of_slot(id),
-            client_id: self.session.client_id,
-            reason,
-        }
-    }
-
-    fn owes_event(&self) -> bool {
-        self.owes_connected || self.owes_disconnected.is_some()
-    }
-}
-
-impl Entry<2> for Slot {
-    type Deadline = Local;
-
-    const EMPTY: Self = Self {
-        user_data: UserData::ZERO,
-        session: Session::EMPTY,
-        replay: ReplayWindow::EMPTY,
-        traffic: Traffic::ZERO,
-        round_trip: RoundTrip::UNKNOWN,
-        sequence: 0,
-        keep_alive_at: Local::ZERO,
-        last_received: Local::ZERO,
-        state: SlotState::Free,
-        owes_connected: false,
-        owes_disconnected: None,
-    };
-
-    fn hashes(&self, hash_key: HashKey) -> Hashes<2> {
-        let by_address = (!self.is_loopback()).then(|| self.session.peer.hash(hash_key));
-        let by_id = hash_key.hash_id(self.session.client_id);
-        Hashes {
-            keys: [by_address, Some(by_id)],
-            sources: None,
-        }
-    }
-
-    fn wipe(&mut self) {
-        // Dropping the keys wipes them.
-        self.user_data.zeroize();
-        *self = Self::EMPTY;
-    }
-}
+/// Time for which packets are taken for late ones of an ended session, microseconds: longer than
+/// datagrams stay in transit.
+const LATE: u64 = 5_000_000;
 
 /// All slots, with their pending events.
 pub(crate) struct Slots<'s> {
@@ -229,13 +106,28 @@ impl<'s> Slots<'s> {
     pub(crate) fn find_by_id(&self, client_id: ClientId) -> Option<usize> {
         let [_, by_id] = &self.table.indexes;
         let hash = self.table.hash_key.hash_id(client_id);
-        let is = |slot: &Slot| slot.session.client_id == client_id;
+        let is = |slot: &Slot| slot.is_connected() && slot.session.client_id == client_id;
         self.table.find(by_id, hash, is).next()
+    }
+
+    /// Slot that was the last one of an address whose client is no longer connected in it.
+    fn find_ended(&self, peer: Peer, hash: u64) -> Option<usize> {
+        let [_, ended] = &self.table.indexes;
+        let is = move |slot: &Slot| !slot.is_connected() && slot.session.peer == peer;
+        self.table.find(ended, hash, is).next()
+    }
+
+    /// Returns `true` if a packet that arrives at `now` may be a late one of an ended session.
+    pub(crate) fn is_late(&self, now: Local, source: &Source) -> bool {
+        let id = self.find_ended(source.peer, source.hash);
+        let slot = id.and_then(|id| self.table.get(id));
+        slot.is_some_and(|slot| now.since(slot.last_received) < LATE)
     }
 
     /// Gives a free slot to a client, if there is one.
     pub(crate) fn join(&mut self, slot: Slot, source: &Source) -> Option<usize> {
         let (due, hashes) = (slot.keep_alive_at, self.hashes(&slot, Some(source.hash)));
+        self.forget_next();
         let id = self.table.insert(slot, &hashes)?;
         self.table.set_due(id, due);
         self.connected_count = self.connected_count.saturating_add(1);
@@ -248,10 +140,18 @@ impl<'s> Slots<'s> {
         slot.state = SlotState::Connected { confirmed: true };
         slot.owes_connected = true;
         let hashes = self.hashes(&slot, None);
+        self.forget_next();
         let id = self.table.insert(slot, &hashes)?;
         self.connected_count = self.connected_count.saturating_add(1);
         self.queue_event(id);
         Some(id)
+    }
+
+    /// Forgets the last session of the slot that is given away next.
+    fn forget_next(&mut self) {
+        if let Some(id) = self.table.next_free() {
+            self.table.unlink(id);
+        }
     }
 
     /// Gives a connected client's slot to its next session, and makes the events of both pending.
@@ -276,31 +176,47 @@ impl<'s> Slots<'s> {
     }
 
     /// Ends the session of a client that sent a disconnect packet, and frees the slot.
-    pub(crate) fn free(&mut self, id: usize) {
-        self.table.remove(id);
-        self.connected_count = self.connected_count.saturating_sub(1);
+    pub(crate) fn free(&mut self, now: Local, id: usize) {
+        self.end(now, id, SlotState::Left);
+        self.table.free(id);
     }
 
     /// Ends a connected client's session; its disconnect packets and event become pending. `false`
     /// if no client is connected in the slot.
-    pub(crate) fn leave(&mut self, id: usize, reason: DisconnectReason) -> bool {
+    pub(crate) fn leave(&mut self, now: Local, id: usize, reason: DisconnectReason) -> bool {
         let Some(slot) = self.connected_mut(id) else {
             return false;
         };
-        slot.state = SlotState::Leaving {
-            disconnects_left: if slot.is_loopback() {
-                0
-            } else {
-                REDUNDANT_DISCONNECTS
-            },
-        };
         slot.owes_disconnected = Some(reason);
-        self.table.unlink(id);
+        let disconnects_left = if slot.is_loopback() {
+            0
+        } else {
+            REDUNDANT_DISCONNECTS
+        };
+        self.end(now, id, SlotState::Leaving { disconnects_left });
         self.table.set_due(id, Local::ZERO);
-        self.connected_count = self.connected_count.saturating_sub(1);
         self.queue_event(id);
         self.settle(id);
         true
+    }
+
+    /// Takes a connected client out of the indexes, and enters its address as that of an ended
+    /// session.
+    fn end(&mut self, now: Local, id: usize, state: SlotState) {
+        self.table.unlink(id);
+        self.connected_count = self.connected_count.saturating_sub(1);
+        let hash_key = self.table.hash_key;
+        let Some(slot) = self.table.get_mut(id) else {
+            return;
+        };
+        slot.state = state;
+        slot.last_received = now;
+        let peer = slot.session.peer;
+        // An address that was entered once more for each of its sessions would make chains long.
+        if let Some(older) = self.find_ended(peer, peer.hash(hash_key)) {
+            self.table.unlink(older);
+        }
+        self.table.link(id);
     }
 
     /// Advances the state of a slot without pending packets, or without pending events.
@@ -369,5 +285,42 @@ impl<'s> Slots<'s> {
             self.settle(id);
         }
         event
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::session::Session;
+
+    #[test]
+    fn an_address_is_that_of_one_ended_session_whatever_slots_it_had() {
+        let mut storage = SlotStorage::<3>::EMPTY;
+        let mut slots = Slots::new(storage.table());
+        slots.reset(3, HashKey::NONE);
+        let source = |port: u16| Source::new(([10, 0, 0, 2], port).into(), HashKey::NONE);
+        let join = |slots: &mut Slots<'_>, port: u16| {
+            let session = Session {
+                client_id: ClientId(port.into()),
+                peer: source(port).peer,
+                ..Session::EMPTY
+            };
+            let slot = Slot::new(session, &[0; 256], 0, Local::ZERO);
+            slots.join(slot, &source(port)).unwrap()
+        };
+        // The slot that was freed last is taken first: each time one more is left to the wanderer.
+        for port in 1..=3 {
+            join(&mut slots, port);
+        }
+        for id in 0..3 {
+            slots.free(Local::ZERO, id);
+            assert_eq!(join(&mut slots, 9), id);
+            slots.free(Local::ZERO, id);
+        }
+        let wanderer = source(9);
+        let [_, ended] = &slots.table.indexes;
+        let is = |slot: &Slot| slot.session.peer == wanderer.peer;
+        let found: std::vec::Vec<_> = slots.table.find(ended, wanderer.hash, is).collect();
+        assert_eq!(found, [2]);
     }
 }

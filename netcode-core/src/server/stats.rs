@@ -21,7 +21,8 @@ pub struct ServerStats {
     pub payloads_out: u64,
     /// Challenges sent.
     pub challenges: u64,
-    /// Requests and responses answered with *denied* because the server was full.
+    /// Requests and responses answered with *denied* because the server was full, or closed to new
+    /// clients.
     pub denied: u64,
     /// Clients that were given a slot, including loopback clients.
     pub connects: u64,

@@ -144,7 +144,8 @@ mod tests {
     use crate::server::history::UsedToken;
     use crate::server::peer::{Peer, Source};
     use crate::server::session::Session;
-    use crate::server::slots::{Slot, Slots};
+    use crate::server::slot::Slot;
+    use crate::server::slots::Slots;
     use crate::server::table::Entry;
     use crate::time::{Local, UnixTime};
 

@@ -24,6 +24,11 @@ pub(crate) trait Entry<const KEYS: usize>: Sized {
         // Dropping keys wipes them.
         *self = Self::EMPTY;
     }
+
+    /// Makes the entry a free one and wipes its secrets.
+    fn release(&mut self) {
+        self.wipe();
+    }
 }
 
 /// Hashes of an entry's lookup keys and of the sources it is counted for.
@@ -136,6 +141,11 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s,
         candidates.filter(move |&id| self.entries.get(id).is_some_and(&is))
     }
 
+    /// Number of the entry that [`insert`](Self::insert) takes next.
+    pub(crate) fn next_free(&self) -> Option<usize> {
+        self.indexes.first()?.first_free()
+    }
+
     /// Stores an entry in a free place and returns its number. `hashes` are those of `entry`.
     pub(crate) fn insert(&mut self, entry: T, hashes: &Hashes<KEYS>) -> Option<usize> {
         let id = self.indexes.first_mut()?.take_free()?;
@@ -160,6 +170,14 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s,
         }
     }
 
+    /// Enters an entry that was unlinked into its indexes again, under the keys that it has now.
+    pub(crate) fn link(&mut self, id: usize) {
+        if let Some(entry) = self.entries.get(id) {
+            let hashes = entry.hashes(self.hash_key);
+            link(&mut self.indexes, &hashes.keys, id);
+        }
+    }
+
     /// Removes an entry from all indexes and tallies.
     pub(crate) fn unlink(&mut self, id: usize) {
         let Some(entry) = self.entries.get(id) else {
@@ -172,10 +190,10 @@ impl<'s, T: Entry<KEYS>, const KEYS: usize, const TALLIES: usize> KeyedTable<'s,
         }
     }
 
-    /// Wipes and frees an entry that was unlinked.
+    /// Releases an entry that is not in the first index.
     pub(crate) fn free(&mut self, id: usize) {
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.wipe();
+            entry.release();
         }
         self.deadlines.cancel(id);
         if let Some(index) = self.indexes.first_mut() {

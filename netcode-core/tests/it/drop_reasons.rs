@@ -111,6 +111,11 @@ fn provoke(reason: Dropped) {
             let datagram = forger(2).payload(0);
             scene.drops_from(outsider(), reason, &datagram);
         }
+        Dropped::SessionEnded => {
+            let disconnect = scene.inside.packet(&Packet::Disconnect, 5);
+            deliver(&mut scene.server, NOW, scene.inside.from, &disconnect).unwrap();
+            scene.drops(reason, &disconnect);
+        }
         Dropped::TooShort => {
             Scene::new().drops(reason, &[]);
             scene.drops(reason, &[0x15; 17]);

@@ -9,6 +9,7 @@
     reason = "tests stop where they fail"
 )]
 
+mod admission;
 mod challenges;
 mod client_drop_reasons;
 mod client_events;
@@ -18,6 +19,7 @@ mod clocks;
 mod crafted;
 #[cfg(feature = "alloc")]
 mod crowds;
+mod departures;
 #[cfg(feature = "sealed")]
 mod devices;
 mod drop_reasons;

@@ -34,7 +34,17 @@ impl Plan {
         plan.attacks = (0..attacks).map(|_| plan.attack(rng)).collect();
         let troubles = pick(rng, &[0, 0, 1, 2, 3, 5]);
         plan.troubles = (0..troubles).map(|_| plan.trouble(rng)).collect();
+        plan.operation(&mut generator(seed, 7000));
         plan
+    }
+
+    /// Adds what an operator does: it closes servers for a while.
+    fn operation(&mut self, rng: &mut StdRng) {
+        let server = rng.random_range(0..self.servers.len());
+        if rng.random_bool(0.2) {
+            self.troubles
+                .push(self.lasting(rng, TroubleKind::Close { server }));
+        }
     }
 
     fn attack(&self, rng: &mut StdRng) -> Attack {
@@ -123,6 +133,11 @@ impl Plan {
             },
             _ => TroubleKind::ShortBuffers { host },
         };
+        self.lasting(rng, kind)
+    }
+
+    /// Trouble that begins at some time and ends before the calm.
+    fn lasting(&self, rng: &mut StdRng, kind: TroubleKind) -> Trouble {
         // The latecomer comes some time after the last restart.
         let last = self.duration - 4 * SECOND;
         let at = rng.random_range(SECOND / 2..last);

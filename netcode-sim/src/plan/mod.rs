@@ -152,6 +152,10 @@ pub(crate) enum TroubleKind {
     Kick {
         server: usize,
     },
+    /// The server is closed to new clients.
+    Close {
+        server: usize,
+    },
     Date {
         server: usize,
         by: i64,

@@ -8,7 +8,7 @@ mod receive;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use netcode_core::server::{Event, MAX_SEND_BYTES, Server};
+use netcode_core::server::{Admission, Event, MAX_SEND_BYTES, Server};
 use netcode_core::{ClientIndex, Dropped, Instant, UnixTime};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
@@ -168,6 +168,12 @@ impl ServerHost {
         self.counted = Counted::default();
         self.unwanted = None;
         self.turn = 0;
+    }
+
+    /// Opens or closes the server to new clients.
+    pub(crate) fn admit(&mut self, admission: Admission) {
+        self.core.set_admission(admission);
+        self.model.closed = admission == Admission::Closed;
     }
 
     pub(crate) fn kick(&mut self, g: &mut Ground) -> Checked {

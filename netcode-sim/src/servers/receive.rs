@@ -107,6 +107,9 @@ impl ServerHost {
             }
             (&Fate::Denied { ticket }, Actual::Reply(to, reply)) if to == from => {
                 g.coverage.note("server: denied");
+                if self.model.closed {
+                    g.coverage.note("server: denied while closed");
+                }
                 self.counted.denied += 1;
                 self.refusals.insert(from, None);
                 check(reply.len() < bytes.len(), "no amplification", || {

@@ -1,5 +1,7 @@
 //! Troubles: what goes wrong with hosts, clocks and paths, for a while.
 
+use netcode_core::server::Admission;
+
 use super::World;
 use crate::clients::ClientHost;
 use crate::clock::HostClock;
@@ -36,6 +38,11 @@ impl World<'_> {
             TroubleKind::Kick { server } => {
                 g.coverage.note("fault: kick");
                 self.servers[server].kick(g)
+            }
+            TroubleKind::Close { server } => {
+                g.coverage.note("fault: closed");
+                self.servers[server].admit(Admission::Closed);
+                Ok(())
             }
             TroubleKind::Date { server, by } => {
                 g.coverage.note("fault: date");
@@ -120,6 +127,7 @@ impl World<'_> {
                     return self.servers[server].start(&mut self.g);
                 }
             }
+            TroubleKind::Close { server } => self.servers[server].admit(Admission::Open),
             TroubleKind::Date { server, by } => self.servers[server].date_error -= by,
             TroubleKind::ClockStop { host } => {
                 let (clock, wake) = self.clock(host);

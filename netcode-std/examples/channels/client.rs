@@ -38,10 +38,10 @@ pub(crate) fn run(token_file: &str, loss: u32) -> Result<(), Box<dyn Error>> {
         let now = Instant::now();
         client.update(now)?;
         while let Some(event) = client.next_event(&mut buffer)? {
-            if let ClientEvent::Payload { payload, .. } = event {
-                if let Some(packet) = packets.packet(now, payload) {
-                    channels.process_packet(packet);
-                }
+            if let ClientEvent::Payload { payload, .. } = event
+                && let Some(packet) = packets.packet(now, payload)
+            {
+                channels.process_packet(packet);
             }
         }
         while let Some(message) = channels.receive_message(DefaultChannel::ReliableOrdered) {

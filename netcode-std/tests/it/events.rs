@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use netcode_std::core::ClientIndex;
 use netcode_std::core::server::Event;
-use netcode_std::{Client, RECEIVE_BUFFER_BYTES, Server};
+use netcode_std::{Admission, Client, ClientState, RECEIVE_BUFFER_BYTES, Server};
 
-use crate::pair::{client_turn, connect, server, turn, until};
+use crate::pair::{client_turn, connect, server, token, turn, until};
 
 const CLIENTS: u32 = 3;
 
@@ -87,4 +87,24 @@ fn a_client_that_leaves_during_a_broadcast_ends_no_other_session() {
         left && heard
     });
     assert_receives(&mut clients[2], b"news");
+}
+
+#[test]
+fn a_closed_server_denies_a_new_client_and_keeps_the_others() {
+    let (mut server, mut clients) = full_table();
+    server.set_admission(Admission::Closed);
+    let mut new = Client::new().unwrap();
+    let token = token(9, &server.local_addresses(), &[]);
+    new.connect(&token).unwrap();
+    until("the denial", || {
+        client_turn(&mut new);
+        turn(&mut server);
+        new.wait(Duration::from_millis(1)).unwrap();
+        new.core().state() == ClientState::ConnectionDenied
+    });
+    assert_eq!(server.core().connected_count(), CLIENTS);
+    assert_eq!(server.broadcast(b"all").unwrap(), CLIENTS);
+    assert_receives(&mut clients[0], b"all");
+    server.set_admission(Admission::Open);
+    connect(&mut server, &mut new, 10);
 }

@@ -9,6 +9,8 @@
 mod bad_network;
 mod events;
 mod examples;
+#[cfg(feature = "tracing")]
+mod log;
 mod pair;
 #[macro_use]
 mod peers;

@@ -18,6 +18,6 @@ export interface ClientStats {
   readonly malformed: number;
   /** Payloads dropped because an iterator was not read. */
   readonly payloadsUntaken: number;
-  /** Datagrams dropped, by reason: `Replayed`, `Unauthentic` and so on. */
+  /** Datagrams dropped, by reason: `replayed`, `unauthentic` and so on. */
   readonly dropped: Readonly<Record<string, number>>;
 }

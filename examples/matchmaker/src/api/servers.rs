@@ -81,7 +81,6 @@ pub(super) struct Server {
     /// Name.
     id: String,
     /// Last heartbeat, without the list of clients.
-    #[serde(flatten)]
     heartbeat: Heartbeat,
     /// Slots reserved for tokens on their way.
     reserved: u32,

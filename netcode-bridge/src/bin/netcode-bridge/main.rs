@@ -3,28 +3,32 @@
 //! | file | contents |
 //! | --- | --- |
 //! | `options`, `limits` | the command line |
-//! | `report` | events, as lines for people or as JSON |
-//! | `signal` | requests of a terminal or a service manager |
+//! | `service` | the main loop |
 
 mod limits;
 mod options;
-mod report;
-mod signal;
+mod service;
 
-use std::io::Write as _;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use anyhow::Result;
-use clap::Parser;
-use netcode_bridge::{AllowList, AllowRule, Bridge, Certificate};
+use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use netcode_bridge::AllowRule;
+use netcode_service::{
+    CompletionsArgs, EndpointArgs, LogArgs, ManArgs, parse_address, with_environment_of,
+};
 
 use self::options::{BrowserArgs, seconds};
-use self::report::Report;
 
-/// Interval of checks for changed certificate files.
-const LOOK_AT_FILES: Duration = Duration::from_secs(5);
+/// Shown below `--help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  ended as asked, by a signal
+  1  could not start, or was ended by a second signal; the log says why
+  2  the command line was not understood";
 
 /// Let browsers reach UDP servers over WebTransport and WebRTC
 ///
@@ -33,7 +37,14 @@ const LOOK_AT_FILES: Duration = Duration::from_secs(5);
 /// At Ctrl-C or SIGTERM it refuses new sessions and waits for the open ones to end; a second signal
 /// ends it at once. At SIGHUP, or when the files change, it reads its certificate again.
 #[derive(Parser)]
-#[command(name = "netcode-bridge", version)]
+#[command(
+    name = "netcode-bridge",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    after_help = EXIT_CODES
+)]
 struct Args {
     /// Server that may be reached: HOST:PORT, NETWORK:PORT or HOST:PORT-PORT, such as
     /// 192.0.2.1:40000, 10.1.0.0/16:40000-40099 or game.example:40000; followed by =ADDRESS:PORT if
@@ -42,111 +53,92 @@ struct Args {
     allow: Vec<AllowRule>,
     /// Address for browsers, WebTransport over UDP and WebRTC offers over TCP: one, or one of each
     /// family
-    #[arg(long, value_name = "ADDRESS", default_values = ["0.0.0.0:4433", "[::]:4433"])]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        value_parser = parse_address,
+        default_values = ["0.0.0.0:4433", "[::]:4433"]
+    )]
     listen: Vec<SocketAddr>,
     #[command(flatten)]
     browsers: BrowserArgs,
     /// Time for sessions to end once the bridge is asked to stop
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     drain: Duration,
-    /// Print events as JSON, one object on each line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    endpoint: EndpointArgs,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+/// Tasks that start no bridge.
+#[derive(Subcommand)]
+enum Task {
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+/// The command line, with options from the environment too.
+fn command() -> Command {
+    with_environment_of("NETCODE_BRIDGE", Args::command())
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    let matches = command().get_matches();
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let printed = match &args.task {
+        Some(Task::Completions(task)) => task.print(command()),
+        Some(Task::Man(task)) => task.print(command()),
+        None => return serve(&args),
+    };
+    match printed {
         Ok(()) => ExitCode::SUCCESS,
-        // A closed pipe is a normal end: `netcode-bridge … | head`.
-        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        // A closed pipe is a normal end: `netcode-bridge man | head`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr().lock(), "netcode-bridge: {error:#}");
+            eprintln!("netcode-bridge: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-}
-
-fn run(args: &Args) -> Result<()> {
-    let (stop, reload) = signal::listen()?;
-    let allow = AllowList::new(args.allow.iter().cloned());
-    let config = args.browsers.config(allow, args.listen.clone())?;
-    let certificate = config.certificate.clone();
-    let mut bridge = Bridge::start(config)?;
-    let report = Report { json: args.json };
-    report.listening(&bridge)?;
-
-    let mut files = Files::new(certificate);
-    while !stop.wanted() {
-        serve(&bridge, &report)?;
-        if reload.wanted() || files.have_changed() {
-            report.reloaded(&bridge.reload_certificate())?;
+fn serve(args: &Args) -> ExitCode {
+    let served: Result<()> = args
+        .log
+        .start("netcode_bridge")
+        .map_err(Into::into)
+        .and_then(|()| service::run(args));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
         }
-    }
-    bridge.drain();
-    report.draining(&bridge)?;
-    let end = Instant::now() + args.drain;
-    while bridge.stats().sessions > 0 && Instant::now() < end {
-        serve(&bridge, &report)?;
-    }
-    // Each browser gets a close code, and a moment to receive it.
-    bridge.end_sessions();
-    let end = Instant::now() + Duration::from_secs(1);
-    while bridge.stats().sessions > 0 && Instant::now() < end {
-        serve(&bridge, &report)?;
-    }
-    report.events(&bridge)?;
-    report.stopped(&bridge)
-}
-
-fn serve(bridge: &Bridge, report: &Report) -> Result<()> {
-    if let Some(event) = bridge.wait_event(Duration::from_millis(50)) {
-        report.event(&event)?;
-    }
-    report.events(bridge)
-}
-
-/// Watcher of the certificate files.
-struct Files {
-    certificate: Certificate,
-    modified: Option<SystemTime>,
-    looked: Instant,
-}
-
-impl Files {
-    fn new(certificate: Certificate) -> Self {
-        Self {
-            modified: certificate.modified(),
-            certificate,
-            looked: Instant::now(),
-        }
-    }
-
-    fn have_changed(&mut self) -> bool {
-        if self.looked.elapsed() < LOOK_AT_FILES {
-            return false;
-        }
-        self.looked = Instant::now();
-        let modified = self.certificate.modified();
-        let changed = modified.is_some() && modified != self.modified;
-        self.modified = modified;
-        changed
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
-        Args::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_of_the_bridge_has_a_variable() {
+        for arg in command().get_arguments() {
+            let Some(long) = arg.get_long() else { continue };
+            // Counted: `NETCODE_LOG` is the variable.
+            if matches!(long, "verbose" | "quiet") {
+                continue;
+            }
+            let variable = arg.get_env().unwrap().to_str().unwrap();
+            assert!(variable.starts_with("NETCODE_"), "{long}: {variable}");
+            assert!(arg.is_hide_env_set(), "{long}");
+        }
     }
 }

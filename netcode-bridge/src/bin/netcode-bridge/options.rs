@@ -9,6 +9,8 @@ use netcode_bridge::{
     AllowList, Backpressure, BridgeConfig, Certificate, ProxyHeader, ProxyNetwork,
 };
 
+use netcode_service::parse_address;
+
 use crate::limits::LimitArgs;
 
 /// Service to browsers.
@@ -16,7 +18,7 @@ use crate::limits::LimitArgs;
 #[command(next_help_heading = "Browsers")]
 pub(crate) struct BrowserArgs {
     /// Address for WebRTC datagrams (UDP) [default: the port after that of the listening address]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     rtc_listen: Vec<SocketAddr>,
     /// Public IP of that address, behind NAT or when bound to all interfaces; one of each family
     #[arg(long, value_name = "IP")]
@@ -24,29 +26,41 @@ pub(crate) struct BrowserArgs {
     /// Disable WebRTC
     #[arg(long, conflicts_with_all = ["rtc_listen", "rtc_public"])]
     no_webrtc: bool,
-    /// Certificate chain, PEM [default: a certificate for development, which a page must name by
+    /// Certificate chain, PEM [default: a new certificate for development, which a page must name by
     /// its hash]
     #[arg(long, value_name = "FILE", requires = "certificate_key")]
     certificate: Option<PathBuf>,
     /// Key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "certificate")]
     certificate_key: Option<PathBuf>,
-    /// Accept WebRTC offers over HTTP, not HTTPS: behind a proxy that terminates TLS
-    #[arg(long)]
+    /// Keep the certificate for development in this file, with its key: its hash then survives a
+    /// restart. Created if missing; replaced a day before the 13 days of its life are over
+    #[arg(long, value_name = "FILE", conflicts_with = "certificate")]
+    development_certificate: Option<PathBuf>,
+    /// Accept WebRTC offers over HTTP, not HTTPS: behind a proxy that terminates TLS. Always so with a
+    /// certificate for development
+    #[arg(long, conflicts_with = "no_webrtc")]
     plain_http: bool,
     /// Proxy in front of the offers' port, ADDRESS or NETWORK, trusted to name the browser's
     /// address; without any, all browsers behind a proxy count as one address
-    #[arg(long = "trusted-proxy", value_name = "NET")]
+    #[arg(
+        long = "trusted-proxy",
+        value_name = "NET",
+        conflicts_with = "no_webrtc"
+    )]
     trusted_proxies: Vec<ProxyNetwork>,
     /// Header in which trusted proxies name the browser's address
-    #[arg(long, value_name = "HEADER", value_enum, default_value_t = Header::XForwardedFor)]
+    #[arg(
+        long,
+        value_name = "HEADER",
+        value_enum,
+        default_value_t = Header::XForwardedFor,
+        requires = "trusted_proxies"
+    )]
     proxy_header: Header,
     /// Permitted page origin, such as `https://game.example` [default: all]
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<String>,
-    /// Address of the Prometheus metrics, at /metrics: use one on loopback
-    #[arg(long, value_name = "ADDRESS")]
-    metrics: Option<SocketAddr>,
     /// Drop the oldest messages, not the newest, for a slow browser
     #[arg(long)]
     drop_oldest: bool,
@@ -75,7 +89,10 @@ impl BrowserArgs {
     pub(crate) fn config(&self, allow: AllowList, listen: Vec<SocketAddr>) -> Result<BridgeConfig> {
         let certificate = match (&self.certificate, &self.certificate_key) {
             (Some(chain), Some(key)) => Certificate::from_files(chain, key),
-            _ => Certificate::for_development(),
+            _ => match &self.development_certificate {
+                Some(file) => Certificate::for_development_in(file),
+                None => Certificate::for_development(),
+            },
         };
         if let Some(origin) = self.origins.iter().find(|origin| !is_origin(origin)) {
             bail!("{origin} is no origin: write scheme and host, such as https://game.example");
@@ -89,7 +106,6 @@ impl BrowserArgs {
         config.listen = listen;
         config.rtc_public.clone_from(&self.rtc_public);
         config.plain_http |= self.plain_http;
-        config.metrics = self.metrics;
         config.origins.clone_from(&self.origins);
         config.trusted_proxies.clone_from(&self.trusted_proxies);
         config.proxy_header = self.proxy_header.into();

@@ -2,16 +2,22 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use serde_json::Value;
+
+/// Words that start a server for tests, which ends even if its test does not end it.
+pub(crate) const SERVER: &str =
+    "server --key game.key --protocol-id 42 --max-token-lifetime off --for 60";
 
 pub(crate) fn netcode(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_netcode"));
     command.current_dir(folder);
-    command
-        .env_remove("NETCODE_KEY")
-        .env_remove("NETCODE_KEY_FILE");
+    for (variable, _) in std::env::vars() {
+        if variable.starts_with("NETCODE_") {
+            command.env_remove(variable);
+        }
+    }
     command
 }
 
@@ -63,37 +69,68 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// A command that runs in a process of its own and tells events as JSON, a line each.
-pub(crate) struct Service {
+/// A server in a process of its own, with its log as JSON, and a port of the system's choice.
+pub(crate) struct Server {
     process: Child,
-    output: BufReader<ChildStdout>,
-    /// Its first event: where it listens.
-    pub(crate) listening: Value,
+    log: BufReader<ChildStderr>,
+    pub(crate) address: String,
 }
 
-impl Service {
+impl Server {
     pub(crate) fn start(folder: &Path, words: &str) -> Self {
-        let mut process = netcode(folder)
-            .args(words.split_whitespace())
-            .arg("--json")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let mut service = Self {
-            process,
-            output,
-            listening: Value::Null,
-        };
-        service.listening = service.event();
-        service
+        Self::bind(folder, "127.0.0.1:0", words)
     }
 
-    /// The next event.
+    pub(crate) fn bind(folder: &Path, address: &str, words: &str) -> Self {
+        let words = format!("--bind {address} {words}");
+        Self::spawn(
+            netcode(folder)
+                .args(SERVER.split(' '))
+                .args(words.split_whitespace()),
+        )
+    }
+
+    /// Starts a server with a command line and an environment of the test's own.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut process = command
+            .args(["--log-format", "json"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap());
+        let mut server = Self {
+            process,
+            log,
+            address: String::new(),
+        };
+        let started = server.wait_for("server started");
+        let bound = started["bound"].as_str().unwrap();
+        let bound = bound.strip_prefix('[').unwrap().strip_suffix(']').unwrap();
+        server.address = bound.split(", ").next().unwrap().to_owned();
+        server
+    }
+
+    /// Writes a token for a client of this server to `{client_id}.token`.
+    pub(crate) fn mint(&self, folder: &Path, client_id: u64) {
+        mint(folder, client_id, &self.address);
+    }
+
+    /// The next line of the log.
     pub(crate) fn event(&mut self) -> Value {
         let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
+        self.log.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap()
+    }
+
+    /// The next line of the log whose message begins so.
+    pub(crate) fn wait_for(&mut self, message: &str) -> Value {
+        loop {
+            let event = self.event();
+            if event["message"].as_str().unwrap().starts_with(message) {
+                return event;
+            }
+        }
     }
 
     /// Sends a signal: `INT` is what Ctrl-C does.
@@ -104,48 +141,16 @@ impl Service {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits for its end; whether it ended well.
+    /// Waits for its end; `true` if it ended well.
     pub(crate) fn wait(&mut self) -> bool {
         self.process.wait().unwrap().success()
     }
 }
 
-impl Drop for Service {
+impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-    }
-}
-
-/// A server, on a port of the system's choice.
-pub(crate) struct Server {
-    pub(crate) service: Service,
-    pub(crate) address: String,
-}
-
-impl Server {
-    pub(crate) fn start(folder: &Path, words: &str) -> Self {
-        Self::bind(folder, "127.0.0.1:0", words)
-    }
-
-    pub(crate) fn bind(folder: &Path, address: &str, words: &str) -> Self {
-        let server = "server --key game.key --protocol-id 42 --max-token-lifetime off --for 60";
-        let service = Service::start(folder, &format!("{server} --bind {address} {words}"));
-        let address = service.listening["addresses"][0].as_str().unwrap();
-        Self {
-            address: address.to_owned(),
-            service,
-        }
-    }
-
-    /// Writes a token for a client of this server to `{client_id}.token`.
-    pub(crate) fn mint(&self, folder: &Path, client_id: u64) {
-        mint(folder, client_id, &self.address);
-    }
-
-    /// The next event.
-    pub(crate) fn event(&mut self) -> Value {
-        self.service.event()
     }
 }
 

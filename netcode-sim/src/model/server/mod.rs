@@ -16,6 +16,9 @@ use crate::backend::Backend;
 use crate::ledger::{Ledger, Maker};
 use crate::wire;
 
+/// Time for which packets are taken for late ones of an ended session, microseconds.
+const LATE: u64 = 5_000_000;
+
 /// Result that a datagram must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -84,10 +87,15 @@ pub(crate) struct ServerModel {
     date: Date,
     first_start: Option<u64>,
     running: bool,
+    /// New clients are denied.
+    pub(crate) closed: bool,
     pub(crate) slots: Vec<Option<Slot>>,
     pub(crate) half_open: Vec<HalfOpen>,
     pub(crate) history: Vec<Used>,
     budget: Budget,
+    /// Address of each slot's last session and the time of its end, until the slot's next client. An
+    /// address is that of its latest session alone.
+    ended: Vec<Option<(SocketAddr, u64)>>,
     /// Slot whose session was replaced and whose events were not taken.
     replaced: Option<usize>,
     pub(crate) events: VecDeque<Pending>,
@@ -99,12 +107,14 @@ impl ServerModel {
     pub(crate) fn new(rules: Rules, maker: Maker) -> Self {
         Self {
             slots: vec![None; rules.max_clients],
+            ended: vec![None; rules.max_clients],
             rules,
             maker,
             time: LocalTime::default(),
             date: Date::default(),
             first_start: None,
             running: false,
+            closed: false,
             half_open: Vec::new(),
             history: Vec::new(),
             budget: Budget::default(),
@@ -120,6 +130,7 @@ impl ServerModel {
         let today = self.date.at(now).unwrap_or(unix);
         self.first_start.get_or_insert(today);
         self.half_open.clear();
+        self.ended.fill(None);
         self.budget
             .fill_up(now, self.rules.opens_per_second.unwrap_or(0));
         self.run_began = ledger.seals.len();
@@ -150,13 +161,31 @@ impl ServerModel {
             return false;
         };
         slot.phase = Phase::Leaving;
-        let client_id = slot.client_id;
+        let (client_id, from) = (slot.client_id, slot.from);
+        self.note_end(id, from);
         self.events.push_back(Pending::Disconnected {
             slot: id,
             client_id,
             reason,
         });
         true
+    }
+
+    fn note_end(&mut self, id: usize, from: SocketAddr) {
+        for ended in &mut self.ended {
+            ended.take_if(|(of, _)| *of == from);
+        }
+        self.ended[id] = Some((from, self.time.passed()));
+    }
+
+    /// Reason for a drop where a session, or for a response a half-open connection, is missing.
+    fn without_session(&self, now: u64, from: SocketAddr) -> Dropped {
+        let is_late = |&(of, at): &(SocketAddr, u64)| of == from && now < at + LATE;
+        if self.ended.iter().flatten().any(is_late) {
+            Dropped::SessionEnded
+        } else {
+            Dropped::UnknownSender
+        }
     }
 
     pub(crate) fn connected(&self) -> impl Iterator<Item = (usize, &Slot)> {
@@ -177,8 +206,8 @@ impl ServerModel {
             .map(|(id, _)| id)
     }
 
-    fn is_full(&self) -> bool {
-        self.connected().count() >= self.rules.max_clients
+    fn denies(&self) -> bool {
+        self.closed || self.connected().count() >= self.rules.max_clients
     }
 
     fn expire_half_open(&mut self, now: u64) {
@@ -266,6 +295,7 @@ impl ServerModel {
         if let Some(used) = self.history.iter_mut().find(|used| used.ticket == ticket) {
             used.consumed = true;
         }
+        self.ended[id] = None;
         let minted = &backend.tickets[ticket];
         let alone = minted
             .order

@@ -105,7 +105,7 @@ impl ServerModel {
             }
             limits.enters = Some((ticket_id, from, expires));
         }
-        if replaced.is_none() && self.is_full() {
+        if replaced.is_none() && self.denies() {
             return Ok(Fate::Denied { ticket: ticket_id });
         }
         let of_address = self.half_open.iter().filter(|it| it.from == from).count();

@@ -39,7 +39,7 @@ impl ServerModel {
             }
             return self.response(now, from, datagram, ledger, backend, limits);
         }
-        let id = slot.ok_or(Dropped::UnknownSender)?;
+        let id = slot.ok_or_else(|| self.without_session(now, from))?;
         if self.replaced == Some(id) {
             return Err(Dropped::State);
         }
@@ -58,6 +58,7 @@ impl ServerModel {
         Ok(match clear.kind {
             wire::DISCONNECT => {
                 self.slots[id] = None;
+                self.note_end(id, from);
                 Fate::Disconnected { slot: id }
             }
             wire::PAYLOAD => {
@@ -88,7 +89,7 @@ impl ServerModel {
     ) -> Result<Fate, Dropped> {
         self.expire_half_open(now);
         if !self.half_open.iter().any(|entry| entry.from == from) {
-            return Err(Dropped::UnknownSender);
+            return Err(self.without_session(now, from));
         }
         self.spend(now, limits)?;
         let data = wire::packet_data(self.rules.protocol_id, datagram[0]);
@@ -119,7 +120,7 @@ impl ServerModel {
                 slot,
                 half_open: entry,
             }),
-            None if self.is_full() => Ok(Fate::Denied {
+            None if self.denies() => Ok(Fate::Denied {
                 ticket: half_open.ticket,
             }),
             None if self.slots.iter().all(Option::is_some) => Err(Dropped::SlotDraining),
