@@ -1,0 +1,120 @@
+//! The service as a program: options, keys, start.
+
+mod options;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use matchmaker::api;
+use matchmaker::identity::{ApiKey, ApiKeys, Devices, Identities, Identity, Jwt};
+use matchmaker::limits::Limits;
+use matchmaker::metrics::Metrics;
+use matchmaker::origin::TrustedProxies;
+use matchmaker::placement::{Agones, FixedList, Fleet, Placement};
+use matchmaker::serve::serve;
+use matchmaker::service::Service;
+use matchmaker::store::{self, Store};
+use netcode_service::StopSignal;
+
+use crate::options::{Command, Options, Serve};
+
+/// Interval of looks at the request to end.
+const LOOK: Duration = Duration::from_millis(100);
+
+fn main() -> Result<()> {
+    match Options::parse().command {
+        Command::Serve(options) => run(&options),
+        Command::Key => draw_key(),
+    }
+}
+
+/// Prints a new API key, and the entry for the file of credentials.
+fn draw_key() -> Result<()> {
+    let key = ApiKey::generate()?;
+    println!("key, for its owner:  {}", key.as_str());
+    println!("\nfor the file of credentials:\n");
+    println!("[[key]]\nname = \"NAME\"\nrole = \"server\" # or \"player\", \"admin\"");
+    println!("sha256 = \"{}\"", key.hash());
+    Ok(())
+}
+
+#[tokio::main]
+async fn run(options: &Serve) -> Result<()> {
+    options.log.start("matchmaker")?;
+    let stop = StopSignal::listen()?;
+    // The TLS library has no default of its own when several are linked.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let store = store::open(&options.store)
+        .with_context(|| format!("cannot open the state {}", options.store))?;
+    let service = Arc::new(service(options, store)?);
+    let listener = TcpListener::bind(options.listen)
+        .with_context(|| format!("cannot listen on {}", options.listen))?;
+    let tls = options.tls();
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    // Programs that start this one read the port from the first line.
+    println!("listening on {scheme}://{}", listener.local_addr()?);
+    let routes = api::router(&service);
+    serve(
+        listener,
+        tls,
+        routes,
+        service,
+        stopped(stop),
+        options.notice(),
+    )
+    .await
+}
+
+fn service(options: &Serve, store: Arc<dyn Store>) -> Result<Service> {
+    Ok(Service {
+        placement: placement(options, &store)?,
+        identities: identities(options)?,
+        devices: match &options.credentials {
+            Some(file) => Devices::read(file)?,
+            None => Devices::default(),
+        },
+        mint: options.mint()?,
+        limits: Limits::new(options.account_rate(), options.address_rate()),
+        metrics: Metrics::default(),
+        proxies: TrustedProxies(options.trusted_proxy.clone()),
+        origins: options.allow_origin.clone(),
+        bridge: options.bridge(),
+        silent_after: options.silent_after(),
+        ending: AtomicBool::new(false),
+        store,
+    })
+}
+
+/// The ways to recognize a caller. **Add your own login here**: see [`matchmaker::identity`].
+fn identities(options: &Serve) -> Result<Identities> {
+    let mut all: Vec<Arc<dyn Identity>> = Vec::new();
+    if let Some(file) = &options.credentials {
+        all.push(Arc::new(ApiKeys::read(file)?));
+    }
+    if let Some(config) = options.jwt()? {
+        all.push(Arc::new(Jwt::new(config)?));
+    }
+    Ok(Identities::new(all))
+}
+
+fn placement(options: &Serve, store: &Arc<dyn Store>) -> Result<Arc<dyn Placement>> {
+    if let Some(config) = options.agones()? {
+        return Ok(Arc::new(Agones::new(config)?));
+    }
+    if !options.server.is_empty() {
+        let servers = options.server.clone();
+        return Ok(Arc::new(FixedList::new(servers, options.alternatives)));
+    }
+    Ok(Arc::new(Fleet::new(Arc::clone(store), options.fleet())))
+}
+
+/// Done when the process is asked to end.
+async fn stopped(stop: StopSignal) {
+    while !stop.is_requested() {
+        tokio::time::sleep(LOOK).await;
+    }
+}

@@ -1,0 +1,25 @@
+//! The service from outside: over HTTP, with real state and real servers.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "a test program has no public interface"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking"
+)]
+
+mod agones;
+mod connects;
+mod devices;
+mod jwt;
+mod operation;
+mod placement;
+mod redis_outage;
+mod refusals;
+mod store;
+mod world;
