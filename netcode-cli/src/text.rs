@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow};
+use humantime::format_rfc3339_seconds;
 use netcode_std::core::ProtocolId;
 
 /// Prints a line. A closed reader is an error, not a panic.
@@ -92,6 +93,14 @@ pub(crate) fn show_millis(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
 }
 
+/// Date in UTC, from seconds since 1970; `None` after the year 9999.
+pub(crate) fn date(seconds: u64) -> Option<String> {
+    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))?;
+    let mut date = String::new();
+    fmt::write(&mut date, format_args!("{}", format_rfc3339_seconds(time))).ok()?;
+    Some(date)
+}
+
 /// Payload for people: as text if it is text, else hexadecimal.
 pub(crate) fn show_payload(payload: &[u8]) -> String {
     match std::str::from_utf8(payload) {
@@ -127,6 +136,14 @@ mod tests {
         for text in ["-1", "1e30", "inf", "NaN", "soon"] {
             assert!(seconds(text).is_err() && milliseconds(text).is_err());
         }
+    }
+
+    #[test]
+    fn dates_end_with_the_year_9999() {
+        assert_eq!(date(0).unwrap(), "1970-01-01T00:00:00Z");
+        assert_eq!(date(253_402_300_799).unwrap(), "9999-12-31T23:59:59Z");
+        assert_eq!(date(253_402_300_800), None);
+        assert_eq!(date(u64::MAX), None);
     }
 
     #[test]

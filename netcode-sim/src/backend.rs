@@ -13,7 +13,8 @@ use rand::{Rng, RngExt};
 use crate::wire;
 
 pub(crate) const PROTOCOL: u64 = 0x1122_3344_5566_7788;
-pub(crate) const PRIVATE_KEY: [u8; 32] = [7; 32];
+/// Private key at the beginning of every world, and the one after its rotation.
+pub(crate) const PRIVATE_KEYS: [[u8; 32]; 2] = [[7; 32], [9; 32]];
 /// Date at the beginning of every world.
 pub(crate) const EPOCH: u64 = 1_700_000_000;
 
@@ -51,6 +52,8 @@ pub(crate) struct Ticket {
     pub(crate) token: ConnectToken,
     pub(crate) expires: u64,
     pub(crate) protocol_id: u64,
+    /// Private key that sealed it.
+    pub(crate) key: [u8; 32],
     pub(crate) to_server: [u8; 32],
     pub(crate) to_client: [u8; 32],
     pub(crate) user_data: [u8; 256],
@@ -64,6 +67,8 @@ pub(crate) struct Ticket {
 pub(crate) struct Backend {
     pub(crate) tickets: Vec<Ticket>,
     by_mac: HashMap<[u8; 16], usize>,
+    /// Private key that seals tokens.
+    pub(crate) key: [u8; 32],
     rng: StdRng,
 }
 
@@ -72,6 +77,7 @@ impl Backend {
         Self {
             tickets: Vec::new(),
             by_mac: HashMap::new(),
+            key: PRIVATE_KEYS[0],
             rng,
         }
     }
@@ -101,10 +107,10 @@ impl Backend {
         self.enter(order, token, user_data)
     }
 
-    fn key(order: &Order) -> [u8; 32] {
+    fn key(&self, order: &Order) -> [u8; 32] {
         match order.defect {
             Defect::ForeignKey => [8; 32],
-            _ => PRIVATE_KEY,
+            _ => self.key,
         }
     }
 
@@ -129,7 +135,7 @@ impl Backend {
         .with_timeout(Timeout::from_secs(order.timeout))
         .with_internal_addresses(&order.internal)
         .with_user_data(&user_data);
-        let key = Key::from_bytes(Self::key(order));
+        let key = Key::from_bytes(self.key(order));
         mint(&spec, &key, &mut self.rng).unwrap_or_else(|error| panic!("no token: {error}"))
     }
 
@@ -151,7 +157,7 @@ impl Backend {
         private.resize(1024, 0);
         let private: [u8; 1024] = private.try_into().unwrap_or([0; 1024]);
         let protocol_id = Self::protocol(order);
-        let key = Self::key(order);
+        let key = self.key(order);
         let sealed = wire::seal_private(&key, protocol_id, expires, &nonce, &private);
         let mut token = wire::VERSION.to_vec();
         token.extend(protocol_id.to_le_bytes());
@@ -194,6 +200,7 @@ impl Backend {
             token,
             expires: order.created + order.lifetime,
             protocol_id: Self::protocol(order),
+            key: self.key(order),
             to_server: keys.0,
             to_client: keys.1,
             user_data,

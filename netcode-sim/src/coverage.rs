@@ -117,6 +117,8 @@ const OTHERS: &[&str] = &[
     "server: connected",
     "server: payload",
     "server: challenge",
+    "server: challenge under the previous key",
+    "server: previous key expired",
     "server: denied",
     "server: denied while closed",
     "server: replaced",
@@ -158,6 +160,7 @@ const OTHERS: &[&str] = &[
     "fault: date",
     "fault: kick",
     "fault: closed",
+    "fault: key rotation",
     "latecomer: connected",
 ];
 

@@ -184,8 +184,8 @@ pub use netcode_core::address::AddressList;
 pub use netcode_core::client::{ClientState, ConnectError, Event as ClientEvent};
 pub use netcode_core::crypto::{Crypto, Key};
 pub use netcode_core::server::{
-    Admission, DisconnectReason, Event as ServerEvent, ReconnectRule, RestartRule, ServerConfig,
-    SourceLimit, StartError, StaticStorage,
+    Admission, DisconnectReason, Event as ServerEvent, PreviousKey, ReconnectRule, RestartRule,
+    ServerConfig, SourceLimit, StartError, StaticStorage,
 };
 pub use netcode_core::{ClientId, ClientIndex, ProtocolId, Sequence, Timeout, UnixTime, UserData};
 pub use smoltcp;

@@ -1,7 +1,7 @@
 //! Server shell over smoltcp sockets.
 
 use chacha20::ChaCha20Rng;
-use netcode_core::crypto::{Crypto, RustCrypto};
+use netcode_core::crypto::{Crypto, Key, RustCrypto};
 use netcode_core::server::{
     self, Admission, Event, MAX_SEND_BYTES, Received, ServerConfig, StartError, Storage,
 };
@@ -105,6 +105,12 @@ impl<'s, const N: usize, C: Crypto> Server<'s, N, C> {
     /// connected.
     pub fn set_admission(&mut self, admission: Admission) {
         self.core.set_admission(admission);
+    }
+
+    /// Changes the private key. Tokens under the one so far are accepted until a date. `false` if
+    /// `key` is the current key already: see [`rotate_key`](server::Server::rotate_key) of the core.
+    pub fn rotate_key(&mut self, key: Key, previous_valid_until: UnixTime) -> bool {
+        self.core.rotate_key(key, previous_valid_until)
     }
 
     /// Sets the date at `now`: every minute or so is enough.

@@ -143,8 +143,8 @@ pub use netcode_core::address::AddressList;
 pub use netcode_core::client::{ClientState, ConnectError, Event as ClientEvent};
 pub use netcode_core::crypto::{Crypto, Key};
 pub use netcode_core::server::{
-    Admission, DisconnectReason, Event as ServerEvent, ReconnectRule, RestartRule, ServerConfig,
-    SourceLimit,
+    Admission, DisconnectReason, Event as ServerEvent, PreviousKey, ReconnectRule, RestartRule,
+    ServerConfig, SourceLimit,
 };
 pub use netcode_core::token::{ConnectToken, TokenSpec, mint};
 pub use netcode_core::{ClientId, ClientIndex, ProtocolId, Sequence, Timeout, UnixTime, UserData};

@@ -5,12 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use netcode_core::crypto::Crypto;
+use netcode_core::crypto::{Crypto, Key};
 use netcode_core::server::{
     Admission, Capacity, ConfigError, Event, LoopbackError, MAX_SEND_BYTES, Received, ServerConfig,
     Storage,
 };
-use netcode_core::{ClientId, ClientIndex, UserData};
+use netcode_core::{ClientId, ClientIndex, UnixTime, UserData};
 
 use crate::clock::{Origin, unix_time};
 use crate::error::{BindError, SendError};
@@ -128,6 +128,13 @@ impl<L: Link, C: Crypto> Server<L, C> {
     /// the next server of their token, and keeps those that are connected.
     pub fn set_admission(&mut self, admission: Admission) {
         self.core.set_admission(admission);
+    }
+
+    /// Changes the private key. Tokens under the one so far are accepted until a date. `false` if
+    /// `key` is the current key already: see
+    /// [`rotate_key`](netcode_core::server::Server::rotate_key) of the core.
+    pub fn rotate_key(&mut self, key: Key, previous_valid_until: UnixTime) -> bool {
+        self.core.rotate_key(key, previous_valid_until)
     }
 
     /// Begins a turn at `now`. [`next_event`](Self::next_event) then returns its events.

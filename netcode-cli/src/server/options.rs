@@ -20,8 +20,8 @@ use crate::token::resolve;
 /// Run a dedicated server that sends every payload back
 ///
 /// At Ctrl-C or SIGTERM it refuses newcomers, waits for its clients to leave if --drain says so,
-/// disconnects the others and ends; a second signal ends it at once. At SIGHUP it looks at its key
-/// file again.
+/// disconnects the others and ends; a second signal ends it at once. At SIGHUP it reads its key file
+/// again.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -69,6 +69,17 @@ pub(crate) struct Args {
     /// Time for clients to leave by themselves once the server is asked to stop
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
     pub(super) drain: Duration,
+    /// Time for which tokens under the previous key are accepted once SIGHUP has read another from
+    /// the key file: how long the backend takes to change keys, plus the lifetime of its tokens. 0
+    /// after a leak
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "3600",
+        value_parser = seconds,
+        requires = "file"
+    )]
+    pub(super) key_overlap: Duration,
     #[command(flatten)]
     pub(super) endpoint: EndpointArgs,
     #[command(flatten)]

@@ -43,7 +43,7 @@ impl Service<'_> {
             && end.is_none_or(|end| Instant::now() < end)
         {
             if self.signals.reload.take() {
-                reload(self.args, &self.server);
+                reload(self.args, &mut self.server);
             }
             ended = self.turn(PAUSE);
         }
@@ -72,7 +72,7 @@ impl Service<'_> {
         let end = Instant::now() + self.args.drain;
         while self.server.core().connected_count() > 0 && Instant::now() < end {
             if self.signals.reload.take() {
-                info!("nothing was reloaded: the server is draining");
+                reload(self.args, &mut self.server);
             }
             self.turn(PAUSE)?;
         }

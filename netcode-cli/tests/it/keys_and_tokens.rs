@@ -367,6 +367,10 @@ fn options_that_need_another_say_so() {
         ("demo --seed 3", "--latency"),
         ("keygen --x25519", "--out"),
         ("conform client --command x --patience 3", "--command"),
+        (
+            "server --protocol-id 42 --max-token-lifetime off --key-overlap 3",
+            "--key",
+        ),
         (&format!("{server} --seed 3"), "--jitter"),
         (
             &format!("{server} --metrics-on-all-interfaces"),

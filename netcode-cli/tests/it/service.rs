@@ -197,7 +197,6 @@ fn a_second_signal_ends_a_draining_server_at_once() {
 fn sighup_never_ends_a_server_and_the_log_says_what_became_of_it() {
     let folder = folder("hup");
     let mut server = Server::start(&folder, "");
-    let key = std::fs::read(folder.join("game.key")).unwrap();
     let mut reload = |said: &str| {
         server.signal("HUP");
         let line = server.wait_for("nothing was reloaded");
@@ -205,12 +204,42 @@ fn sighup_never_ends_a_server_and_the_log_says_what_became_of_it() {
         assert!(message.contains(said), "{message}");
     };
     reload("the key in use");
+    let key = std::fs::read(folder.join("game.key")).unwrap();
     std::fs::write(folder.join("game.key"), "damaged").unwrap();
     reload("64 hexadecimal digits");
-    std::fs::remove_file(folder.join("game.key")).unwrap();
-    succeed(&folder, "keygen --out game.key");
-    reload("another key");
     std::fs::write(folder.join("game.key"), key).unwrap();
     server.mint(&folder, 7);
     assert_eq!(succeed(&folder, "client 7.token --send hello"), "hello\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_key_is_read_at_sighup_and_the_previous_one_opens_tokens_for_a_time() {
+    let folder = folder("rotation");
+    let change_key = |server: &mut Server| {
+        std::fs::remove_file(folder.join("game.key")).unwrap();
+        succeed(&folder, "keygen --out game.key");
+        server.signal("HUP");
+        server.wait_for("key changed")
+    };
+    let mut server = Server::start(&folder, "--key-overlap 60");
+    server.mint(&folder, 1);
+    let changed = change_key(&mut server);
+    assert!(
+        changed["previous_key_until"]
+            .as_str()
+            .unwrap()
+            .ends_with('Z')
+    );
+    server.mint(&folder, 2);
+    for id in [1, 2] {
+        let echoed = succeed(&folder, &format!("client {id}.token --send hello"));
+        assert_eq!(echoed, "hello\n");
+    }
+
+    // After a leak the previous key opens nothing.
+    let mut server = Server::start(&folder, "--key-overlap 0");
+    server.mint(&folder, 3);
+    change_key(&mut server);
+    fail(&folder, "client 3.token --send hello", 3);
 }

@@ -22,6 +22,10 @@ use crate::time::{Local, micros};
 /// One second, microseconds.
 const SECOND: u64 = 1_000_000;
 
+/// One decryption, in the unit of the bucket: so a rate per second fills it by that rate in each
+/// microsecond.
+const OPEN: i64 = 1_000_000;
+
 /// Length of a turn, microseconds; each client sends once in it.
 const TURN: u64 = micros(SEND_INTERVAL);
 
@@ -29,7 +33,7 @@ const TURN: u64 = micros(SEND_INTERVAL);
 const HOST_PART: u64 = 8;
 
 /// One in this many of the bucket's decryptions is reserved for responses.
-const RESPONSE_PART: u64 = 8;
+const RESPONSE_PART: i64 = 8;
 
 /// Number of places on the circle of hashes. A place is a `u32`, and wraps.
 const CIRCLE: u64 = 1 << 32;
@@ -37,13 +41,16 @@ const CIRCLE: u64 = 1 << 32;
 /// Kind of datagram to decrypt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
-    Request,
+    /// One that may take this many decryptions. The first is spent; those that follow are charged.
+    Request {
+        opens: u32,
+    },
     Response,
 }
 
 pub(crate) struct Budget {
-    /// Decryptions in the bucket, in millionths.
-    level: u64,
+    /// Decryptions in the bucket, in millionths. Below zero is a debt of less than one.
+    level: i64,
     filled_at: Local,
     turn_began: Local,
     /// Arc of the circle that this turn serves: its first place and its length.
@@ -64,7 +71,7 @@ impl Budget {
 
     /// A full bucket. Its first decryption begins a turn.
     pub(crate) const FULL: Self = Self {
-        level: u64::MAX,
+        level: i64::MAX,
         ..Self::NONE
     };
 
@@ -82,10 +89,10 @@ impl Budget {
         let Some(rate) = rate else {
             return true;
         };
+        let full = i64::from(rate.get()).saturating_mul(OPEN);
         let rate = u64::from(rate.get());
-        let full = rate.saturating_mul(SECOND);
         let filled = now.since(self.filled_at).saturating_mul(rate);
-        self.level = self.level.saturating_add(filled).min(full);
+        self.level = self.level.saturating_add_unsigned(filled).min(full);
         self.filled_at = now;
         if now.since(self.turn_began) >= TURN {
             self.next_turn(now, rate);
@@ -97,21 +104,30 @@ impl Budget {
             if hosts.count(host) as u64 >= part {
                 return false;
             }
-            self.demand = self.demand.saturating_add(1);
-            if work == Work::Request && !self.is_its_turn(host) {
+            let opens = match work {
+                Work::Request { opens } => opens.into(),
+                Work::Response => 1,
+            };
+            self.demand = self.demand.saturating_add(opens);
+            if work != Work::Response && !self.is_its_turn(host) {
                 return false;
             }
         }
         let kept = match work {
-            Work::Request => full / RESPONSE_PART,
+            Work::Request { .. } => full / RESPONSE_PART,
             Work::Response => 0,
         };
-        if self.level < kept.saturating_add(SECOND) {
+        if self.level < kept.saturating_add(OPEN) {
             return false;
         }
-        self.level = self.level.saturating_sub(SECOND);
-        hosts.add(host);
+        self.charge(hosts, host);
         true
+    }
+
+    /// Charges one more decryption of a datagram whose first was spent, if need be as a debt.
+    pub(crate) fn charge(&mut self, hosts: &mut Tally<'_>, host: u64) {
+        self.level = self.level.saturating_sub(OPEN);
+        hosts.add(host);
     }
 
     /// Begins the next turn where the last one ended. Its arc is as long as three quarters of the
@@ -145,6 +161,7 @@ mod tests {
     use crate::server::hash::HashKey;
     use crate::server::peer::Peer;
 
+    const REQUEST: Work = Work::Request { opens: 1 };
     const RATE: Option<NonZeroU32> = NonZeroU32::new(80);
 
     fn host(n: u32) -> u64 {
@@ -177,18 +194,18 @@ mod tests {
     fn a_second_s_worth_can_be_spent_at_once_and_then_the_rate() {
         with_budget(|budget| {
             // One host spends until the bucket is half empty; then every host has its share.
-            assert_eq!(spent(budget, 0, 1, Work::Request), 41);
-            assert_eq!(spent(budget, 0, 2, Work::Request), 1);
+            assert_eq!(spent(budget, 0, 1, REQUEST), 41);
+            assert_eq!(spent(budget, 0, 2, REQUEST), 1);
             // Requests are served until only the reserve for responses is left; then responses
             // alone.
-            let others: usize = (3..90).map(|n| spent(budget, 0, n, Work::Request)).sum();
+            let others: usize = (3..90).map(|n| spent(budget, 0, n, REQUEST)).sum();
             assert_eq!(others, 80 - 10 - 42);
             let responses: usize = (100..190)
                 .map(|n| spent(budget, 0, n, Work::Response))
                 .sum();
             assert_eq!(responses, 10);
             // Even after a long pause the bucket holds one second's worth.
-            assert_eq!(spent(budget, 100 * SECOND, 1, Work::Request), 41);
+            assert_eq!(spent(budget, 100 * SECOND, 1, REQUEST), 41);
         });
     }
 
@@ -202,8 +219,8 @@ mod tests {
             for n in 0..8_000_u32 {
                 now += SECOND / 800;
                 let flood = host(n.wrapping_mul(0x9e37_79b9) | 1 << 31);
-                served += usize::from(budget.spend(now, flood, Work::Request, RATE));
-                if n % 80 == 79 && budget.spend(now, host(7), Work::Request, RATE) {
+                served += usize::from(budget.spend(now, flood, REQUEST, RATE));
+                if n % 80 == 79 && budget.spend(now, host(7), REQUEST, RATE) {
                     turns_of_honest.push(n / 80);
                 }
             }
@@ -236,7 +253,7 @@ mod tests {
     #[test]
     fn without_a_rate_no_datagram_waits() {
         with_budget(|budget| {
-            let spend = |_| budget.spend(0, host(1), Work::Request, None);
+            let spend = |_| budget.spend(0, host(1), REQUEST, None);
             assert!((0..1000).all(spend));
         });
     }

@@ -4,6 +4,7 @@ use core::fmt;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
+use super::keys::PreviousKey;
 use super::share::SourceLimit;
 use crate::address::AddressList;
 use crate::crypto::Key;
@@ -61,8 +62,12 @@ pub enum ReconnectRule {
 pub struct ServerConfig {
     /// Protocol id; requests with another one are dropped.
     pub protocol_id: ProtocolId,
-    /// Private key, shared with the backend that mints tokens.
+    /// Private key, shared with the backend that mints tokens. A running server changes it by
+    /// [`rotate_key`](super::Server::rotate_key).
     pub private_key: Key,
+    /// Private key that also opens tokens, until a date. Default: none. For a server that is
+    /// started during a change of keys. Ignored if it is the current key.
+    pub previous_key: Option<PreviousKey>,
     /// Addresses of this server in tokens (in the *internal* list, if the backend distinguishes the
     /// two). A token that contains none of them is dropped.
     pub addresses: AddressList,
@@ -86,7 +91,8 @@ pub struct ServerConfig {
     /// responses. Up to one second's worth may be spent at once; further packets are dropped,
     /// fairly by host, until the budget has refilled. Default: four for each client and at least
     /// 10,000, which is 2 % of a desktop's core; a microcontroller can afford about fifty. `None`
-    /// sets no limit. Packets of sessions are not counted.
+    /// sets no limit. Packets of sessions are not counted. While there is a previous key, a token
+    /// that the current one does not open takes two.
     pub opens_per_second: Option<NonZeroU32>,
 }
 
@@ -113,6 +119,7 @@ impl ServerConfig {
         Self {
             protocol_id,
             private_key,
+            previous_key: None,
             addresses,
             max_clients,
             handshake_timeout: Duration::from_secs(10),

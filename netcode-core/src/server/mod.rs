@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `receive` | processing of datagrams: sender and packet type |
 //! | `request`, `response` | the two halves of the handshake |
-//! | `admission` | opening and closing to new clients |
+//! | `admission`, `keys` | opening and closing to new clients; change of the private key |
 //! | `send` | sending of payloads |
 //! | `poll` | datagrams that are due, the next deadline, events |
 //! | `clients` | queries of connected clients, and their disconnection |
@@ -30,6 +30,7 @@ mod half_open;
 mod hash;
 mod history;
 mod index;
+mod keys;
 mod loopback;
 mod peer;
 mod poll;
@@ -53,6 +54,7 @@ pub use self::admission::Admission;
 pub use self::clients::ClientInfo;
 pub use self::config::{ConfigError, ReconnectRule, RestartRule, ServerConfig, StartError};
 pub use self::event::{DisconnectReason, Event, Received};
+pub use self::keys::PreviousKey;
 pub use self::loopback::LoopbackError;
 pub use self::send::{MAX_SEND_BYTES, Outgoing};
 pub use self::share::SourceLimit;
@@ -162,6 +164,9 @@ impl<'s, C: Crypto> Server<'s, C> {
             admission: Admission::Open,
             running: false,
         };
+        let current = &server.config.private_key;
+        let previous = &mut server.config.previous_key;
+        previous.take_if(|previous| previous.key == *current);
         // Storage in a `static` outlives its servers: entries of the last one must not look like
         // clients of this one. The hash key is drawn at the start; nothing is looked up before.
         server.slots.reset(0, HashKey::NONE);
@@ -238,6 +243,7 @@ impl<'s, C: Crypto> Server<'s, C> {
     pub fn set_unix_time(&mut self, now: Instant, unix: UnixTime) {
         let local = self.clock.advance(now);
         self.calendar.set(local, unix);
+        self.expire_previous_key(self.calendar.at(local));
     }
 
     /// Configuration of the server.

@@ -35,6 +35,7 @@ impl<C: Crypto> Server<'_, C> {
         let today = self.calendar.at(now);
         self.half_open.expire(now);
         self.history.expire(today);
+        self.expire_previous_key(today);
 
         // Checks that need no decryption come first.
         let mut request = ConnectionRequest::parse(datagram)?;
@@ -56,10 +57,11 @@ impl<C: Crypto> Server<'_, C> {
         if !self.has_room(&known, host, self.config.per_host) {
             return Err(Dropped::HostLimit);
         }
-        self.spend_open(now, host, Work::Request)?;
+        let opens = self.opens_of_a_request();
+        self.spend_open(now, host, Work::Request { opens })?;
 
         let expires = request.header.expires;
-        let (session, user_data) = self.open_token(&mut request, source.peer)?;
+        let (session, user_data) = self.open_token(&mut request, &source, host)?;
         let replaced = self.replaced_by(&session, &source)?;
         let id_hash = self.hash_key.hash_id(session.client_id);
         if !self.has_room(&known, id_hash, self.config.per_id) {
@@ -158,14 +160,13 @@ impl<C: Crypto> Server<'_, C> {
     /// Opens the token in place and copies its fields, because the reply is written over the
     /// datagram.
     fn open_token(
-        &self,
+        &mut self,
         request: &mut ConnectionRequest<'_>,
-        peer: Peer,
+        source: &Source,
+        host: u64,
     ) -> Result<(Session, SecretUserData), Dropped> {
-        let key = &self.config.private_key;
-        PrivateToken::open(&self.crypto, key, &request.header, request.private)
-            .map_err(|_| Dropped::TokenUnauthentic)?;
-        let session = self.read_token(request.private, peer, request.header.expires);
+        self.open_private(host, request)?;
+        let session = self.read_token(request.private, source.peer, request.header.expires);
         // The buffer is returned to the caller and must not keep the session's keys.
         request.private.zeroize();
         session

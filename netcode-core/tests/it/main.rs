@@ -27,6 +27,7 @@ mod examples;
 mod floods;
 mod half_open;
 mod handshake;
+mod key_rotation;
 mod loopback;
 mod network;
 mod no_panic;

@@ -24,6 +24,28 @@ pub(crate) struct Rules {
     pub(crate) opens_per_second: Option<u64>,
 }
 
+/// Private keys of a server: the current one, and the previous one with the date from which it opens
+/// nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keys {
+    pub(crate) current: [u8; 32],
+    pub(crate) previous: Option<([u8; 32], u64)>,
+}
+
+impl Keys {
+    pub(crate) fn rotate(&mut self, key: [u8; 32], valid_until: u64) {
+        self.previous = Some((self.current, valid_until));
+        self.current = key;
+    }
+
+    /// Keys that are tried on a token, in order.
+    pub(crate) fn tried(&self, today: u64) -> Vec<[u8; 32]> {
+        let previous = self.previous.filter(|(_, until)| *until > today);
+        let previous = previous.map(|(key, _)| key);
+        std::iter::once(self.current).chain(previous).collect()
+    }
+}
+
 /// Host of an address: an IPv4 address, or the /64 of an IPv6 address.
 pub(crate) fn host(address: SocketAddr) -> (bool, u64) {
     match address.ip() {
@@ -95,7 +117,8 @@ impl Slot {
 /// Budget of decryptions for senders without a session: a bucket of one second's worth.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Budget {
-    level: u64,
+    /// Below zero is a debt.
+    level: i64,
     filled: u64,
 }
 
@@ -111,7 +134,7 @@ pub(crate) enum Purse {
 impl Budget {
     pub(crate) fn fill_up(&mut self, now: u64, rate: u64) {
         *self = Self {
-            level: rate * 1_000_000,
+            level: signed(rate * 1_000_000),
             filled: now,
         };
     }
@@ -120,8 +143,8 @@ impl Budget {
         let Some(rate) = rate else {
             return Purse::Served;
         };
-        let full = rate * 1_000_000;
-        self.level = (self.level + (now - self.filled) * rate).min(full);
+        let full = signed(rate * 1_000_000);
+        self.level = (self.level + signed((now - self.filled) * rate)).min(full);
         self.filled = now;
         match self.level {
             level if level < 1_000_000 => Purse::Empty,
@@ -132,6 +155,10 @@ impl Budget {
     }
 
     pub(crate) fn spend(&mut self) {
-        self.level = self.level.saturating_sub(1_000_000);
+        self.level -= 1_000_000;
     }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -38,12 +38,17 @@ impl Plan {
         plan
     }
 
-    /// Adds what an operator does: it closes servers for a while.
+    /// Adds what an operator does: it closes a server for a while, and changes the private key.
     fn operation(&mut self, rng: &mut StdRng) {
         let server = rng.random_range(0..self.servers.len());
         if rng.random_bool(0.2) {
             self.troubles
                 .push(self.lasting(rng, TroubleKind::Close { server }));
+        }
+        if rng.random_bool(0.2) {
+            let overlap = pick(rng, &[0, 2, 5, 45]);
+            self.troubles
+                .push(self.lasting(rng, TroubleKind::Rotate { overlap }));
         }
     }
 

@@ -152,6 +152,11 @@ pub(crate) enum TroubleKind {
     Kick {
         server: usize,
     },
+    /// All servers change their private key, and the backend does when the trouble ends. The old key
+    /// is valid for `overlap` seconds.
+    Rotate {
+        overlap: u64,
+    },
     /// The server is closed to new clients.
     Close {
         server: usize,

@@ -1,22 +1,23 @@
 //! A server of the core and its model, of one plan.
 
-use netcode_core::ProtocolId;
 use netcode_core::address::AddressList;
 use netcode_core::crypto::Key;
 use netcode_core::server::{
-    Capacity, ReconnectRule, RestartRule, Server, ServerConfig, SourceLimit, Storage,
+    Capacity, PreviousKey, ReconnectRule, RestartRule, Server, ServerConfig, SourceLimit, Storage,
 };
+use netcode_core::{ProtocolId, UnixTime};
 
-use crate::backend::{PRIVATE_KEY, PROTOCOL};
+use crate::backend::PROTOCOL;
 use crate::ground::Ground;
 use crate::ledger::{Maker, Witness};
 use crate::model::server::ServerModel;
-use crate::model::tables::Rules;
+use crate::model::tables::{Keys, Rules};
 use crate::plan::{ServerPlan, internal_address, server_address};
 
 pub(super) fn create(
     id: usize,
     plan: &ServerPlan,
+    keys: Keys,
     g: &Ground,
 ) -> (Server<'static, Witness>, ServerModel) {
     let address = if plan.internal {
@@ -30,11 +31,15 @@ pub(super) fn create(
     });
     let mut config = ServerConfig::new(
         ProtocolId(PROTOCOL),
-        Key::from_bytes(PRIVATE_KEY),
+        Key::from_bytes(keys.current),
         addresses,
         plan.max_clients,
         refuse_older.unwrap_or(RestartRule::AdmitAgain),
     );
+    config.previous_key = keys.previous.map(|(key, valid_until)| PreviousKey {
+        key: Key::from_bytes(key),
+        valid_until: UnixTime::from_secs(valid_until),
+    });
     config.handshake_timeout = std::time::Duration::from_micros(plan.handshake);
     if plan.replace {
         config.reconnect_rule = ReconnectRule::ReplaceByNewerToken;
@@ -69,5 +74,5 @@ pub(super) fn create(
         host_limit: plan.host_limit,
         opens_per_second: plan.opens_per_second.map(u64::from),
     };
-    (core, ServerModel::new(rules, maker))
+    (core, ServerModel::new(rules, keys, maker))
 }

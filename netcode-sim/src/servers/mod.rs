@@ -8,17 +8,19 @@ mod receive;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
+use netcode_core::crypto::Key;
 use netcode_core::server::{Admission, Event, MAX_SEND_BYTES, Server};
 use netcode_core::{ClientIndex, Dropped, Instant, UnixTime};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
 use self::create::create;
-use crate::backend::EPOCH;
+use crate::backend::{EPOCH, PRIVATE_KEYS};
 use crate::clock::HostClock;
 use crate::ground::{Checked, Ground, check, violation};
 use crate::ledger::Witness;
 use crate::model::server::ServerModel;
+use crate::model::tables::Keys;
 use crate::plan::{SECOND, ServerPlan, generator, server_address};
 use crate::wire;
 
@@ -86,7 +88,11 @@ impl ServerHost {
     pub(crate) fn new(id: usize, plan: &ServerPlan, g: &mut Ground, seed: u64) -> Checked<Self> {
         let mut rng = generator(seed, 1000 + id as u64);
         let clock = HostClock::new(plan.clock.origin, plan.clock.drift_ppm);
-        let (core, model) = create(id, plan, g);
+        let keys = Keys {
+            current: PRIVATE_KEYS[0],
+            previous: None,
+        };
+        let (core, model) = create(id, plan, keys, g);
         let app_due = rng.random_range(0..plan.send_every);
         let mut host = Self {
             id,
@@ -163,7 +169,7 @@ impl ServerHost {
                 g.forgive(ticket);
             }
         }
-        (self.core, self.model) = create(self.id, &self.plan, g);
+        (self.core, self.model) = create(self.id, &self.plan, self.model.keys, g);
         self.sessions.fill(None);
         self.counted = Counted::default();
         self.unwanted = None;
@@ -174,6 +180,14 @@ impl ServerHost {
     pub(crate) fn admit(&mut self, admission: Admission) {
         self.core.set_admission(admission);
         self.model.closed = admission == Admission::Closed;
+    }
+
+    /// Changes the private key; the one so far is valid until a date.
+    pub(crate) fn rotate_key(&mut self, key: [u8; 32], valid_until: u64) -> Checked {
+        let until = UnixTime::from_secs(valid_until);
+        let changed = self.core.rotate_key(Key::from_bytes(key), until);
+        self.model.keys.rotate(key, valid_until);
+        check(changed, AGREE, || "the key does not change".into())
     }
 
     pub(crate) fn kick(&mut self, g: &mut Ground) -> Checked {

@@ -23,6 +23,7 @@ impl ServerHost {
         let prediction = self
             .model
             .receive(now, from, bytes, &g.ledger.borrow(), &g.backend);
+        let of_request = self.model.opens_of_a_request() as u64;
         let (opens, seals) = {
             let ledger = g.ledger.borrow();
             (ledger.opens, ledger.seals.len())
@@ -69,6 +70,9 @@ impl ServerHost {
             *self.counted.dropped.entry(reason.name()).or_default() += 1;
             self.refusals.insert(from, Some(reason));
             g.coverage.note_drop("server", reason);
+            if reason == Dropped::TokenUnauthentic {
+                self.note_expired_key(g, bytes);
+            }
             let expected =
                 prediction.fate == Fate::Dropped(reason) || prediction.or_dropped.contains(&reason);
             check(expected, AGREE, || {
@@ -76,12 +80,22 @@ impl ServerHost {
             })?;
             let opened = g.ledger.borrow().opens - opens;
             return check(
-                opened <= most_opens(reason),
+                opened <= most_opens(reason, of_request),
                 "a drop costs no more than its check",
                 || format!("{reason:?} after {opened} decryptions"),
             );
         }
         self.verify(g, from, bytes, &prediction.fate, actual, seals)
+    }
+
+    /// Notes a token that the previous key would have opened before its date.
+    fn note_expired_key(&self, g: &mut Ground, request: &[u8]) {
+        let ticket = g.backend.find(&request[wire::REQUEST_BYTES - 16..]);
+        let sealed_with = ticket.map(|ticket| g.backend.tickets[ticket].key);
+        let previous = self.model.keys.previous.map(|(key, _)| key);
+        if sealed_with.is_some() && sealed_with == previous {
+            g.coverage.note("server: previous key expired");
+        }
     }
 
     /// Compares a result other than a drop with the model's.
@@ -97,6 +111,9 @@ impl ServerHost {
         match (fate, actual) {
             (&Fate::Challenge { ticket }, Actual::Reply(to, reply)) if to == from => {
                 g.coverage.note("server: challenge");
+                if g.backend.tickets[ticket].key != self.model.keys.current {
+                    g.coverage.note("server: challenge under the previous key");
+                }
                 self.counted.challenges += 1;
                 check(reply.len() < bytes.len(), "no amplification", || {
                     "a reply is longer than its request".into()
@@ -272,16 +289,16 @@ impl ServerHost {
     }
 }
 
-/// Decryptions that a drop for this reason may cost.
-fn most_opens(reason: Dropped) -> u64 {
+/// Decryptions that a drop for this reason may cost, where a request may cost `of_request`.
+fn most_opens(reason: Dropped, of_request: u64) -> u64 {
     match reason {
         Dropped::TokenUnauthentic
         | Dropped::TokenMalformed
         | Dropped::NotOurAddress
         | Dropped::IdLimit
         | Dropped::HistoryFull
-        | Dropped::HalfOpenFull => 1,
-        // Of a request one; of a response one for each handshake of its address, and the challenge.
+        | Dropped::HalfOpenFull => of_request,
+        // Of a request one or two; of a response one for each handshake of its address, and the challenge.
         Dropped::Unauthentic => 4,
         Dropped::AddressConnected
         | Dropped::IdConnected

@@ -3,11 +3,12 @@
 use netcode_core::server::Admission;
 
 use super::World;
+use crate::backend::{EPOCH, PRIVATE_KEYS};
 use crate::clients::ClientHost;
 use crate::clock::HostClock;
 use crate::ground::Checked;
 use crate::network::Cut;
-use crate::plan::{Host, Trouble, TroubleKind, server_address};
+use crate::plan::{Host, SECOND, Trouble, TroubleKind, server_address};
 
 impl World<'_> {
     pub(super) fn begin(&mut self, trouble: &Trouble) -> Checked {
@@ -38,6 +39,12 @@ impl World<'_> {
             TroubleKind::Kick { server } => {
                 g.coverage.note("fault: kick");
                 self.servers[server].kick(g)
+            }
+            TroubleKind::Rotate { overlap } => {
+                g.coverage.note("fault: key rotation");
+                let valid_until = EPOCH + g.time / SECOND + overlap;
+                let mut servers = self.servers.iter_mut();
+                servers.try_for_each(|server| server.rotate_key(PRIVATE_KEYS[1], valid_until))
             }
             TroubleKind::Close { server } => {
                 g.coverage.note("fault: closed");
@@ -127,6 +134,7 @@ impl World<'_> {
                     return self.servers[server].start(&mut self.g);
                 }
             }
+            TroubleKind::Rotate { .. } => self.g.backend.key = PRIVATE_KEYS[1],
             TroubleKind::Close { server } => self.servers[server].admit(Admission::Open),
             TroubleKind::Date { server, by } => self.servers[server].date_error -= by,
             TroubleKind::ClockStop { host } => {

@@ -2,11 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use netcode_std::core::ClientIndex;
+use netcode_std::core::crypto::RustCrypto;
 use netcode_std::core::server::Event;
-use netcode_std::{Admission, Client, ClientState, RECEIVE_BUFFER_BYTES, Server};
+use netcode_std::core::{ClientIndex, Dropped};
+use netcode_std::{
+    Admission, Client, ClientState, Crypto, Key, RECEIVE_BUFFER_BYTES, Server, SocketOptions,
+    UdpLink, UnixTime, unix_time,
+};
 
-use crate::pair::{client_turn, connect, server, token, turn, until};
+use crate::pair::{
+    client_turn, config, connect, connect_with, key, server, token, token_under, turn, until, v4,
+};
 
 const CLIENTS: u32 = 3;
 
@@ -107,4 +113,41 @@ fn a_closed_server_denies_a_new_client_and_keeps_the_others() {
     assert_receives(&mut clients[0], b"all");
     server.set_admission(Admission::Open);
     connect(&mut server, &mut new, 10);
+}
+
+/// Both keys open tokens, whatever the provider leaves of a token that the first does not open.
+fn accepts_both_keys<C: Crypto>(crypto: C) {
+    let link = UdpLink::bind(&[v4()], &SocketOptions::default()).unwrap();
+    let mut server = Server::with_crypto(link, config(4), crypto).unwrap();
+    let new_key = Key::from_bytes([0x5a; 32]);
+    let date = unix_time().saturating_add_secs(60);
+    assert!(server.rotate_key(new_key.clone(), date));
+    let addresses = server.local_addresses();
+    for (id, key) in [(1, &key()), (2, &new_key)] {
+        let token = token_under(key, id, &addresses);
+        connect_with(&mut server, &mut Client::new().unwrap(), &token);
+    }
+    assert_eq!(server.core().connected_count(), 2);
+    // The date has come.
+    assert!(server.rotate_key(key(), UnixTime::from_secs(0)));
+    let mut late = Client::new().unwrap();
+    late.connect(&token_under(&new_key, 3, &addresses)).unwrap();
+    until("the refusal", || {
+        client_turn(&mut late);
+        turn(&mut server);
+        late.wait(Duration::from_millis(1)).unwrap();
+        let dropped = &server.core().stats().dropped;
+        dropped.get(Dropped::TokenUnauthentic) > 0
+    });
+}
+
+#[test]
+fn a_server_on_pure_rust_crypto_accepts_both_keys_during_a_change() {
+    accepts_both_keys(RustCrypto);
+}
+
+#[cfg(feature = "native-crypto")]
+#[test]
+fn a_server_on_native_crypto_accepts_both_keys_during_a_change() {
+    accepts_both_keys(netcode_std::NativeCrypto);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use netcode_std::core::address::AddressList;
 use netcode_std::core::client;
-use netcode_std::core::crypto::Key;
+use netcode_std::core::crypto::{Crypto, Key};
 use netcode_std::core::server::{Event, RestartRule, ServerConfig};
 use netcode_std::core::token::{ConnectToken, TokenSpec, mint};
 use netcode_std::core::{ClientId, ClientIndex, ProtocolId, Timeout, UserData};
@@ -51,14 +51,23 @@ pub(crate) fn token_with_timeout(
     internal: &[SocketAddr],
     timeout: i32,
 ) -> ConnectToken {
-    let now = unix_time();
     let user_data = UserData::from_slice(b"who").unwrap();
-    let spec = TokenSpec::new(PROTOCOL_ID, ClientId(id), public, now)
-        .with_lifetime(Duration::from_secs(30))
+    let spec = spec(id, public)
         .with_timeout(Timeout::from_secs(timeout))
         .with_internal_addresses(internal)
         .with_user_data(&user_data);
     mint(&spec, &key(), &mut generator().unwrap()).unwrap()
+}
+
+/// A token under another private key.
+pub(crate) fn token_under(key: &Key, id: u64, public: &[SocketAddr]) -> ConnectToken {
+    mint(&spec(id, public), key, &mut generator().unwrap()).unwrap()
+}
+
+fn spec(id: u64, public: &[SocketAddr]) -> TokenSpec<'_> {
+    TokenSpec::new(PROTOCOL_ID, ClientId(id), public, unix_time())
+        .with_lifetime(Duration::from_secs(30))
+        .with_timeout(Timeout::from_secs(5))
 }
 
 /// Events of one turn of a server, payloads apart.
@@ -68,7 +77,7 @@ pub(crate) struct Turn {
     pub(crate) events: Vec<Event<()>>,
 }
 
-pub(crate) fn turn<L: Link>(server: &mut Server<L>) -> Turn {
+pub(crate) fn turn<L: Link, C: Crypto>(server: &mut Server<L, C>) -> Turn {
     let mut turn = Turn::default();
     server.update(Instant::now()).unwrap();
     let mut buffer = [0; RECEIVE_BUFFER_BYTES];
@@ -111,8 +120,8 @@ pub(crate) fn connect<L: Link>(server: &mut Server<L>, client: &mut Client, id: 
 }
 
 /// Lets a client in with this token.
-pub(crate) fn connect_with<L: Link>(
-    server: &mut Server<L>,
+pub(crate) fn connect_with<L: Link, C: Crypto>(
+    server: &mut Server<L, C>,
     client: &mut Client,
     token: &[u8],
 ) -> Turn {

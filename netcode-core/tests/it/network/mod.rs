@@ -17,6 +17,7 @@ use netcode_core::crypto::Key;
 use netcode_core::server::{
     self, Event, RestartRule, Server, ServerConfig, StaticStorage, Storage,
 };
+use netcode_core::token::ConnectToken;
 use netcode_core::{ClientIndex, Dropped, Instant, ProtocolId, UnixTime};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -160,9 +161,14 @@ impl World {
 
     /// Adds a client that starts to connect now.
     pub(crate) fn join(&mut self, ticket: &Ticket) -> usize {
+        self.join_with(&ticket.mint())
+    }
+
+    /// Adds a client that starts to connect now with this token.
+    pub(crate) fn join_with(&mut self, token: &ConnectToken) -> usize {
         let n = self.clients.len();
         let mut client = Client::new();
-        client.connect(self.now, &ticket.mint()).unwrap();
+        client.connect(self.now, token).unwrap();
         let address = client_address(n);
         self.clients.push(TestClient {
             client,

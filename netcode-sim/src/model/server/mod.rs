@@ -10,7 +10,7 @@ use netcode_core::Dropped;
 use netcode_core::server::DisconnectReason;
 
 use super::clock::{Date, LocalTime};
-use super::tables::{Budget, HalfOpen, Phase, Rules, Slot, Used};
+use super::tables::{Budget, HalfOpen, Keys, Phase, Rules, Slot, Used};
 use super::{Received, Sent};
 use crate::backend::Backend;
 use crate::ledger::{Ledger, Maker};
@@ -82,6 +82,7 @@ pub(crate) enum Pending {
 
 pub(crate) struct ServerModel {
     pub(crate) rules: Rules,
+    pub(crate) keys: Keys,
     maker: Maker,
     pub(crate) time: LocalTime,
     date: Date,
@@ -104,11 +105,12 @@ pub(crate) struct ServerModel {
 }
 
 impl ServerModel {
-    pub(crate) fn new(rules: Rules, maker: Maker) -> Self {
+    pub(crate) fn new(rules: Rules, keys: Keys, maker: Maker) -> Self {
         Self {
             slots: vec![None; rules.max_clients],
             ended: vec![None; rules.max_clients],
             rules,
+            keys,
             maker,
             time: LocalTime::default(),
             date: Date::default(),
@@ -149,6 +151,12 @@ impl ServerModel {
     pub(crate) fn tell_date(&mut self, now: u64, unix: u64) {
         let now = self.time.call(now);
         self.date.tell(now, unix);
+    }
+
+    /// Number of decryptions that a request may take.
+    pub(crate) fn opens_of_a_request(&self) -> usize {
+        let today = self.date.at(self.time.passed()).unwrap_or(0);
+        self.keys.tried(today).len()
     }
 
     pub(crate) fn disconnect(&mut self, now: u64, slot: usize) -> bool {
@@ -246,8 +254,10 @@ impl ServerModel {
         let limited = dropped.is_some_and(|reason| {
             prediction.fate != Fate::Dropped(reason) && prediction.or_dropped.contains(&reason)
         });
-        if prediction.limits.spends && (!limited || dropped == Some(Dropped::IdLimit)) {
-            self.budget.spend();
+        if !limited || dropped == Some(Dropped::IdLimit) {
+            for _ in 0..prediction.limits.spends {
+                self.budget.spend();
+            }
         }
         if let Some((ticket, from, expires)) = prediction.limits.enters
             && !limited
@@ -428,8 +438,8 @@ impl ServerModel {
 #[derive(Clone, Debug, Default)]
 struct Limits {
     or_dropped: Vec<Dropped>,
-    /// The decryption budget is asked before this result.
-    spends: bool,
+    /// Decryptions taken from the budget before this result.
+    spends: usize,
     /// Token that enters the history before this result, its sender and its expiry.
     enters: Option<(usize, SocketAddr, u64)>,
 }

@@ -72,12 +72,18 @@ impl ServerModel {
         }
         self.spend(now, limits)?;
         let ticket = ticket.filter(|&it| backend.tickets[it].request == datagram);
-        let ticket_id = ticket.ok_or(Dropped::TokenUnauthentic)?;
+        let tried = self.keys.tried(today);
+        let opening = ticket.and_then(|ticket| {
+            let sealed_with = backend.tickets[ticket].key;
+            tried.iter().position(|key| *key == sealed_with)
+        });
+        limits.spends = opening.map_or(tried.len(), |failed| failed + 1);
+        let ticket_id = ticket
+            .filter(|_| opening.is_some())
+            .ok_or(Dropped::TokenUnauthentic)?;
         let ticket = &backend.tickets[ticket_id];
-        match ticket.order.defect {
-            Defect::ForeignKey => return Err(Dropped::TokenUnauthentic),
-            Defect::Malformed => return Err(Dropped::TokenMalformed),
-            _ => {}
+        if ticket.order.defect == Defect::Malformed {
+            return Err(Dropped::TokenMalformed);
         }
         if !ticket
             .order
@@ -156,7 +162,7 @@ impl ServerModel {
             Purse::Short => limits.or_dropped.push(Dropped::OverBudget),
             Purse::Served => {}
         }
-        limits.spends = true;
+        limits.spends = 1;
         Ok(())
     }
 
