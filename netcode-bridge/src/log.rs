@@ -44,12 +44,9 @@ impl Log {
     }
 
     pub(super) fn opened(&self, now: Instant, session: &SessionInfo) {
-        let mut counted = self.counted();
-        if !counted.takes_line(now) {
-            counted.opened += 1;
+        if !self.takes_line(now, |counted| counted.opened += 1) {
             return;
         }
-        drop(counted);
         info!(
             session = session.id,
             transport = session.transport.name(),
@@ -62,12 +59,9 @@ impl Log {
     }
 
     pub(super) fn ended(&self, now: Instant, session: &SessionInfo, cause: EndCause) {
-        let mut counted = self.counted();
-        if !counted.takes_line(now) {
-            counted.ended += 1;
+        if !self.takes_line(now, |counted| counted.ended += 1) {
             return;
         }
-        drop(counted);
         info!(
             session = session.id,
             transport = session.transport.name(),
@@ -105,19 +99,21 @@ impl Log {
         }
     }
 
-    fn counted(&self) -> MutexGuard<'_, Counted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Counted {
-    /// Takes the room of a line about a session, if there is room.
-    fn takes_line(&mut self, now: Instant) -> bool {
-        let has_room = self.session_lines.has(now, 1);
+    /// Takes the room of a line about a session. `false` if there is none; the session is counted
+    /// then.
+    fn takes_line(&self, now: Instant, count: impl FnOnce(&mut Counted)) -> bool {
+        let mut counted = self.counted();
+        let has_room = counted.session_lines.has(now, 1);
         if has_room {
-            self.session_lines.take(1);
+            counted.session_lines.take(1);
+        } else {
+            count(&mut counted);
         }
         has_room
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
