@@ -8,6 +8,8 @@ use chacha20poly1305::{ChaCha20Poly1305, XChaCha20Poly1305};
 pub const VERSION: [u8; 13] = *b"NETCODE 1.02\0";
 pub const PROTOCOL_ID: u64 = 0x1122_3344_5566_7788;
 pub const PRIVATE_KEY: [u8; 32] = [7; 32];
+/// Private key of servers that change keys.
+pub const OTHER_KEY: [u8; 32] = [9; 32];
 /// Date at which every run begins.
 pub const UNIX: u64 = 1_700_000_000;
 
@@ -199,7 +201,13 @@ impl Packet {
 }
 
 /// Seals the 1008 bytes of a token's private part. (*Private Connect Token Data*.)
-pub fn seal_private(plain: &[u8], nonce: &[u8; 24], protocol_id: u64, expires: u64) -> Vec<u8> {
+pub fn seal_private(
+    key: &[u8; 32],
+    plain: &[u8],
+    nonce: &[u8; 24],
+    protocol_id: u64,
+    expires: u64,
+) -> Vec<u8> {
     let data = [
         &VERSION[..],
         &protocol_id.to_le_bytes(),
@@ -210,7 +218,7 @@ pub fn seal_private(plain: &[u8], nonce: &[u8; 24], protocol_id: u64, expires: u
         msg: plain,
         aad: &data,
     };
-    XChaCha20Poly1305::new(&PRIVATE_KEY.into())
+    XChaCha20Poly1305::new(key.into())
         .encrypt(nonce.into(), payload)
         .expect("private parts are short")
 }

@@ -27,6 +27,7 @@ mod parsers;
 mod relay;
 mod sealed_tokens;
 mod server_datagrams;
+mod server_setup;
 mod server_witness;
 mod stun_sdp;
 mod ticket;

@@ -5,24 +5,21 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
-use netcode_core::address::AddressList;
 use netcode_core::crypto::Key;
-use netcode_core::server::{
-    MAX_SEND_BYTES, Received, ReconnectRule, RestartRule, Server, ServerConfig, StaticStorage,
-};
+use netcode_core::server::{Admission, MAX_SEND_BYTES, Received, Server, StaticStorage};
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
-use netcode_core::{ClientIndex, Instant, ProtocolId, UnixTime};
+use netcode_core::{ClientIndex, Instant, UnixTime};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::forge::{
-    CHALLENGE, DENIED, DISCONNECT, Edits, PAYLOAD, PRIVATE_KEY, PROTOCOL_ID, Packet, RESPONSE,
-    UNIX, choose,
+    CHALLENGE, DENIED, DISCONNECT, Edits, OTHER_KEY, PAYLOAD, PRIVATE_KEY, PROTOCOL_ID, Packet,
+    RESPONSE, UNIX, choose,
 };
+use crate::server_setup::{SLOTS, client_address, config, keys, tickets};
 use crate::server_witness::{Origin, Witness};
 use crate::ticket::Ticket;
 
-const SLOTS: usize = 2;
 const HALF_OPEN: usize = 3;
 const TOKENS: usize = 6;
 
@@ -40,67 +37,13 @@ pub fn server_datagrams(data: &[u8]) {
     let mut storage = StaticStorage::<SLOTS, HALF_OPEN, TOKENS>::new();
     let config = config(rules);
     let server = Server::new(storage.tables(), config).expect("the configuration is valid");
-    let mut world = World::new(server);
+    let mut world = World::new(server, tickets(rules & 8 != 0));
     for _ in 0..MOST_STEPS {
         if input.is_empty() || world.step(&mut input).is_err() {
             break;
         }
         world.check();
     }
-}
-
-fn config(rules: u8) -> ServerConfig {
-    let restart_rule = if rules & 1 == 0 {
-        RestartRule::AdmitAgain
-    } else {
-        RestartRule::RefuseOlder {
-            max_token_lifetime: Duration::from_secs(60),
-        }
-    };
-    let addresses = AddressList::new(&[server_address()]).expect("one address");
-    let key = Key::from_bytes(PRIVATE_KEY);
-    let mut config = ServerConfig::new(ProtocolId(PROTOCOL_ID), key, addresses, 2, restart_rule);
-    if rules & 2 != 0 {
-        config.reconnect_rule = ReconnectRule::ReplaceByNewerToken;
-    }
-    if rules & 4 != 0 {
-        config.opens_per_second = std::num::NonZeroU32::new(4);
-    }
-    config
-}
-
-fn server_address() -> SocketAddr {
-    ([10, 0, 0, 1], 40_000).into()
-}
-
-/// Two ports of one host, two networks of IPv6.
-fn client_address(number: u8) -> SocketAddr {
-    match number % 4 {
-        0 => ([10, 0, 0, 2], 5000).into(),
-        1 => ([10, 0, 0, 2], 5001).into(),
-        2 => ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 5000).into(),
-        _ => ([0x2001, 0xdb8, 0, 1, 0, 0, 0, 1], 5000).into(),
-    }
-}
-
-/// Eight tickets of four clients. Some have expired, name other servers too, or set no timeout.
-fn tickets() -> Vec<Ticket> {
-    let other = SocketAddr::from(([10, 0, 0, 9], 40_000));
-    (0..8)
-        .map(|number: u8| {
-            let expires = match number {
-                0..=6 => UNIX + 40 + 15 * u64::from(number),
-                _ => UNIX,
-            };
-            let servers = match number % 4 {
-                2 => vec![other, server_address()],
-                _ => vec![server_address()],
-            };
-            let timeout = [5, -1, 0, 2, 5, 1, 30, 5][usize::from(number)];
-            let client_id = u64::from(number / 2);
-            Ticket::new(number + 1, client_id, expires, &servers).with_timeout(timeout)
-        })
-        .collect()
 }
 
 /// Datagram sent before.
@@ -121,7 +64,7 @@ struct World<'s> {
 }
 
 impl<'s> World<'s> {
-    fn new(mut server: Server<'s>) -> Self {
+    fn new(mut server: Server<'s>, tickets: Vec<Ticket>) -> Self {
         let mut rng = StdRng::seed_from_u64(1);
         let now = Instant::from_millis(1);
         let unix = UnixTime::from_secs(UNIX);
@@ -130,7 +73,7 @@ impl<'s> World<'s> {
             server,
             rng,
             now,
-            tickets: tickets(),
+            tickets,
             witness: Witness::new(SLOTS),
             sent: Vec::new(),
             arrived: 0,
@@ -174,9 +117,14 @@ impl<'s> World<'s> {
                 let expected = self.witness.is_connected(client);
                 assert_eq!(self.server.disconnect(self.now, client), expected);
             }
-            _ => match choose(input, 4)? {
-                0 => self.server.disconnect_all(self.now),
-                1 => self.server.stop(self.now),
+            _ => match choose(input, 8)? {
+                0 | 4 => self.server.disconnect_all(self.now),
+                1 | 5 => self.server.stop(self.now),
+                2 => self.rotate_key(input)?,
+                3 => self.server.set_admission(match self.server.admission() {
+                    Admission::Open => Admission::Closed,
+                    Admission::Closed => Admission::Open,
+                }),
                 _ => {
                     let running = self.server.is_running();
                     let unix = UnixTime::from_secs(UNIX);
@@ -186,6 +134,17 @@ impl<'s> World<'s> {
             },
         }
         self.drain(None);
+        Ok(())
+    }
+
+    /// A change to the other key.
+    fn rotate_key(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
+        let other = match *self.server.config().private_key.as_bytes() {
+            PRIVATE_KEY => OTHER_KEY,
+            _ => PRIVATE_KEY,
+        };
+        let until = UnixTime::from_secs(UNIX + u64::from(input.arbitrary::<u8>()?));
+        assert!(self.server.rotate_key(Key::from_bytes(other), until));
         Ok(())
     }
 
@@ -309,6 +268,7 @@ impl<'s> World<'s> {
         let mut bytes = datagram.clone();
         let len = bytes.len();
         self.arrived += 1;
+        let keys = keys(&self.server);
         let mut reported = None;
         match self.server.handle_datagram(self.now, from, &mut bytes) {
             Ok(Received::Event(event)) => {
@@ -325,6 +285,7 @@ impl<'s> World<'s> {
                 // A session that is replaced ends where it was.
                 assert!(to == from || answer.kind == DISCONNECT);
                 if answer.kind == CHALLENGE {
+                    assert!(keys.contains(&self.tickets[number].key));
                     self.tickets[number].keep_challenge(&answer.body);
                 }
             }

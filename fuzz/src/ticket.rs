@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use netcode_core::token::PrivateToken;
 
-use crate::forge::{Edits, PROTOCOL_ID, Packet, VERSION, seal_private};
+use crate::forge::{Edits, PRIVATE_KEY, PROTOCOL_ID, Packet, VERSION, seal_private};
 
 /// Contents of a connect token, and the fuzzer's side of its session.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Ticket {
     pub client_to_server: [u8; 32],
     pub server_to_client: [u8; 32],
     pub nonce: [u8; 24],
+    /// Private key that seals it.
+    pub key: [u8; 32],
     /// Private part as minted; another one only in tickets of [`changed`](Self::changed).
     plain: Option<Vec<u8>>,
     /// Sequence of the next packet that the fuzzer seals under this ticket.
@@ -39,6 +41,7 @@ impl Ticket {
             client_to_server: [number.wrapping_mul(2); 32],
             server_to_client: [number.wrapping_mul(2).wrapping_add(1); 32],
             nonce: [number; 24],
+            key: PRIVATE_KEY,
             plain: None,
             sequence: 0,
             challenge: (0, vec![0; 300]),
@@ -62,10 +65,16 @@ impl Ticket {
         self
     }
 
+    pub fn sealed_with(mut self, key: [u8; 32]) -> Self {
+        self.key = key;
+        self
+    }
+
     /// Ticket of a number not used before, whose private part was changed before it was sealed.
     pub fn changed(&self, number: u8, edits: Edits) -> Self {
         let mut other = Self::new(number, self.client_id, self.expires, &self.servers)
-            .with_timeout(self.timeout);
+            .with_timeout(self.timeout)
+            .sealed_with(self.key);
         let mut plain = other.private_fields();
         edits.apply(&mut plain);
         plain.resize(1008, 0);
@@ -95,7 +104,14 @@ impl Ticket {
 
     fn private_part(&self) -> Vec<u8> {
         let plain = self.private_fields();
-        seal_private(&plain, &self.nonce, self.protocol_id, self.expires)
+        let Self {
+            key,
+            nonce,
+            protocol_id,
+            expires,
+            ..
+        } = self;
+        seal_private(key, &plain, nonce, *protocol_id, *expires)
     }
 
     /// Connection request. (*Connection Request Packet*.)

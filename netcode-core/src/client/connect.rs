@@ -33,12 +33,13 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
+    /// No attempt: all zeros, as zero is no timeout.
     pub(super) const NONE: Self = Self {
         protocol_id: ProtocolId(0),
         expires: UnixTime::from_secs(0),
         nonce: TokenNonce([0; 24]),
         private: [0; PRIVATE_TOKEN_BYTES],
-        timeout: Timeout::NEVER,
+        timeout: Timeout::from_secs(0),
         keys: SessionKeys::EMPTY,
         addresses: AddressList::EMPTY,
         position: 0,

@@ -38,7 +38,8 @@ use crate::time::{Calendar, Clock, Local, UnixTime};
 /// A netcode client. `C` is the crypto implementation.
 ///
 /// About two kilobytes, mostly the token's private part and its addresses: keep it in a `static` or
-/// on the heap where the stack is small. Keys are wiped as soon as they are not needed.
+/// on the heap where the stack is small. A new one is all zeros, so that in a `static` it takes
+/// neither stack nor flash. Keys are wiped as soon as they are not needed.
 pub struct Client<C = RustCrypto> {
     crypto: C,
     clock: Clock,

@@ -251,6 +251,43 @@ mod tests {
     }
 
     #[test]
+    fn a_decryption_that_follows_another_is_charged_and_asked_for() {
+        with_budget(|budget| {
+            let twice = Work::Request { opens: 2 };
+            let mut served = 0;
+            for n in 0..90 {
+                if budget.spend(0, host(n), twice, RATE) {
+                    budget.0.charge(&mut budget.1, host(n));
+                    served += 1;
+                }
+            }
+            // All but the reserve, two at a time.
+            assert_eq!(served, (80 - 10) / 2);
+            let Purse(budget, hosts) = budget;
+            assert_eq!(budget.level, 10 * OPEN);
+            assert!(hosts.count(host(0)) >= 2);
+            hosts.clear();
+            budget.demand = 0;
+            budget.spend(hosts, Local(0), host(100), twice, RATE);
+            assert_eq!(budget.demand, 2);
+        });
+    }
+
+    #[test]
+    fn a_debt_is_paid_before_anything_else() {
+        with_budget(|Purse(budget, hosts)| {
+            let rate = NonZeroU32::new(2);
+            let mut spend = |budget: &mut Budget, now| {
+                budget.spend(hosts, Local(now), host(1), Work::Response, rate)
+            };
+            assert!(spend(budget, 0) && spend(budget, 0));
+            budget.level -= OPEN / 2;
+            assert!(!spend(budget, SECOND / 2));
+            assert!(spend(budget, SECOND * 3 / 4));
+        });
+    }
+
+    #[test]
     fn without_a_rate_no_datagram_waits() {
         with_budget(|budget| {
             let spend = |_| budget.spend(0, host(1), REQUEST, None);

@@ -102,3 +102,24 @@ impl<C: Crypto> Server<'_, C> {
         PrivateToken::open(&self.crypto, key, &request.header, request.private)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::AddressList;
+    use crate::identity::ProtocolId;
+    use crate::server::{RestartRule, ServerConfig, StaticStorage};
+
+    #[test]
+    fn a_request_may_take_two_decryptions_while_there_is_a_previous_key() {
+        let addresses = AddressList::new(&["10.0.0.1:40000".parse().unwrap()]).unwrap();
+        let [old, new] = [7, 9].map(|byte| Key::from_bytes([byte; 32]));
+        let rule = RestartRule::AdmitAgain;
+        let config = ServerConfig::new(ProtocolId(1), old, addresses, 1, rule);
+        let mut storage = StaticStorage::<1, 1, 1>::new();
+        let mut server = Server::new(storage.tables(), config).unwrap();
+        assert_eq!(server.opens_of_a_request(), 1);
+        server.rotate_key(new, UnixTime::from_secs(1));
+        assert_eq!(server.opens_of_a_request(), 2);
+    }
+}

@@ -293,21 +293,45 @@ mod tests {
     use super::*;
     use crate::server::session::Session;
 
+    fn source(port: u16) -> Source {
+        Source::new(([10, 0, 0, 2], port).into(), HashKey::NONE)
+    }
+
+    fn join(slots: &mut Slots<'_>, port: u16) -> usize {
+        let session = Session {
+            client_id: ClientId(port.into()),
+            peer: source(port).peer,
+            ..Session::EMPTY
+        };
+        let slot = Slot::new(session, &[0; 256], 0, Local::ZERO);
+        slots.join(slot, &source(port)).unwrap()
+    }
+
+    #[test]
+    fn a_lookup_ends_at_its_own_key_where_all_hashes_are_the_same() {
+        // With a single bucket, every lookup meets every entry.
+        let mut storage = SlotStorage::<1>::EMPTY;
+        let mut slots = Slots::new(storage.table());
+        slots.reset(1, HashKey::NONE);
+        assert_eq!(join(&mut slots, 1), 0);
+        assert_eq!(slots.find_by_id(ClientId(1)), Some(0));
+        assert_eq!(slots.find_by_id(ClientId(2)), None);
+        assert!(!slots.is_late(Local::ZERO, &source(1)));
+        slots.free(Local::ZERO, 0);
+        // An empty slot has the id zero.
+        assert_eq!(slots.find_by_id(ClientId(0)), None);
+        assert!(slots.is_late(Local::ZERO, &source(1)));
+        assert!(!slots.is_late(Local::ZERO, &source(2)));
+        assert_eq!(join(&mut slots, 2), 0);
+        assert_eq!(slots.find_by_id(ClientId(2)), Some(0));
+        assert!(!slots.is_late(Local::ZERO, &source(1)));
+    }
+
     #[test]
     fn an_address_is_that_of_one_ended_session_whatever_slots_it_had() {
         let mut storage = SlotStorage::<3>::EMPTY;
         let mut slots = Slots::new(storage.table());
         slots.reset(3, HashKey::NONE);
-        let source = |port: u16| Source::new(([10, 0, 0, 2], port).into(), HashKey::NONE);
-        let join = |slots: &mut Slots<'_>, port: u16| {
-            let session = Session {
-                client_id: ClientId(port.into()),
-                peer: source(port).peer,
-                ..Session::EMPTY
-            };
-            let slot = Slot::new(session, &[0; 256], 0, Local::ZERO);
-            slots.join(slot, &source(port)).unwrap()
-        };
         // The slot that was freed last is taken first: each time one more is left to the wanderer.
         for port in 1..=3 {
             join(&mut slots, port);

@@ -150,7 +150,7 @@ mod tests {
     use crate::time::{Local, UnixTime};
 
     #[test]
-    fn tables_keep_no_key_and_no_address_when_their_server_is_dropped() {
+    fn tables_keep_no_key_of_a_removed_entry_and_nothing_when_their_server_is_dropped() {
         let source = Source::new("10.0.0.2:50000".parse().unwrap(), HashKey::NONE);
         let session = Session {
             keys: SessionKeys::generate(&mut StdRng::seed_from_u64(1)),
@@ -169,13 +169,17 @@ mod tests {
         assert_eq!(slots.join(slot, &source), Some(0));
         half_open.reset(1, HashKey::NONE);
         let entry = HalfOpen::new(session.clone(), Mac([4; 16]), Local::ZERO);
-        let hashes = entry.hashes(HashKey::NONE);
-        assert_eq!(half_open.admit(&source, entry, &hashes), Ok(0));
+        let hashes_of_entry = entry.hashes(HashKey::NONE);
+        assert_eq!(half_open.admit(&source, entry, &hashes_of_entry), Ok(0));
         tokens.reset(1, HashKey::NONE);
         let token = UsedToken::pending(Mac([4; 16]), &session);
         let hashes = token.hashes(HashKey::NONE);
         let expires = UnixTime::from_secs(1);
         assert_eq!(tokens.admit(token, expires, &hashes), Ok(()));
+        half_open.remove(0);
+        assert_eq!(half_open.entries[0].session.keys, SessionKeys::EMPTY);
+        let entry = HalfOpen::new(session.clone(), Mac([4; 16]), Local::ZERO);
+        assert_eq!(half_open.admit(&source, entry, &hashes_of_entry), Ok(0));
         drop((slots, half_open, tokens));
         assert_eq!(storage.slots.entries()[0].session.keys, SessionKeys::EMPTY);
         assert_eq!(storage.slots.entries()[0].user_data, UserData::ZERO);

@@ -4,6 +4,7 @@
 
 mod code;
 mod instructions;
+mod statics;
 mod types;
 
 use std::process::ExitCode;
@@ -85,6 +86,7 @@ fn measure() -> Result<Sizes> {
         PROBE,
     ]))?;
     let built = cross.output(TARGET, "release");
+    statics::check(&built.join("statics"))?;
     let mut code = Vec::new();
     for role in ["client", "server", "sealed"] {
         code.push(code::read(role, &built.join(role))?);

@@ -17,7 +17,7 @@ const KNOWN: &[Known] = &[
     Known {
         name: "client",
         aim: Some(2457),
-        parts: "1024 sealed private token, 612 addresses, 300 challenge, 104 drop counts, 64 keys, \
+        parts: "1024 sealed private token, 612 addresses, 300 challenge, 124 drop counts, 64 keys, \
                 64 traffic, 40 replay window; the rest is clock, state and events",
     },
     Known {

@@ -65,6 +65,8 @@ static ROOTS: &[size_probe::Root] = &[
     size_probe::Root(start as *const ()),
     size_probe::Root(AServer::stop as *const ()),
     size_probe::Root(AServer::set_unix_time as *const ()),
+    size_probe::Root(AServer::rotate_key as *const ()),
+    size_probe::Root(AServer::set_admission as *const ()),
     size_probe::Root(AServer::handle_datagram as *const ()),
     size_probe::Root(AServer::send as *const ()),
     size_probe::Root(AServer::poll_transmit as *const ()),

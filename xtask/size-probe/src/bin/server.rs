@@ -48,6 +48,8 @@ size_probe::program![
     start,
     Probed::stop,
     Probed::set_unix_time,
+    Probed::rotate_key,
+    Probed::set_admission,
     Probed::handle_datagram,
     Probed::send,
     Probed::poll_transmit,
