@@ -5,6 +5,7 @@
 //! | `steps` | the ordered table of steps |
 //! | `outcome` | results of steps |
 //! | `run` | running of steps and counting of results |
+//! | `api` | made-up requests to the matchmaker |
 //! | `cargo_tools` | commands installed by cargo |
 //! | `checks` | steps that consist of one cargo command |
 //! | `conformance` | four implementations under `netcode conform` |
@@ -25,6 +26,7 @@
 //! | `web` | the browser's client, its package and its tests |
 //! | `process`, `workspace` | commands, and paths and packages of the workspace |
 
+mod api;
 mod cargo_tools;
 mod checks;
 mod conformance;

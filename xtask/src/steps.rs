@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::{
-    checks, deny, features, firmware, fuzz, machine, msrv, no_std, package, panic_free, sabotage,
-    sim, size, typos, web,
+    api, checks, deny, features, firmware, fuzz, machine, msrv, no_std, package, panic_free,
+    sabotage, sim, size, typos, web,
 };
 
 /// Step that passes or fails.
@@ -124,6 +124,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "firefox",
         about: "Browser client, in Firefox",
         run: web::firefox,
+    },
+    Step {
+        name: "api",
+        about: "Requests to the matchmaker, made up from its description",
+        run: api::run_fuzz,
     },
     Step {
         name: "licences",

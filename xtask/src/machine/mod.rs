@@ -55,6 +55,11 @@ pub(crate) fn ensure_cpp_compiler() -> Result<()> {
     ensure(&needs::cpp_compiler())
 }
 
+/// Ensures Redis.
+pub(crate) fn ensure_redis() -> Result<()> {
+    ensure(&needs::redis())
+}
+
 /// Ensures npm.
 pub(crate) fn ensure_npm() -> Result<()> {
     ensure(&needs::npm())
@@ -85,6 +90,7 @@ pub(crate) fn run() -> Result<Outcome> {
         ensure_node_for_tests(),
         ensure_npm(),
         ensure_browser(),
+        ensure_redis(),
     ];
     let refusals: Vec<_> = all.into_iter().filter_map(Result::err).collect();
     if !refusals.is_empty() {
