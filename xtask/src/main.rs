@@ -12,6 +12,7 @@
 //! | `features` | feature combinations |
 //! | `firmware` | the example firmware, in an emulator |
 //! | `fuzz` | fuzz targets and their corpora |
+//! | `kubernetes` | manifests, and the start of servers under Agones |
 //! | `machine` | programs that the steps need |
 //! | `msrv` | minimum supported Rust version of each crate |
 //! | `no_std` | builds for bare metal |
@@ -32,6 +33,7 @@ mod deny;
 mod features;
 mod firmware;
 mod fuzz;
+mod kubernetes;
 mod machine;
 mod msrv;
 mod no_std;

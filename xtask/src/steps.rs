@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::{
-    checks, deny, features, firmware, fuzz, machine, msrv, no_std, package, panic_free, sabotage,
-    sim, size, typos, web,
+    checks, deny, features, firmware, fuzz, kubernetes, machine, msrv, no_std, package, panic_free,
+    sabotage, sim, size, typos, web,
 };
 
 /// Step that passes or fails.
@@ -119,6 +119,16 @@ pub(crate) const STEPS: &[Step] = &[
         name: "web",
         about: "Browser client, in a real browser",
         run: web::run,
+    },
+    Step {
+        name: "agones",
+        about: "Start of dedicated servers under Agones, at a stub of its SDK server",
+        run: kubernetes::agones,
+    },
+    Step {
+        name: "manifests",
+        about: "Manifests for Kubernetes and Agones, against their schemas",
+        run: kubernetes::manifests,
     },
     Step {
         name: "licences",
