@@ -42,6 +42,9 @@ pub(crate) fn doc() -> Result<Outcome> {
 }
 
 pub(crate) fn tests() -> Result<Outcome> {
+    if let Err(missing) = machine::ensure_redis() {
+        println!("tests of the matchmaker's state in Redis are skipped: {missing:#}");
+    }
     test(cargo("test").args(["--workspace", "--all-features", "--no-fail-fast"]))
 }
 

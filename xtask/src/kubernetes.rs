@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::outcome::{Outcome, Tests};
-use crate::process::{capture_errors, run, succeeds};
+use crate::process::{capture_errors, run};
+use crate::python;
 use crate::workspace::{cargo, root, target_dir};
 
 /// Folder of the manifests.
@@ -17,19 +18,21 @@ const PACKAGES: [&str; 3] = ["netcode-cli", "netcode-bridge", "matchmaker"];
 
 /// Start of servers under Agones, at a stub of its SDK server. Needs Python alone.
 pub(crate) fn agones() -> Result<Outcome> {
-    if let Err(reason) = find_python() {
-        return Ok(Outcome::Skipped(reason));
+    match python::find() {
+        Ok(()) => test(Path::new("python3"), "test_agones"),
+        Err(reason) => Ok(Outcome::Skipped(reason)),
     }
-    test(Path::new("python3"), "test_agones")
 }
 
 /// Manifests, against the schemas of Kubernetes and Agones.
 pub(crate) fn manifests() -> Result<Outcome> {
-    let folder = target_dir().join("kubernetes-validate");
-    if let Err(reason) = install(&folder) {
-        return Ok(Outcome::Skipped(reason));
+    match python::install(
+        &root().join(FOLDER).join("tests/requirements.txt"),
+        "kubernetes",
+    ) {
+        Ok(programs) => test(&programs.join("python"), "test_manifests"),
+        Err(reason) => Ok(Outcome::Skipped(reason)),
     }
-    test(&folder.join("bin").join("python"), "test_manifests")
 }
 
 fn test(python: &Path, module: &str) -> Result<Outcome> {
@@ -53,24 +56,4 @@ fn count(printed: &str) -> u64 {
     let ran = printed.lines().find_map(|line| line.strip_prefix("Ran "));
     let number = ran.and_then(|ran| ran.split_whitespace().next());
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
-/// The error is a reason to skip.
-fn find_python() -> Result<(), String> {
-    if succeeds(Command::new("python3").arg("--version")) {
-        return Ok(());
-    }
-    Err("no python3: install Python 3.10 or later".into())
-}
-
-/// Environment with the pinned packages. The error is a reason to skip.
-fn install(folder: &Path) -> Result<(), String> {
-    find_python()?;
-    let venv = run(Command::new("python3").args(["-m", "venv"]).arg(folder));
-    venv.map_err(|error| format!("Python has no venv module ({error}): install python3-venv"))?;
-    let pinned = root().join(FOLDER).join("tests/requirements.txt");
-    let install = run(Command::new(folder.join("bin").join("pip"))
-        .args(["install", "--quiet", "-r"])
-        .arg(pinned));
-    install.map_err(|error| format!("the schemas of Kubernetes cannot be installed: {error}"))
 }

@@ -5,6 +5,7 @@
 //! | `steps` | the ordered table of steps |
 //! | `outcome` | results of steps |
 //! | `run` | running of steps and counting of results |
+//! | `api` | made-up requests to the matchmaker |
 //! | `cargo_tools` | commands installed by cargo |
 //! | `checks` | steps that consist of one cargo command |
 //! | `conformance` | four implementations under `netcode conform` |
@@ -18,6 +19,7 @@
 //! | `no_std` | builds for bare metal |
 //! | `package` | packages for crates.io |
 //! | `panic_free` | a program that does not link if the core could panic |
+//! | `python` | packages of Python |
 //! | `sabotage` | deliberate faults in a copy of the core |
 //! | `sim` | simulated worlds |
 //! | `size` | bytes of memory and of code |
@@ -26,6 +28,7 @@
 //! | `web` | the browser's client, its package and its tests |
 //! | `process`, `workspace` | commands, and paths and packages of the workspace |
 
+mod api;
 mod cargo_tools;
 mod checks;
 mod conformance;
@@ -41,6 +44,7 @@ mod outcome;
 mod package;
 mod panic_free;
 mod process;
+mod python;
 mod run;
 mod sabotage;
 mod sim;

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::{
-    checks, deny, features, firmware, fuzz, kubernetes, machine, msrv, no_std, package, panic_free,
-    sabotage, sim, size, typos, web,
+    api, checks, deny, features, firmware, fuzz, kubernetes, machine, msrv, no_std, package,
+    panic_free, sabotage, sim, size, typos, web,
 };
 
 /// Step that passes or fails.
@@ -119,6 +119,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "web",
         about: "Browser client, in a real browser",
         run: web::run,
+    },
+    Step {
+        name: "api",
+        about: "Requests to the matchmaker, made up from its description",
+        run: api::run_fuzz,
     },
     Step {
         name: "agones",

@@ -1,23 +1,29 @@
 //! The dedicated server: positions, sent to every client thirty times a second.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use netcode_std::core::ClientIndex;
 use netcode_std::core::address::AddressList;
-use netcode_std::core::server::{Event, RestartRule, ServerConfig, SourceLimit};
+use netcode_std::core::server::{Event, ServerConfig, SourceLimit};
 use netcode_std::{RECEIVE_BUFFER_BYTES, Server};
 
 use crate::messages::{ECHO, KEY, MAX_KEY_BYTES, PLACE, Place};
 use crate::tokens::{PROTOCOL_ID, Tokens};
 
-const SLOTS: u32 = 64;
+pub(crate) const SLOTS: u32 = 64;
 const BETWEEN_WORLDS: Duration = Duration::from_millis(33);
+
+/// Ids of the connected clients, for others to read.
+pub(crate) type Roster = Arc<Mutex<BTreeSet<u64>>>;
 
 pub(crate) struct Arena {
     server: Server,
+    roster: Roster,
     address: SocketAddr,
     /// Position of the client in each slot, once it was received.
     places: [Option<Place>; SLOTS as usize],
@@ -27,8 +33,7 @@ pub(crate) struct Arena {
 impl Arena {
     pub(crate) fn bind(host: IpAddr, tokens: &Tokens) -> Result<Self> {
         let key = tokens.key.clone();
-        // No token is older than the key, which is drawn at each start.
-        let rule = RestartRule::AdmitAgain;
+        let rule = tokens.restart_rule;
         let mut config = ServerConfig::new(PROTOCOL_ID, key, AddressList::EMPTY, SLOTS, rule);
         // To this server, every client behind the bridge has the bridge's address.
         config.per_host = SourceLimit::Unlimited;
@@ -36,6 +41,7 @@ impl Arena {
         let address = server.local_addresses().first().copied();
         Ok(Self {
             server,
+            roster: Roster::default(),
             address: address.context("a bound server has no address")?,
             places: [None; SLOTS as usize],
             world_due: Instant::now(),
@@ -44,6 +50,10 @@ impl Arena {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(crate) fn roster(&self) -> Roster {
+        Arc::clone(&self.roster)
     }
 
     /// Serves until it is told to stop.
@@ -67,11 +77,19 @@ impl Arena {
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
         while let Some(event) = self.server.next_event(&mut buffer)? {
             match event {
-                Event::Connected { client, .. } => self.put(client, Some(Place::MIDDLE)),
+                Event::Connected { client, client_id } => {
+                    lock(&self.roster).insert(client_id.0);
+                    self.put(client, Some(Place::MIDDLE));
+                }
                 Event::Payload {
                     client, payload, ..
                 } => self.receive(client, payload)?,
-                Event::Disconnected { client, .. } => self.put(client, None),
+                Event::Disconnected {
+                    client, client_id, ..
+                } => {
+                    lock(&self.roster).remove(&client_id.0);
+                    self.put(client, None);
+                }
                 _ => {}
             }
         }
@@ -124,6 +142,10 @@ impl Arena {
         }
         Ok(())
     }
+}
+
+pub(crate) fn lock(roster: &Roster) -> MutexGuard<'_, BTreeSet<u64>> {
+    roster.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Slots are fewer than 256.

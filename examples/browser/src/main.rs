@@ -6,6 +6,7 @@
 //! | `arena` | the dedicated server: positions, sent to every client |
 //! | `messages` | messages of clients and server |
 //! | `tokens` | the backend: a token for every visitor (yours authenticates the user first) |
+//! | `fleet` | heartbeats to `examples/matchmaker`, where that is the backend |
 //! | `site` | the web server: the page, the package, the token endpoint |
 //! | `desktop` | clients that are no browser, for company |
 //! | `../page` | the page itself |
@@ -15,12 +16,13 @@
 
 mod arena;
 mod desktop;
+mod fleet;
 mod messages;
 mod site;
 mod tokens;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -30,6 +32,7 @@ use clap::Parser;
 use netcode_bridge::{AllowList, AllowRule, Bridge, BridgeConfig, Certificate};
 
 use crate::arena::Arena;
+use crate::fleet::Member;
 use crate::site::Site;
 use crate::tokens::Tokens;
 
@@ -48,6 +51,16 @@ struct Args {
     /// Desktop clients that join, so that a lone visitor sees others move
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=16))]
     desktops: u8,
+    /// Web backend (examples/matchmaker) whose players this server takes; it serves no page then.
+    /// The environment variable MATCHMAKER_SERVER_KEY holds this server's API key
+    #[arg(long, value_name = "URL", requires_all = ["server_name", "key"])]
+    matchmaker: Option<String>,
+    /// Name of this server at the backend
+    #[arg(long)]
+    server_name: Option<String>,
+    /// File with the private key of the backend
+    #[arg(long, value_name = "FILE", env = "NETCODE_KEY_FILE")]
+    key: Option<PathBuf>,
     /// One JSON object with the addresses, for programs
     #[arg(long)]
     json: bool,
@@ -55,6 +68,9 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    if let (Some(url), Some(name), Some(key)) = (&args.matchmaker, &args.server_name, &args.key) {
+        return serve_players_of(url, name, key, args.host);
+    }
     if !args.package.join("dist/index.js").is_file() {
         bail!(
             "no package in {}: build it with `cargo xtask web-package`",
@@ -82,6 +98,26 @@ fn main() -> Result<()> {
         Ok(ran) => ran,
         Err(_) => bail!("the arena's thread panicked"),
     }
+}
+
+/// Serves the players that a web backend sends, and tells it of this server.
+fn serve_players_of(backend: &str, name: &str, key: &Path, host: IpAddr) -> Result<()> {
+    let stop = stop_at_ctrl_c()?;
+    let arena = Arena::bind(host, &Tokens::of_backend(key)?)?;
+    let bridge = start_bridge(host, arena.address())?;
+    let member = Member {
+        url: format!("{}/v1/servers/{name}", backend.trim_end_matches('/')),
+        credential: std::env::var("MATCHMAKER_SERVER_KEY").context("MATCHMAKER_SERVER_KEY")?,
+        server: arena.address(),
+        bridge: bridge.addresses().clone(),
+        roster: arena.roster(),
+    };
+    println!("dedicated server {name} at {} (UDP)", arena.address());
+    println!("protocol id {}", tokens::PROTOCOL_ID);
+    let reports = member.report(Arc::clone(&stop))?;
+    arena.run(&stop)?;
+    let _ = reports.join();
+    Ok(())
 }
 
 /// A bridge to the one server, with a certificate for development.

@@ -2,15 +2,17 @@
 //! keeps its key in a file: see `netcode keygen`.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Result;
 use netcode_std::core::crypto::Key;
+use netcode_std::core::server::RestartRule;
 use netcode_std::core::token::{ConnectToken, TokenSpec, mint};
 use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
-use netcode_std::{generator, unix_time};
+use netcode_std::{KeyFile, generator, unix_time};
 
 pub(crate) const PROTOCOL_ID: ProtocolId = ProtocolId(0x6e65_7463_6f64_6557);
 
@@ -23,6 +25,8 @@ const TIMEOUT_SECS: i32 = 10;
 /// The key, before there is a server.
 pub(crate) struct Tokens {
     pub(crate) key: Key,
+    /// Tokens from before the server's start.
+    pub(crate) restart_rule: RestartRule,
 }
 
 /// Hands out tokens for one server.
@@ -36,6 +40,17 @@ impl Tokens {
     pub(crate) fn draw() -> Result<Self> {
         Ok(Self {
             key: Key::generate(&mut generator()?),
+            // No token is older than the key.
+            restart_rule: RestartRule::AdmitAgain,
+        })
+    }
+
+    /// The key of a web backend, whose tokens live for a minute at most.
+    pub(crate) fn of_backend(file: &Path) -> Result<Self> {
+        let max_token_lifetime = Duration::from_secs(60);
+        Ok(Self {
+            key: KeyFile::read(file)?.key,
+            restart_rule: RestartRule::RefuseOlder { max_token_lifetime },
         })
     }
 

@@ -15,6 +15,7 @@
 //! | [`service`] | all of these, together |
 //! | [`serve`] | listening, TLS, the end |
 //! | [`metrics`] | counters |
+//! | [`site`] | the website in front |
 
 pub mod api;
 pub mod identity;
@@ -25,4 +26,5 @@ pub mod origin;
 pub mod placement;
 pub mod serve;
 pub mod service;
+pub mod site;
 pub mod store;

@@ -10,13 +10,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use matchmaker::api;
-use matchmaker::identity::{ApiKey, ApiKeys, Devices, Identities, Identity, Jwt};
+use matchmaker::identity::{Accounts, ApiKey, ApiKeys, Devices, Identities, Identity, Jwt};
 use matchmaker::limits::Limits;
 use matchmaker::metrics::Metrics;
 use matchmaker::origin::TrustedProxies;
 use matchmaker::placement::{Agones, FixedList, Fleet, Placement};
 use matchmaker::serve::serve;
 use matchmaker::service::Service;
+use matchmaker::site;
 use matchmaker::store::{self, Store};
 use netcode_service::StopSignal;
 
@@ -57,7 +58,10 @@ async fn run(options: &Serve) -> Result<()> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     // Programs that start this one read the port from the first line.
     println!("listening on {scheme}://{}", listener.local_addr()?);
-    let routes = api::router(&service);
+    let mut routes = api::router(&service);
+    if let Some(package) = &options.site {
+        routes = routes.merge(site::router(package));
+    }
     serve(
         listener,
         tls,
@@ -70,9 +74,14 @@ async fn run(options: &Serve) -> Result<()> {
 }
 
 fn service(options: &Serve, store: Arc<dyn Store>) -> Result<Service> {
+    let accounts = match &options.site {
+        Some(_) => Some(Arc::new(Accounts::new(Arc::clone(&store))?)),
+        None => None,
+    };
     Ok(Service {
         placement: placement(options, &store)?,
-        identities: identities(options)?,
+        identities: identities(options, accounts.as_ref())?,
+        accounts,
         devices: match &options.credentials {
             Some(file) => Devices::read(file)?,
             None => Devices::default(),
@@ -90,8 +99,11 @@ fn service(options: &Serve, store: Arc<dyn Store>) -> Result<Service> {
 }
 
 /// The ways to recognize a caller. **Add your own login here**: see [`matchmaker::identity`].
-fn identities(options: &Serve) -> Result<Identities> {
+fn identities(options: &Serve, accounts: Option<&Arc<Accounts>>) -> Result<Identities> {
     let mut all: Vec<Arc<dyn Identity>> = Vec::new();
+    if let Some(accounts) = accounts {
+        all.push(Arc::clone(accounts) as Arc<dyn Identity>);
+    }
     if let Some(file) = &options.credentials {
         all.push(Arc::new(ApiKeys::read(file)?));
     }

@@ -44,6 +44,10 @@ pub(crate) struct Serve {
     /// State: a file, or redis://HOST:PORT/DB for many backends
     #[arg(long, default_value = "matchmaker.redb", env = "MATCHMAKER_STORE")]
     pub(crate) store: String,
+    /// Serve the website, with accounts of its own. The folder is that of the npm package, as
+    /// `cargo xtask web-package` builds it
+    #[arg(long, value_name = "FOLDER", env = "MATCHMAKER_SITE")]
+    pub(crate) site: Option<PathBuf>,
     /// File of API keys and devices; `matchmaker key` prints an entry
     #[arg(long, value_name = "FILE", env = "MATCHMAKER_CREDENTIALS")]
     pub(crate) credentials: Option<PathBuf>,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::api::Refusal;
-use crate::identity::{Devices, Identities};
+use crate::identity::{Accounts, Devices, Identities};
 use crate::limits::Limits;
 use crate::metrics::{Metrics, TokenKind};
 use crate::mint::{Mint, Minted};
@@ -22,6 +22,8 @@ pub struct Service {
     pub placement: Arc<dyn Placement>,
     /// Recognition of callers.
     pub identities: Identities,
+    /// The site's own accounts, if it has any. They are one of the identities too.
+    pub accounts: Option<Arc<Accounts>>,
     /// Registered devices.
     pub devices: Devices,
     /// Keys and settings of tokens.

@@ -50,6 +50,11 @@ pub(crate) fn ensure_cpp_compiler() -> Result<()> {
     ensure(&needs::cpp_compiler())
 }
 
+/// Ensures Redis.
+pub(crate) fn ensure_redis() -> Result<()> {
+    ensure(&needs::redis())
+}
+
 /// Ensures npm.
 pub(crate) fn ensure_npm() -> Result<()> {
     ensure(&needs::npm())
@@ -80,6 +85,7 @@ pub(crate) fn run() -> Result<Outcome> {
         ensure_node_for_tests(),
         ensure_npm(),
         ensure_browser(),
+        ensure_redis(),
     ];
     let refusals: Vec<_> = all.into_iter().filter_map(Result::err).collect();
     if !refusals.is_empty() {

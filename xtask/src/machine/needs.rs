@@ -101,6 +101,17 @@ pub(super) fn cpp_compiler() -> Need {
     )
 }
 
+/// Redis, for the tests of the matchmaker's state.
+pub(super) fn redis() -> Need {
+    one(
+        "Redis",
+        Asked::Program("redis-server"),
+        "redis-server",
+        &[Version(7, 0, 0)],
+        "install Redis 7.0 or later",
+    )
+}
+
 /// npm, which comes with Node.js, but not with Debian's.
 pub(super) fn npm() -> Need {
     one(

@@ -8,13 +8,14 @@ pub(crate) struct Version(pub(crate) u32, pub(crate) u32, pub(crate) u32);
 
 impl Version {
     /// Parses the first version in a program's output or in a package's version: `QEMU emulator
-    /// version 7.2.22 (Debian …)`, `v20.20.2`, `1:7.2+dfsg-7+deb12u18`.
+    /// version 7.2.22 (Debian …)`, `v20.20.2`, `Redis server v=7.0.15`, `1:7.2+dfsg-7+deb12u18`.
     pub(crate) fn read(text: &str) -> Option<Self> {
         text.split_whitespace().find_map(Self::read_word)
     }
 
     fn read_word(word: &str) -> Option<Self> {
         let word = word.strip_prefix('v').unwrap_or(word);
+        let word = word.strip_prefix('=').unwrap_or(word);
         // Debian's epoch.
         let word = word.split_once(':').map_or(word, |(_, rest)| rest);
         let end = word.find(|it: char| !it.is_ascii_digit() && it != '.');
@@ -79,6 +80,7 @@ mod tests {
                 Version(7, 2, 22),
             ),
             ("v20.20.2\n", Version(20, 20, 2)),
+            ("Redis server v=7.0.15 sha=00000000:0", Version(7, 0, 15)),
             ("9.2.0~ds1-1", Version(9, 2, 0)),
             ("1.85.0+dfsg3-1~deb12u3", Version(1, 85, 0)),
             ("1:7.2+dfsg-7+deb12u18+b3", Version(7, 2, 0)),

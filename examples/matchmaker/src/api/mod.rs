@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `connect` | tokens for players |
 //! | `device` | sealed tokens for devices |
+//! | `account` | accounts of the site itself |
 //! | `servers` | heartbeats and the list of servers |
 //! | `health` | health, readiness, metrics |
 //! | `problem` | refusals |
@@ -11,6 +12,7 @@
 //! | `caller` | the caller of a request, and its limits |
 //! | `observe` | a log line and a measurement of each request |
 
+mod account;
 mod body;
 mod caller;
 mod connect;
@@ -75,6 +77,8 @@ pub fn router(service: &Arc<Service>) -> Router {
     let limited = OpenApiRouter::new()
         .routes(routes!(connect::connect))
         .routes(routes!(device::connect))
+        .routes(routes!(account::sign_up))
+        .routes(routes!(account::who, account::sign_in, account::sign_out))
         .layer(middleware::from_fn_with_state(
             Arc::clone(service),
             caller::limit_address,

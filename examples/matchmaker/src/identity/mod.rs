@@ -53,10 +53,12 @@
 //!
 //! | file | implementation |
 //! | --- | --- |
+//! | `accounts` | the site's own accounts: names, passwords, session cookies |
 //! | `api_keys` | keys of services, servers and bots, from a file that holds their hashes |
 //! | `jwt` | JSON Web Tokens of an identity provider |
 //! | `devices` | registered devices, which are known by their public keys |
 
+mod accounts;
 mod api_keys;
 mod devices;
 mod jwt;
@@ -68,6 +70,7 @@ use aws_lc_rs::digest;
 use axum::http::{HeaderMap, header};
 use netcode_std::ClientId;
 
+pub use self::accounts::{Accounts, Opened, is_of_this_site};
 pub use self::api_keys::{ApiKey, ApiKeys};
 pub use self::devices::{Device, Devices};
 pub use self::jwt::{Jwt, JwtConfig, KeySource};

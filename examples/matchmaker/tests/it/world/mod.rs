@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use matchmaker::api;
-use matchmaker::identity::{ApiKey, ApiKeys, Devices, Identities, Identity};
+use matchmaker::identity::{Accounts, ApiKey, ApiKeys, Devices, Identities, Identity};
 use matchmaker::limits::{Limits, Rate};
 use matchmaker::metrics::Metrics;
 use matchmaker::mint::Mint;
@@ -119,7 +119,10 @@ impl World {
         let fleet = || Arc::new(Fleet::new(Arc::clone(&setup.store), fleet.clone()));
         let mut identities: Vec<Arc<dyn Identity>> = vec![Arc::new(api_keys(&keys))];
         identities.extend(setup.identities);
+        let accounts = Arc::new(Accounts::new(Arc::clone(&setup.store)).unwrap());
+        identities.push(Arc::clone(&accounts) as Arc<dyn Identity>);
         let service = Arc::new(Service {
+            accounts: Some(accounts),
             placement: setup.placement.unwrap_or_else(|| fleet()),
             identities: Identities::new(identities),
             devices: setup.devices,
