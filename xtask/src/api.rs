@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use crate::outcome::{Outcome, Tests};
-use crate::process::{capture, run, succeeds};
+use crate::process::{capture, run};
+use crate::python;
 use crate::workspace::{cargo, root, target_dir};
 
 /// Most examples of an operation in one phase: some 30 seconds in all.
@@ -20,8 +21,9 @@ const EXCLUDED: &str = "positive_data_acceptance";
 const ROLES: [&str; 3] = ["server", "player", "admin"];
 
 pub(crate) fn run_fuzz() -> Result<Outcome> {
-    let schemathesis = match install() {
-        Ok(program) => program,
+    let pinned = root().join("examples/matchmaker/tests/requirements.txt");
+    let schemathesis = match python::install(&pinned, "schemathesis") {
+        Ok(programs) => programs.join("schemathesis"),
         Err(reason) => return Ok(Outcome::Skipped(reason)),
     };
     run(cargo("build").args(["-p", "matchmaker"]))?;
@@ -44,24 +46,6 @@ pub(crate) fn run_fuzz() -> Result<Outcome> {
         }
     }
     Ok(Outcome::Tests(counts))
-}
-
-/// Program of the pinned version, in an environment of its own. The error is a reason to skip.
-fn install() -> Result<PathBuf, String> {
-    let folder = target_dir().join("schemathesis");
-    let program = folder.join("bin").join("schemathesis");
-    let pinned = root().join("examples/matchmaker/tests/requirements.txt");
-    if !succeeds(Command::new("python3").arg("--version")) {
-        return Err("no python3: install Python 3.10 or later with its venv module".into());
-    }
-    let venv = run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-    venv.map_err(|error| format!("Python has no venv module ({error}): install python3-venv"))?;
-    let pip = folder.join("bin").join("pip");
-    let install = run(Command::new(pip)
-        .args(["install", "--quiet", "-r"])
-        .arg(pinned));
-    install.map_err(|error| format!("schemathesis cannot be installed: {error}"))?;
-    Ok(program)
 }
 
 /// Running service, in a folder of its own.

@@ -13,11 +13,13 @@
 //! | `features` | feature combinations |
 //! | `firmware` | the example firmware, in an emulator |
 //! | `fuzz` | fuzz targets and their corpora |
+//! | `kubernetes` | manifests, and the start of servers under Agones |
 //! | `machine` | programs that the steps need |
 //! | `msrv` | minimum supported Rust version of each crate |
 //! | `no_std` | builds for bare metal |
 //! | `package` | packages for crates.io |
 //! | `panic_free` | a program that does not link if the core could panic |
+//! | `python` | packages of Python |
 //! | `sabotage` | deliberate faults in a copy of the core |
 //! | `sim` | simulated worlds |
 //! | `size` | bytes of memory and of code |
@@ -34,6 +36,7 @@ mod deny;
 mod features;
 mod firmware;
 mod fuzz;
+mod kubernetes;
 mod machine;
 mod msrv;
 mod no_std;
@@ -41,6 +44,7 @@ mod outcome;
 mod package;
 mod panic_free;
 mod process;
+mod python;
 mod run;
 mod sabotage;
 mod sim;

@@ -4,8 +4,8 @@ use anyhow::Result;
 
 use crate::outcome::Outcome;
 use crate::{
-    api, checks, deny, features, firmware, fuzz, machine, msrv, no_std, package, panic_free,
-    sabotage, sim, size, typos, web,
+    api, checks, deny, features, firmware, fuzz, kubernetes, machine, msrv, no_std, package,
+    panic_free, sabotage, sim, size, typos, web,
 };
 
 /// Step that passes or fails.
@@ -129,6 +129,16 @@ pub(crate) const STEPS: &[Step] = &[
         name: "api",
         about: "Requests to the matchmaker, made up from its description",
         run: api::run_fuzz,
+    },
+    Step {
+        name: "agones",
+        about: "Start of dedicated servers under Agones, at a stub of its SDK server",
+        run: kubernetes::agones,
+    },
+    Step {
+        name: "manifests",
+        about: "Manifests for Kubernetes and Agones, against their schemas",
+        run: kubernetes::manifests,
     },
     Step {
         name: "licences",
