@@ -46,6 +46,7 @@ mod size;
 mod steps;
 mod toolchain;
 mod typos;
+mod units;
 mod web;
 mod workspace;
 

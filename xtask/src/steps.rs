@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::outcome::Outcome;
 use crate::{
     checks, deny, features, firmware, fuzz, machine, msrv, no_std, package, panic_free, sabotage,
-    sim, size, typos, web,
+    sim, size, typos, units, web,
 };
 
 /// Step that passes or fails.
@@ -34,6 +34,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "typos",
         about: "Spelling",
         run: typos::typos,
+    },
+    Step {
+        name: "units",
+        about: "Units for systemd, and their exposure",
+        run: units::run,
     },
     Step {
         name: "msrv",

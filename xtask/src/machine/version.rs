@@ -14,7 +14,8 @@ impl Version {
     }
 
     fn read_word(word: &str) -> Option<Self> {
-        let word = word.strip_prefix('v').unwrap_or(word);
+        // systemd's is in parentheses.
+        let word = word.strip_prefix(['v', '(']).unwrap_or(word);
         // Debian's epoch.
         let word = word.split_once(':').map_or(word, |(_, rest)| rest);
         let end = word.find(|it: char| !it.is_ascii_digit() && it != '.');
@@ -79,6 +80,7 @@ mod tests {
                 Version(7, 2, 22),
             ),
             ("v20.20.2\n", Version(20, 20, 2)),
+            ("systemd 252 (252.39-1~deb12u2)\n+PAM", Version(252, 39, 0)),
             ("9.2.0~ds1-1", Version(9, 2, 0)),
             ("1.85.0+dfsg3-1~deb12u3", Version(1, 85, 0)),
             ("1:7.2+dfsg-7+deb12u18+b3", Version(7, 2, 0)),
