@@ -52,6 +52,7 @@ mod size;
 mod steps;
 mod toolchain;
 mod typos;
+mod units;
 mod web;
 mod workspace;
 

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::outcome::Outcome;
 use crate::{
     api, checks, deny, features, firmware, fuzz, kubernetes, machine, msrv, no_std, package,
-    panic_free, sabotage, sim, size, typos, web,
+    panic_free, sabotage, sim, size, typos, units, web,
 };
 
 /// Step that passes or fails.
@@ -34,6 +34,11 @@ pub(crate) const STEPS: &[Step] = &[
         name: "typos",
         about: "Spelling",
         run: typos::typos,
+    },
+    Step {
+        name: "units",
+        about: "Units for systemd, and their exposure",
+        run: units::run,
     },
     Step {
         name: "msrv",

@@ -65,6 +65,11 @@ pub(crate) fn ensure_npm() -> Result<()> {
     ensure(&needs::npm())
 }
 
+/// Ensures the checker of systemd's units.
+pub(crate) fn ensure_systemd() -> Result<()> {
+    ensure(&needs::systemd())
+}
+
 /// Ensures Debian's compiler, for targets whose libraries are not installed beside the default one.
 pub(crate) fn ensure_debian_compiler(missing: &[String]) -> Result<()> {
     ensure(&needs::debian_compiler(missing))
@@ -91,6 +96,7 @@ pub(crate) fn run() -> Result<Outcome> {
         ensure_npm(),
         ensure_browser(),
         ensure_redis(),
+        ensure_systemd(),
     ];
     let refusals: Vec<_> = all.into_iter().filter_map(Result::err).collect();
     if !refusals.is_empty() {

@@ -101,6 +101,16 @@ pub(super) fn node_for_tests() -> Need {
     )
 }
 
+pub(super) fn systemd() -> Need {
+    one(
+        "systemd-analyze",
+        Asked::Program("systemd-analyze"),
+        "systemd",
+        &[Version(252, 0, 0)],
+        "install systemd 252 or later",
+    )
+}
+
 /// Compiler of libFuzzer.
 pub(super) fn cpp_compiler() -> Need {
     one(

@@ -14,7 +14,8 @@ impl Version {
     }
 
     fn read_word(word: &str) -> Option<Self> {
-        let word = word.strip_prefix('v').unwrap_or(word);
+        // systemd's is in parentheses, that of Redis behind `v=`.
+        let word = word.strip_prefix(['v', '(']).unwrap_or(word);
         let word = word.strip_prefix('=').unwrap_or(word);
         // Debian's epoch.
         let word = word.split_once(':').map_or(word, |(_, rest)| rest);
@@ -81,6 +82,7 @@ mod tests {
             ),
             ("v20.20.2\n", Version(20, 20, 2)),
             ("Redis server v=7.0.15 sha=00000000:0", Version(7, 0, 15)),
+            ("systemd 252 (252.39-1~deb12u2)\n+PAM", Version(252, 39, 0)),
             ("9.2.0~ds1-1", Version(9, 2, 0)),
             ("1.85.0+dfsg3-1~deb12u3", Version(1, 85, 0)),
             ("1:7.2+dfsg-7+deb12u18+b3", Version(7, 2, 0)),

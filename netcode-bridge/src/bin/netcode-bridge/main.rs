@@ -141,6 +141,24 @@ mod tests {
     }
 
     #[test]
+    fn every_variable_in_the_files_for_deployment_is_one_of_the_bridge() {
+        let command = command();
+        let known: Vec<_> = command
+            .get_arguments()
+            .filter_map(|it| it.get_env())
+            .collect();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/systemd");
+        for file in ["bridge.env", "netcode-bridge.service"] {
+            let text = std::fs::read_to_string(folder.join(file)).unwrap();
+            let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+            for variable in words.filter(|word| word.starts_with("NETCODE_")) {
+                let variable = std::ffi::OsStr::new(variable);
+                assert!(known.contains(&variable), "{file}: {}", variable.display());
+            }
+        }
+    }
+
+    #[test]
     fn every_option_of_the_bridge_has_a_variable() {
         for arg in command().get_arguments() {
             let Some(long) = arg.get_long() else { continue };
