@@ -98,6 +98,40 @@ mod tests {
         command().debug_assert();
     }
 
+    /// Names of the variables in a file of `packaging`.
+    fn variables(file: &str) -> Vec<String> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(folder.join("../packaging").join(file)).unwrap();
+        let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+        words
+            .filter(|word| word.starts_with("NETCODE_") && !word.starts_with("NETCODE_BRIDGE_"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn every_variable_in_the_files_for_deployment_is_one_of_the_server() {
+        let command = command();
+        let server = command.find_subcommand("server").unwrap();
+        let known: Vec<_> = server
+            .get_arguments()
+            .filter_map(|it| it.get_env())
+            .collect();
+        for file in [
+            "Containerfile",
+            "README.md",
+            "systemd/server.env",
+            "systemd/netcode-server.service",
+        ] {
+            for variable in variables(file) {
+                assert!(
+                    known.contains(&std::ffi::OsStr::new(&variable)),
+                    "{file}: {variable}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn every_option_can_stand_in_the_environment() {
         fn check(command: &Command) {
