@@ -13,6 +13,7 @@ mod examples;
 mod handshakes;
 mod http;
 mod limits;
+#[allow(dead_code, reason = "each test program uses its own part")]
 #[path = "../../../netcode-std/tests/it/pair.rs"]
 mod pair;
 mod panels;

@@ -1,4 +1,4 @@
-//! The Grafana dashboard beside a server's metrics.
+//! A server's metrics, beside the Grafana dashboard and the operators' documentation.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use crate::command::{Server, folder};
 use crate::panels::check;
 
 #[test]
-fn every_metric_of_a_panel_is_exported_by_a_server() {
+fn the_dashboard_draws_what_a_server_exports_and_the_documentation_has_all_of_it() {
     let folder = folder("dashboard");
     let mut server = Server::start(&folder, "--metrics 127.0.0.1:0");
     let served = server.wait_for("metrics at ");
