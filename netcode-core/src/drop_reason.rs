@@ -84,7 +84,8 @@ dropped! {
     /// The decryption budget for senders without a session is exhausted: see
     /// [`ServerConfig::opens_per_second`](crate::server::ServerConfig::opens_per_second).
     OverBudget "over_budget" => "decryption budget is exhausted",
-    /// The token's private part was not sealed under the server's key.
+    /// The token's private part was sealed neither under the server's key nor under its
+    /// [previous one](crate::server::ServerConfig::previous_key).
     TokenUnauthentic "token_unauthentic" => "connect token is not authentic",
     /// The token's private part is authentic but malformed: an error of the backend.
     TokenMalformed "token_malformed" => "connect token is malformed",
