@@ -26,9 +26,10 @@ after(async () => {
   await program?.end('SIGKILL');
 });
 
-async function visit(options, transport) {
+async function visit(options, transport, prepare = () => {}) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
+  await page.addInitScript(prepare);
   page.complaints = [];
   page.on('pageerror', (error) => page.complaints.push(String(error)));
   await page.goto(address);
@@ -38,15 +39,21 @@ async function visit(options, transport) {
     await says(page, 'state', /^disconnected$/);
     await page.selectOption('#transport', transport);
     await page.click('#connect');
-    await says(page, 'note', new RegExp(`over ${transport}`));
+    await says(page, 'hop', new RegExp(`^${transport}$`, 'i'));
   }
   return page;
 }
 
 /** Waits until an element's text is like this. */
-function says(page, id, pattern) {
-  const matches = ([id, source]) => new RegExp(source).test(document.getElementById(id).textContent);
-  return page.waitForFunction(matches, [id, pattern.source]);
+function says(page, id, pattern, options) {
+  const { source, flags } = pattern;
+  const matches = ([id, ...pattern]) => new RegExp(...pattern).test(document.getElementById(id).textContent);
+  return page.waitForFunction(matches, [id, source, flags], options);
+}
+
+/** Position on the page of what comes below what changes. */
+function below(page) {
+  return page.evaluate(() => ['arena', 'graph'].map((id) => document.getElementById(id).offsetTop));
 }
 
 test('visitors see each other and two desktops, on a desk and on a phone', async () => {
@@ -76,19 +83,54 @@ test('visitors see each other and two desktops, on a desk and on a phone', async
 test('choosing a transport while connected connects by it', { timeout: 60_000 }, async () => {
   const page = await visit({});
   await page.selectOption('#transport', 'webrtc');
-  await says(page, 'note', /over webrtc/);
+  await says(page, 'hop', /^WebRTC$/);
   await page.selectOption('#transport', 'webtransport');
-  await says(page, 'note', /over webtransport/);
+  await says(page, 'hop', /^WebTransport$/);
   await says(page, 'state', /^connected$/);
   assert.deepEqual(page.complaints, []);
   await page.context().close();
 });
 
-test('a heavy load comes back whole', async () => {
+test('where WebTransport is missing, the page says so', async () => {
+  const page = await visit({}, undefined, () => delete globalThis.WebTransport);
+  await says(page, 'hop', /^WebRTC$/);
+  await says(page, 'note', /WebRTC in the place of WebTransport: .*recent browser/);
+  await page.context().close();
+});
+
+test('a heavy load comes back whole, and nothing moves because of what is said', async () => {
   const page = await visit({});
+  const connected = await below(page);
   await page.fill('#rate', '300');
   await page.fill('#size', '1200');
-  await says(page, 'sent', / · (2[5-9]\d|3\d\d)\/s/);
+  await says(page, 'sent-rate', /^(2[5-9]\d|3\d\d) payloads\/s$/);
+  await page.screenshot({ path: join(ARTEFACTS, 'load.png') });
+  assert.deepEqual(await below(page), connected);
+  await page.click('#connect');
+  await says(page, 'state', /^disconnected$/);
+  assert.deepEqual(await below(page), connected);
+  await page.context().close();
+});
+
+/** Less than the timeout of the example's tokens, ten seconds. */
+const AHEAD = { timeout: 8000 };
+
+test('after a crash a visitor is back in its place, ahead of the timeout', async (t) => {
+  const page = await visit({});
+  await says(page, 'clients', /^3$/);
+  const visitor = await page.evaluate(() => sessionStorage.visitor);
+  const crashed = page.waitForEvent('crash');
+  const devtools = await page.context().newCDPSession(page);
+  devtools.send('Page.crash').catch(() => {});
+  await crashed;
+  // The tab that the browser restores: tests cannot load a crashed one again.
+  const restored = await page.context().newPage();
+  await restored.addInitScript((visitor) => (sessionStorage.visitor = visitor), visitor);
+  const begun = performance.now();
+  await restored.goto(address);
+  await says(restored, 'state', /^connected$/, AHEAD);
+  t.diagnostic(`${(performance.now() - begun).toFixed()} ms from loading to connected`);
+  await says(restored, 'clients', /^3$/, AHEAD);
   await page.context().close();
 });
 

@@ -26,11 +26,10 @@ test('a thousand connections leave nothing behind', async (t) => {
   const page = await openTab(stage.browser, stage.site);
   const devtools = await page.context().newCDPSession(page);
 
-  let repeated = 0;
   const churn = async (count) => {
     // Tokens of a few at a time, so that none expires before its turn.
     for (let left = count; left > 0; left -= 200) {
-      repeated += await call(page, 'churn', await mint(server, 200), options);
+      await call(page, 'churn', await mint(server, 200), options);
     }
     await devtools.send('HeapProfiler.collectGarbage');
     const { usedSize, backingStorageSize } = await devtools.send('Runtime.getHeapUsage');
@@ -43,8 +42,7 @@ test('a thousand connections leave nothing behind', async (t) => {
 
   const begin = await churn(200);
   const end = await churn(1000);
-  t.diagnostic(JSON.stringify({ begin, end, repeated }));
-  assert.ok(repeated <= 3, `${repeated} connections got no answer`);
+  t.diagnostic(JSON.stringify({ begin, end }));
   assert.equal(end.bytes, begin.bytes);
   assert.equal(end.references, begin.references);
   // Less than one object for each connection; the browser's own caches come and go.

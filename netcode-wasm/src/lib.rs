@@ -63,6 +63,13 @@
 //! The module has to go through `wasm-bindgen`, for its targets `web` or `bundler`, as Bevy's and
 //! most others do: the crate contains JavaScript modules, which `no-modules` cannot load.
 //!
+//! # Engines that demand `Send`
+//!
+//! A [`Client`] is neither `Send` nor `Sync`: it contains objects of the browser, which belong to one
+//! thread. Where a type has to be both, as components and resources of Bevy and other
+//! entity-component systems, wrap it: `send_wrapper::SendWrapper<Client>` is both, and panics if
+//! another thread uses it. The example `ecs` keeps a client in a world of `hecs`.
+//!
 //! # Sizes
 //!
 //! A payload is 1 to 1200 bytes, as everywhere. Over WebTransport a browser's datagrams are a

@@ -88,10 +88,14 @@ export class Arena {
     this.#canvas.height = height * scale;
     const pen = this.#canvas.getContext('2d');
     pen.scale(scale, scale);
+    drawGrid(pen, width, height);
     for (const [who, other] of this.#others) {
       // One's own dot is where one is, not where the server saw it last.
       const place = who === this.#me ? this.#place : other;
       this.#drawOne(pen, who, other.desktop, place.x * width, place.y * height);
+      if (who === this.#me) {
+        drawRing(pen, who, other.x * width, other.y * height, [3, 3]);
+      }
     }
     this.#drawLetters(pen, now, width, height);
     requestAnimationFrame((next) => this.#draw(next));
@@ -107,12 +111,11 @@ export class Arena {
     }
     pen.fill();
     if (who === this.#me) {
-      pen.strokeStyle = colour(who);
-      pen.lineWidth = 2;
-      pen.beginPath();
-      pen.arc(x, y, 13, 0, 2 * Math.PI);
-      pen.stroke();
+      drawRing(pen, who, x, y, []);
     }
+    pen.font = '12px system-ui, sans-serif';
+    pen.textAlign = 'center';
+    pen.fillText(who === this.#me ? 'you' : desktop ? 'desktop' : 'browser', x, y + 28);
   }
 
   #drawLetters(pen, now, width, height) {
@@ -130,6 +133,30 @@ export class Arena {
     }
     pen.globalAlpha = 1;
   }
+}
+
+function drawGrid(pen, width, height) {
+  pen.strokeStyle = 'rgb(128 128 128 / 15%)';
+  pen.lineWidth = 1;
+  pen.beginPath();
+  for (let line = 1; line < 12; line += 1) {
+    const [x, y] = [Math.round((line / 12) * width), Math.round((line / 9) * height)];
+    pen.moveTo(x + 0.5, 0);
+    pen.lineTo(x + 0.5, height);
+    pen.moveTo(0, y + 0.5);
+    pen.lineTo(width, y + 0.5);
+  }
+  pen.stroke();
+}
+
+function drawRing(pen, who, x, y, dashes) {
+  pen.strokeStyle = colour(who);
+  pen.lineWidth = 2;
+  pen.setLineDash(dashes);
+  pen.beginPath();
+  pen.arc(x, y, 13, 0, 2 * Math.PI);
+  pen.stroke();
+  pen.setLineDash([]);
 }
 
 function colour(who) {

@@ -12,6 +12,11 @@ const KEY = 3;
 const element = (id) => document.getElementById(id);
 const arena = new Arena(element('arena'), { onMove: sendPlace, onKey: sendKey });
 let meters = new Meters();
+/** The visitor's number, kept when the tab is loaded again: the server sees the same client. */
+const visitor = Number((sessionStorage.visitor ??= crypto.getRandomValues(new Uint32Array(1))[0]));
+
+const TRANSPORTS = { webtransport: 'WebTransport', webrtc: 'WebRTC' };
+
 /** The client that is connected, or is connecting. */
 let client = null;
 let attempt = null;
@@ -21,7 +26,7 @@ let again = false;
 async function connect() {
   attempt = new AbortController();
   const { signal } = attempt;
-  say(null, null);
+  say('');
   show('opening');
   try {
     const { token, ...options } = await getToken(signal);
@@ -57,7 +62,9 @@ function connectAgain() {
 }
 
 async function getToken(signal) {
-  const response = await fetch('token', { method: 'POST', signal }).catch((cause) => {
+  const headers = { 'Content-Type': 'application/json' };
+  const request = { method: 'POST', headers, body: JSON.stringify({ visitor }), signal };
+  const response = await fetch('token', request).catch((cause) => {
     throw new Error('no token: the backend does not answer', { cause });
   });
   if (!response.ok) {
@@ -70,8 +77,12 @@ function adopt(connected) {
   client = connected;
   meters = new Meters();
   show('connected');
-  const fallback = client.fallback ? `; no WebTransport: ${client.fallback.message}` : '';
-  say(`over ${client.transport}, payloads up to ${client.maxPayload} bytes in one piece${fallback}`);
+  say(
+    client.fallback
+      ? `WebRTC in the place of WebTransport: ${client.fallback.message}.`
+      : 'Encrypted from this tab to the server: the bridge forwards datagrams and has no key. ' +
+          `Payloads up to ${client.maxPayload} bytes travel in one piece.`,
+  );
   client.addEventListener('payload', ({ data }) => receive(data));
   client.addEventListener('statechange', ({ state }) => show(state));
   client.addEventListener('close', ({ reason, error }) => leave(reason, error));
@@ -101,7 +112,7 @@ function leave(reason, error) {
     fail(error);
   } else {
     show('disconnected');
-    say(reason === 'server' ? 'the server ended the connection' : null);
+    say(reason === 'server' ? 'The server ended the connection.' : '');
   }
   connectAgain();
 }
@@ -132,19 +143,19 @@ function show(state) {
   const pill = element('state');
   pill.dataset.state = state;
   pill.textContent = state.replaceAll('-', ' ');
+  pill.parentElement.dataset.state = state;
+  element('hop').textContent = client ? TRANSPORTS[client.transport] : '…';
   element('connect').textContent = attempt || client ? 'Disconnect' : 'Connect';
 }
 
-function say(note, problem = null) {
-  for (const [id, text] of [['note', note], ['problem', problem]]) {
-    element(id).textContent = text ?? '';
-    element(id).hidden = !text;
-  }
+function say(note, problem = '') {
+  element('note').textContent = note;
+  element('problem').textContent = problem;
 }
 
 function fail(error) {
   show('failed');
-  say(null, error.code ? `${error.message} (${error.code})` : error.message);
+  say('', error.code ? `${error.message} (${error.code})` : error.message);
 }
 
 function tick() {
@@ -159,20 +170,21 @@ function tick() {
 function refresh() {
   const stats = client?.stats;
   const { roundTrip, loss, sent, received } = meters.read(performance.now(), stats);
-  const flow = (flow) => {
-    return flow && `${(flow.bytes / 1000).toFixed(1)} kB/s · ${flow.payloads.toFixed(0)}/s`;
-  };
+  const bytes = (flow) => flow && `${(flow.bytes / 1000).toFixed(1)} kB/s`;
+  const payloads = (flow) => flow && `${flow.payloads.toFixed(0)} payloads/s`;
   const milliseconds = (value) => value != null && `${value.toFixed(2)} ms`;
   const shown = client && {
     'round-trip': milliseconds(roundTrip),
     loss: loss !== null && `${(loss * 100).toFixed(1)} %`,
-    sent: flow(sent),
-    received: flow(received),
+    sent: bytes(sent),
+    'sent-rate': payloads(sent),
+    received: bytes(received),
+    'received-rate': payloads(received),
     handshake: milliseconds(stats.handshakeRoundTrip),
     clients: String(arena.count),
   };
-  for (const id of ['round-trip', 'loss', 'sent', 'received', 'handshake', 'clients']) {
-    element(id).textContent = (shown && shown[id]) || '–';
+  for (const meter of document.querySelectorAll('.meters dd')) {
+    meter.textContent = (shown && shown[meter.id]) || '–';
   }
   meters.draw(element('graph'));
 }

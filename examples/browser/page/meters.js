@@ -85,19 +85,39 @@ export class Meters {
     canvas.height = height * devicePixelRatio;
     const pen = canvas.getContext('2d');
     pen.scale(devicePixelRatio, devicePixelRatio);
-    const highest = Math.max(2, ...this.#trips);
+    const top = axisTop(Math.max(...this.#trips, 1));
+    const left = 34;
+    const y = (trip) => height - 8 - (trip / top) * (height - 16);
+    this.#drawAxis(pen, [0, top / 2, top], left, width, y);
     pen.strokeStyle = getComputedStyle(canvas).color;
     pen.lineWidth = 1.5;
     pen.beginPath();
     this.#trips.forEach((trip, index) => {
-      const x = (index / (GRAPH_POINTS - 1)) * width;
-      pen.lineTo(x, height - 2 - (trip / highest) * (height - 16));
+      pen.lineTo(left + (index / (GRAPH_POINTS - 1)) * (width - left), y(trip));
     });
     pen.stroke();
-    pen.fillStyle = pen.strokeStyle;
-    pen.font = '11px system-ui, sans-serif';
-    pen.fillText(`${highest.toFixed(1)} ms`, 2, 10);
   }
+
+  #drawAxis(pen, values, left, right, y) {
+    pen.font = '11px system-ui, sans-serif';
+    pen.textAlign = 'right';
+    pen.textBaseline = 'middle';
+    pen.fillStyle = pen.strokeStyle = 'gray';
+    pen.lineWidth = 0.5;
+    for (const value of values) {
+      pen.fillText(String(value), left - 6, y(value));
+      pen.beginPath();
+      pen.moveTo(left, y(value));
+      pen.lineTo(right, y(value));
+      pen.stroke();
+    }
+  }
+}
+
+/** End of an axis that reaches `highest`: 1, 2 or 5, times a power of ten. */
+function axisTop(highest) {
+  const power = 10 ** Math.floor(Math.log10(highest));
+  return [1, 2, 5, 10].map((digit) => digit * power).find((end) => end >= highest);
 }
 
 function median(values) {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use netcode_std::core::ClientIndex;
 use netcode_std::core::address::AddressList;
-use netcode_std::core::server::{Event, ServerConfig, SourceLimit};
+use netcode_std::core::server::{Event, ReconnectRule, ServerConfig, SourceLimit};
 use netcode_std::{RECEIVE_BUFFER_BYTES, Server};
 
 use crate::messages::{ECHO, KEY, MAX_KEY_BYTES, PLACE, Place};
@@ -37,6 +37,8 @@ impl Arena {
         let mut config = ServerConfig::new(PROTOCOL_ID, key, AddressList::EMPTY, SLOTS, rule);
         // To this server, every client behind the bridge has the bridge's address.
         config.per_host = SourceLimit::Unlimited;
+        // A page that crashed has disconnected nobody: its next session replaces the last one.
+        config.reconnect_rule = ReconnectRule::ReplaceByNewerToken;
         let server = Server::bind(&[SocketAddr::new(host, 0)], config)?;
         let address = server.local_addresses().first().copied();
         Ok(Self {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use netcode_std::{Client, RECEIVE_BUFFER_BYTES};
 
-use crate::messages::{DESKTOP, Place};
+use crate::messages::Place;
 use crate::tokens::Mint;
 
 const BETWEEN_STEPS: Duration = Duration::from_millis(33);
@@ -22,7 +22,7 @@ pub(crate) fn join(
     (0..count)
         .map(|number| {
             let mut client = Client::new()?;
-            client.connect(&mint.token(DESKTOP)?)?;
+            client.connect(&mint.for_desktop()?)?;
             let stop = Arc::clone(stop);
             Ok(thread::spawn(move || {
                 // Whatever goes wrong with one ends that one alone.

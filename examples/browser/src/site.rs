@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use netcode_bridge::BridgeAddresses;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_http::services::ServeDir;
 
-use crate::messages::{BROWSER, DESKTOP};
 use crate::tokens::Mint;
 
 /// Interval of checks for the request to stop.
@@ -127,13 +127,21 @@ fn text(kind: &'static str, source: &'static str) -> axum::routing::MethodRouter
     get(move || async move { ([(header::CONTENT_TYPE, kind)], source) })
 }
 
+/// Body of a request for a token.
+#[derive(Deserialize)]
+struct TokenRequest {
+    /// Number that the tab has drawn, and keeps when it is loaded again. Anybody can claim any: a
+    /// real endpoint knows its visitors.
+    visitor: u32,
+}
+
 /// Data a page needs to connect. A real endpoint authenticates the player; the response lets its
 /// holder connect as that player, so it travels over HTTPS alone.
-async fn token(State(endpoint): State<Endpoint>) -> Response {
-    let Ok(token) = endpoint.mint.token(BROWSER) else {
+async fn token(State(endpoint): State<Endpoint>, Json(request): Json<TokenRequest>) -> Response {
+    let Ok(token) = endpoint.mint.for_visitor(request.visitor) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    axum::Json(json!({
+    Json(json!({
         "token": BASE64_STANDARD.encode(token),
         "bridge": {
             "webtransport": url("https", &endpoint.bridge.webtransport),
@@ -153,7 +161,7 @@ fn url(scheme: &str, addresses: &[SocketAddr]) -> Value {
 
 /// The bare token, for `netcode client`.
 async fn token_file(State(endpoint): State<Endpoint>) -> Response {
-    match endpoint.mint.token(DESKTOP) {
+    match endpoint.mint.for_desktop() {
         Ok(token) => token.to_vec().into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

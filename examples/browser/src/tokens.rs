@@ -14,6 +14,8 @@ use netcode_std::core::token::{ConnectToken, TokenSpec, mint};
 use netcode_std::core::{ClientId, ProtocolId, Timeout, UserData};
 use netcode_std::{KeyFile, generator, unix_time};
 
+use crate::messages::{BROWSER, DESKTOP};
+
 pub(crate) const PROTOCOL_ID: ProtocolId = ProtocolId(0x6e65_7463_6f64_6557);
 
 /// Lifetime of a token.
@@ -29,11 +31,14 @@ pub(crate) struct Tokens {
     pub(crate) restart_rule: RestartRule,
 }
 
+/// First id of desktops. Those of visitors are smaller.
+const FIRST_DESKTOP: u64 = 1 << 32;
+
 /// Hands out tokens for one server.
 pub(crate) struct Mint {
     key: Key,
     server: SocketAddr,
-    next_id: Mutex<u64>,
+    next_desktop: Mutex<u64>,
 }
 
 impl Tokens {
@@ -58,16 +63,25 @@ impl Tokens {
         Mint {
             key: self.key,
             server,
-            next_id: Mutex::new(1),
+            next_desktop: Mutex::new(FIRST_DESKTOP),
         }
     }
 }
 
 impl Mint {
-    /// A token for a client of this kind, with an id of its own.
-    pub(crate) fn token(&self, kind: u8) -> Result<ConnectToken> {
+    /// A token for a visitor. A real backend takes the id from the visitor's session.
+    pub(crate) fn for_visitor(&self, visitor: u32) -> Result<ConnectToken> {
+        self.token(ClientId(visitor.into()), BROWSER)
+    }
+
+    /// A token for a desktop, with an id of its own.
+    pub(crate) fn for_desktop(&self) -> Result<ConnectToken> {
+        self.token(self.next_desktop(), DESKTOP)
+    }
+
+    fn token(&self, id: ClientId, kind: u8) -> Result<ConnectToken> {
         let now = unix_time();
-        let (id, servers) = (self.next_id(), [self.server]);
+        let servers = [self.server];
         let user_data = UserData::from_slice(&[kind])?;
         let spec = TokenSpec::new(PROTOCOL_ID, id, &servers, now)
             .with_lifetime(LIFETIME)
@@ -76,8 +90,11 @@ impl Mint {
         Ok(mint(&spec, &self.key, &mut generator()?)?)
     }
 
-    fn next_id(&self) -> ClientId {
-        let mut next = self.next_id.lock().unwrap_or_else(PoisonError::into_inner);
+    fn next_desktop(&self) -> ClientId {
+        let mut next = self
+            .next_desktop
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let id = *next;
         *next = id.wrapping_add(1);
         ClientId(id)

@@ -1,5 +1,9 @@
 //! Support of the tests in a page and in a worker, and the tests that are the same in both.
 
+#[path = "../../examples/ecs.rs"]
+#[allow(dead_code, reason = "the example's `main`")]
+mod ecs;
+
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -203,6 +207,28 @@ async fn closing_while_opening_ends_in_silence() {
     other.failure().await;
     assert_eq!(watched.client.next_event(), None);
     assert_eq!(watched.client.failure(), None);
+}
+
+#[wasm_bindgen_test]
+async fn a_client_is_a_component_of_a_world_whose_components_have_to_be_send_and_sync() {
+    let bell = Bell::default();
+    let mut options = webtransport();
+    options.notify = Some(bell.function());
+    let mut world = hecs::World::new();
+    ecs::connect(&mut world, &token(&["192.0.2.1:40000"]), &options).unwrap();
+    let mut notices = Vec::new();
+    while !world.is_empty() {
+        ecs::receive(&mut world);
+        ecs::send(&mut world, &[1]).unwrap();
+        let inboxes = world.query_mut::<&ecs::Inbox>().into_iter();
+        notices.extend(inboxes.map(|inbox| inbox.notice.clone()));
+        ecs::remove_ended(&mut world);
+        if !world.is_empty() {
+            bell.rung().await;
+        }
+    }
+    let end = ClientState::ConnectionRequestTimedOut.to_string();
+    assert_eq!(notices.last(), Some(&end));
 }
 
 #[wasm_bindgen_test]
