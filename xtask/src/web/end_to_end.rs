@@ -35,6 +35,7 @@ fn build() -> Result<()> {
     package::build()?;
     let programs = [
         "--package=browser-example",
+        "--package=matchmaker",
         "--package=netcode-bridge",
         "--package=netcode-cli",
         "--package=official-server",
