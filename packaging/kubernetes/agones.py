@@ -15,6 +15,7 @@ for it to the SDK server of the pod (REST, localhost):
   one with players is allocated, so that it is not.
 - After --lifetime seconds it gets no more players; when its tokens have expired the server is
   asked to end, and drains.
+- A key file that changes (NETCODE_KEY_FILE) becomes a SIGHUP: the server reads it again.
 - `POST /shutdown` when the server has ended by itself, so that Agones replaces it.
 """
 
@@ -23,6 +24,7 @@ import collections
 import http.client
 import json
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -123,6 +125,26 @@ class Slots:
         return clients + len(self.arrivals)
 
 
+class KeyFile:
+    """File with the server's key."""
+
+    def __init__(self):
+        self.path = os.environ.get("NETCODE_KEY_FILE")
+        self.text = self.read()
+
+    def read(self):
+        try:
+            return self.path and pathlib.Path(self.path).read_bytes()
+        except OSError:
+            return None
+
+    def has_changed(self):
+        """Whether it differs from the last look, and is there."""
+        before, now = self.text, self.read()
+        self.text = now or before
+        return self.text != before
+
+
 class Agent:
     """Server process, and what Agones knows of it."""
 
@@ -131,6 +153,7 @@ class Agent:
         self.sdk = Sdk(options.counter)
         self.server = None
         self.process = None
+        self.key_file = KeyFile()
         self.slots = Slots(options.hold)
         self.ready = False
         self.asked_to_end = False
@@ -199,6 +222,9 @@ class Agent:
     def turn(self, now):
         if self.server.answers("/healthz"):
             self.sdk.post("/health")
+        if self.key_file.has_changed():
+            log("the key file has changed")
+            self.process.send_signal(signal.SIGHUP)
         if self.asked_to_end or self.ends_at is not None:
             return self.end_if_due(now)
         if not self.ready:

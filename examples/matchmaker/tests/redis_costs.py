@@ -21,7 +21,10 @@ FORGET_AFTER = 15 * 60 * 1000
 
 
 class Redis:
-    """A Redis of its own, at a socket in a folder, that writes as in production."""
+    """A Redis of its own, at a socket in a folder, that writes its changes each second.
+
+    With `appendfsync always` it also waits for the disk, once for all calls of a turn of its loop.
+    """
 
     def __init__(self, folder):
         at = f"{folder}/redis"

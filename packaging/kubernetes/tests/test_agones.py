@@ -139,6 +139,7 @@ class Agones(unittest.TestCase):
         self.exits = exits
         self.folder = exits.enter_context(tempfile.TemporaryDirectory())
         self.key = f"{self.folder}/game.key"
+        self.log = exits.enter_context(open(f"{self.folder}/log", "w+"))
         subprocess.run([NETCODE, "keygen", "--out", self.key], check=True, capture_output=True)
         self.port = free_port(socket.SOCK_DGRAM)
         self.sdk = SdkServer(self.port)
@@ -147,14 +148,15 @@ class Agones(unittest.TestCase):
 
     def launch(self, *options, drain=0):
         """Starts the program with a server."""
-        server = [NETCODE, "server", "--quiet", "--protocol-id", "42", "--max-clients", "2"]
-        server += ["--key", self.key, "--max-token-lifetime", "off", "--drain", str(drain)]
+        server = [NETCODE, "server", "--protocol-id", "42", "--max-clients", "2"]
+        server += ["--max-token-lifetime", "off", "--drain", str(drain)]
         server += ["--bind", f"127.0.0.1:{self.port}"]
         command = [sys.executable, str(PROGRAM), "--interval", "0.05", "--port", "game"]
         self.metrics = f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"
         environment = {
             **os.environ,
             "AGONES_SDK_HTTP_PORT": str(self.sdk.port),
+            "NETCODE_KEY_FILE": self.key,
             "NETCODE_METRICS": self.metrics,
         }
         self.program = self.run_until_the_end([*command, *options, "--", *server], environment)
@@ -166,7 +168,7 @@ class Agones(unittest.TestCase):
 
     def run_until_the_end(self, command, environment=None):
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=self.log
         )
         self.exits.callback(end, process)
         return process
@@ -241,6 +243,12 @@ class Agones(unittest.TestCase):
         self.assertIsNone(self.program.poll())
         self.assertEqual(self.program.wait(PATIENCE), 0)
         self.assertEqual(self.sdk.changes, ["Ready", "Shutdown"])
+
+    def test_a_new_key_is_read(self):
+        self.start()
+        pathlib.Path(self.key).write_text("07" * 32)
+        told = re.compile("key changed|holds another key")
+        self.until(lambda: told.search(pathlib.Path(self.log.name).read_text()), "told")
 
     def test_a_server_that_cannot_start_is_replaced(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
