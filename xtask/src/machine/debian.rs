@@ -67,22 +67,49 @@ pub(super) fn refresh() {
 }
 
 /// Installs or upgrades packages, without removing others: one in the way may be a compiler in use.
+/// One in the way that is of another release (a backport) is exchanged for that of the lists.
 pub(super) fn install(packages: &[&str]) -> Result<()> {
-    let install = || {
-        let mut install = apt_get();
-        install.args([
-            "install",
-            "--no-install-recommends",
-            "--no-remove",
-            "--fix-broken",
-        ]);
-        process::run(install.args(packages))
-    };
-    install().or_else(|_| {
-        // After an interrupted installation, every other one is refused until this is done.
-        process::run(Command::new("dpkg").args(["--configure", "-a"]))?;
-        install()
-    })
+    let install = || process::run(installation().arg("--no-remove").args(packages));
+    install()
+        .or_else(|_| {
+            // After an interrupted installation, every other one is refused until this is done.
+            process::run(Command::new("dpkg").args(["--configure", "-a"]))?;
+            install()
+        })
+        .or_else(|error| {
+            let said = capture(installation().arg("--simulate").args(packages))?;
+            let exchanged: Option<Vec<_>> = read_removed(&said).map(of_the_lists).collect();
+            let Some(exchanged) = exchanged else {
+                return Err(error);
+            };
+            let mut exchange = installation();
+            exchange.args(["--no-remove", "--allow-downgrades"]);
+            process::run(exchange.args(packages).args(exchanged))
+        })
+}
+
+fn installation() -> Command {
+    let mut install = apt_get();
+    install.args(["install", "--no-install-recommends", "--fix-broken"]);
+    install
+}
+
+/// Packages that a simulated installation removes: `Remv qemu-utils [1:10.0.2+ds-2]`.
+fn read_removed(said: &str) -> impl Iterator<Item = &str> {
+    let lines = said.lines().filter_map(|line| line.strip_prefix("Remv "));
+    lines.filter_map(|line| line.split(' ').next())
+}
+
+/// A package at its newest version in the lists, `name=version`.
+fn of_the_lists(package: &str) -> Option<String> {
+    let said = capture(Command::new("apt-cache").args(["madison", package])).ok()?;
+    let version = read_newest(&said)?;
+    Some(format!("{package}={version}"))
+}
+
+/// Version in the first line of `qemu-utils | 1:7.2+dfsg-7 | http://… Packages`.
+fn read_newest(said: &str) -> Option<&str> {
+    said.lines().next()?.split('|').nth(1).map(str::trim)
 }
 
 fn apt_get() -> Command {
@@ -120,5 +147,16 @@ mod tests {
         );
         // Output for a package that is in no list.
         assert_eq!(read_offered(""), None);
+    }
+
+    #[test]
+    fn a_package_in_the_way_is_named_at_the_version_of_the_lists() {
+        let said = "Remv qemu-utils [1:10.0.2+ds-2+deb13u1~bpo12+1]\n\
+                    Inst qemu-system-arm (1:7.2+dfsg-7 Debian:12 [amd64])\n";
+        assert_eq!(read_removed(said).collect::<Vec<_>>(), ["qemu-utils"]);
+        let said = "qemu-utils | 1:7.2+dfsg-7+b3 | http://a bookworm/main amd64 Packages\n\
+                    qemu-utils | 1:7.2+dfsg-7 | http://a bookworm-security/main amd64 Packages\n";
+        assert_eq!(read_newest(said), Some("1:7.2+dfsg-7+b3"));
+        assert_eq!(read_newest(""), None);
     }
 }
