@@ -19,7 +19,7 @@ use crate::token::resolve;
 
 /// Run a dedicated server that sends every payload back
 ///
-/// At Ctrl-C or SIGTERM it refuses newcomers, waits for its clients to leave if --drain says so,
+/// At Ctrl-C or SIGTERM it refuses new clients, waits for its clients to leave if --drain says so,
 /// disconnects the others and ends; a second signal ends it at once. At SIGHUP it reads its key file
 /// again.
 #[derive(clap::Args)]

@@ -59,7 +59,7 @@ impl Service<'_> {
         Ok(())
     }
 
-    /// Denies newcomers, and waits for the clients to leave.
+    /// Denies new clients, and waits for the clients to leave.
     fn drain(&mut self) -> Result<()> {
         self.health.set_phase(Phase::Draining);
         self.server.set_admission(Admission::Closed);
@@ -67,7 +67,7 @@ impl Service<'_> {
         let seconds = self.args.drain.as_secs_f64();
         info!(
             clients,
-            seconds, "draining: newcomers are denied until the clients have left"
+            seconds, "draining: new clients are denied, those connected may finish"
         );
         let end = Instant::now() + self.args.drain;
         while self.server.core().connected_count() > 0 && Instant::now() < end {

@@ -1,22 +1,12 @@
 //! A server as a service manager, Prometheus and an orchestrator see it.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+#[cfg(unix)]
+use std::io::Write as _;
 use std::path::Path;
 
-use crate::command::{SERVER, Server, fail, folder, netcode, succeed};
+use crate::command::{SERVER, Server, fail, folder, get, netcode, succeed};
 #[cfg(unix)]
 use crate::command::{client, mint};
-
-/// Answer of a server's endpoint.
-fn get(address: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: it\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
 
 fn endpoint(server: &mut Server) -> String {
     let line = server.wait_for("metrics at");
@@ -135,7 +125,7 @@ fn a_quiet_server_logs_nothing_but_trouble() {
 
 #[cfg(unix)]
 #[test]
-fn a_draining_server_denies_newcomers_and_ends_when_its_clients_have_left() {
+fn a_draining_server_denies_new_clients_and_ends_when_its_clients_have_left() {
     let folder = folder("drain");
     let mut server = Server::start(&folder, "--drain 60 --metrics 127.0.0.1:0");
     let address = endpoint(&mut server);
