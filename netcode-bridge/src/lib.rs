@@ -75,6 +75,7 @@
 //! | addresses of a WebRTC peer | for each peer, [`MAX_PEER_ADDRESSES`] | by its offers and sessions | the peer's | `the_addresses_of_a_peer_are_limited` |
 //! | bytes sent to an address that has not answered a check | as many as came from it, and never a stream | the same | until it answers | `a_victim_gets_no_handshake_and_no_more_bytes_than_were_forged`, `a_forged_nomination_redirects_no_stream_to_a_victim`, `an_address_gets_no_more_than_came_from_it_until_it_has_answered` |
 //! | strings: a page's origin, and nothing else | for each session and each event that waits, [`MAX_ORIGIN_BYTES`] | by its sessions | the session's | `an_origin_that_no_page_has_is_refused_and_not_kept` |
+//! | log lines | 20 a second about sessions; 32 every five seconds about refusals, and one for each reason | one for each reason | at once twice as many about sessions | `sessions_beyond_the_rate_share_one_line`, `a_flood_from_many_addresses_leaves_a_bounded_number_of_lines` |
 //! | events not taken | 4,096 | | until they are taken; more are dropped | `unread_events_are_bounded_and_counted` |
 //!
 //! Messages in transit from a browser: 256 datagrams of 2 KiB over WebRTC, and incomplete messages

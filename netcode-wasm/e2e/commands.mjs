@@ -120,7 +120,10 @@ export class World {
     }
     const limits = ['--max-sessions-per-address', '1000', '--datagrams-per-second', '100000'];
     const bytes = ['--bytes-per-second', '100000000', '--drain', '0'];
-    const all = [...allow, ...listen, ...limits, ...bytes, '--log-format', 'json', ...words];
+    // One that comes back has the hash that the page knows.
+    const certificate = ['--development-certificate', this.#path('bridge.pem')];
+    const common = [...allow, ...listen, ...limits, ...bytes, ...certificate];
+    const all = [...common, '--log-format', 'json', ...words];
     const bridge = this.start('netcode-bridge', all, 'stderr');
     const told = await bridge.event('listening');
     bridge.listening = told;
