@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use matchmaker::api;
-use matchmaker::identity::{Accounts, ApiKey, ApiKeys, Devices, Identities, Identity, Jwt};
+use matchmaker::identity::{Accounts, ApiKey, ApiKeys, Credentials, Identities, Identity, Jwt};
 use matchmaker::limits::Limits;
 use matchmaker::metrics::Metrics;
 use matchmaker::origin::TrustedProxies;
@@ -78,14 +78,15 @@ fn service(options: &Serve, store: Arc<dyn Store>) -> Result<Service> {
         Some(_) => Some(Arc::new(Accounts::new(Arc::clone(&store))?)),
         None => None,
     };
+    let credentials = match &options.credentials {
+        Some(file) => Credentials::read(file)?,
+        None => Credentials::default(),
+    };
     Ok(Service {
         placement: placement(options, &store)?,
-        identities: identities(options, accounts.as_ref())?,
+        identities: identities(options, credentials.keys, accounts.as_ref())?,
         accounts,
-        devices: match &options.credentials {
-            Some(file) => Devices::read(file)?,
-            None => Devices::default(),
-        },
+        devices: credentials.devices,
         mint: options.mint()?,
         limits: Limits::new(options.account_rate(), options.address_rate()),
         metrics: Metrics::default(),
@@ -99,14 +100,16 @@ fn service(options: &Serve, store: Arc<dyn Store>) -> Result<Service> {
 }
 
 /// The ways to recognize a caller. **Add your own login here**: see [`matchmaker::identity`].
-fn identities(options: &Serve, accounts: Option<&Arc<Accounts>>) -> Result<Identities> {
+fn identities(
+    options: &Serve,
+    keys: ApiKeys,
+    accounts: Option<&Arc<Accounts>>,
+) -> Result<Identities> {
     let mut all: Vec<Arc<dyn Identity>> = Vec::new();
     if let Some(accounts) = accounts {
         all.push(Arc::clone(accounts) as Arc<dyn Identity>);
     }
-    if let Some(file) = &options.credentials {
-        all.push(Arc::new(ApiKeys::read(file)?));
-    }
+    all.push(Arc::new(keys));
     if let Some(config) = options.jwt()? {
         all.push(Arc::new(Jwt::new(config)?));
     }

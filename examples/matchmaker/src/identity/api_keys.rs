@@ -2,7 +2,6 @@
 //! so its hash needs neither salt nor cost.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
@@ -48,10 +47,10 @@ fn hash(key: &str) -> [u8; 32] {
     hash.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
-/// Entry of the file of credentials.
+/// Table `[[key]]` of the file of credentials.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+pub(super) struct Entry {
     name: String,
     role: RoleName,
     sha256: String,
@@ -61,16 +60,10 @@ struct Entry {
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum RoleName {
+pub(super) enum RoleName {
     Player,
     Server,
     Admin,
-}
-
-#[derive(Default, Deserialize)]
-struct File {
-    #[serde(default)]
-    key: Vec<Entry>,
 }
 
 /// Accepted API keys.
@@ -78,25 +71,9 @@ struct File {
 pub struct ApiKeys(HashMap<[u8; 32], Caller>);
 
 impl ApiKeys {
-    /// Reads the keys of a file: tables `[[key]]` with `name`, `role` (`player`, `server`,
-    /// `admin`), `sha256` and, for a player, `client_id`.
-    ///
-    /// # Errors
-    /// The file cannot be read, or an entry is malformed.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path);
-        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("malformed {}", path.display()))
-    }
-
-    /// Parses the text of such a file.
-    ///
-    /// # Errors
-    /// An entry is malformed.
-    pub fn parse(text: &str) -> Result<Self> {
-        let file: File = toml::from_str(text)?;
+    pub(super) fn new(entries: Vec<Entry>) -> Result<Self> {
         let mut keys = HashMap::new();
-        for entry in file.key {
+        for entry in entries {
             let mut sha256 = [0; 32];
             hex::decode_to_slice(&entry.sha256, &mut sha256)
                 .with_context(|| format!("key {}: sha256 is 64 hexadecimal digits", entry.name))?;

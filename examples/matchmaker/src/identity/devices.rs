@@ -2,7 +2,6 @@
 //! since nobody else can open the token that is sealed to it.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use netcode_std::ClientId;
@@ -18,19 +17,14 @@ pub struct Device {
     pub client: ClientId,
 }
 
+/// Table `[[device]]` of the file of credentials.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+pub(super) struct Entry {
     id: u64,
     public_key: String,
     /// Absent: the device's id.
     client_id: Option<u64>,
-}
-
-#[derive(Default, Deserialize)]
-struct File {
-    #[serde(default)]
-    device: Vec<Entry>,
 }
 
 /// All registered devices.
@@ -38,25 +32,9 @@ struct File {
 pub struct Devices(HashMap<DeviceId, Device>);
 
 impl Devices {
-    /// Reads the devices of a file: tables `[[device]]` with `id`, `public_key` (64 hexadecimal
-    /// digits) and, if it is not the id, `client_id`.
-    ///
-    /// # Errors
-    /// The file cannot be read, or an entry is malformed.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path);
-        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("malformed {}", path.display()))
-    }
-
-    /// Parses the text of such a file.
-    ///
-    /// # Errors
-    /// An entry is malformed.
-    pub fn parse(text: &str) -> Result<Self> {
-        let file: File = toml::from_str(text)?;
+    pub(super) fn new(entries: Vec<Entry>) -> Result<Self> {
         let mut devices = HashMap::new();
-        for entry in file.device {
+        for entry in entries {
             let mut public = [0; 32];
             hex::decode_to_slice(&entry.public_key, &mut public).with_context(|| {
                 format!("device {}: public_key is 64 hexadecimal digits", entry.id)

@@ -56,10 +56,12 @@
 //! | `accounts` | the site's own accounts: names, passwords, session cookies |
 //! | `api_keys` | keys of services, servers and bots, from a file that holds their hashes |
 //! | `jwt` | JSON Web Tokens of an identity provider |
+//! | `credentials` | the file of API keys and devices |
 //! | `devices` | registered devices, which are known by their public keys |
 
 mod accounts;
 mod api_keys;
+mod credentials;
 mod devices;
 mod jwt;
 
@@ -72,6 +74,7 @@ use netcode_std::ClientId;
 
 pub use self::accounts::{Accounts, Opened, is_of_this_site};
 pub use self::api_keys::{ApiKey, ApiKeys};
+pub use self::credentials::Credentials;
 pub use self::devices::{Device, Devices};
 pub use self::jwt::{Jwt, JwtConfig, KeySource};
 use crate::api::{Code, Refusal};

@@ -1,6 +1,6 @@
 //! Sealed tokens for devices.
 
-use matchmaker::identity::Devices;
+use matchmaker::identity::Credentials;
 use netcode_std::core::sealed::{
     DeviceId, DeviceNonce, DeviceSecret, SEALED_TOKEN_BYTES, SealContext, open_token,
 };
@@ -20,7 +20,7 @@ async fn world(folder: &TempDir) -> World {
     let public = hex::encode(secret().public().as_bytes());
     let devices = format!("[[device]]\nid = 12\npublic_key = \"{public}\"");
     let mut setup = Setup::new(file_store(folder));
-    setup.devices = Devices::parse(&devices).unwrap();
+    setup.devices = Credentials::parse(&devices).unwrap().devices;
     let world = setup.start().await;
     world
         .register("eu", "127.0.0.1:40000".parse().unwrap(), 1)

@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use matchmaker::api;
-use matchmaker::identity::{Accounts, ApiKey, ApiKeys, Devices, Identities, Identity};
+use matchmaker::identity::{Accounts, ApiKey, ApiKeys, Credentials, Devices, Identities, Identity};
 use matchmaker::limits::{Limits, Rate};
 use matchmaker::metrics::Metrics;
 use matchmaker::mint::Mint;
@@ -226,7 +226,7 @@ fn api_keys(keys: &Keys) -> ApiKeys {
         entry("eu", "server", &keys.server, ""),
         entry("operator", "admin", &keys.admin, ""),
     ];
-    ApiKeys::parse(&text.concat()).unwrap()
+    Credentials::parse(&text.concat()).unwrap().keys
 }
 
 /// The token of an answer to `POST /v1/connect`.
