@@ -16,6 +16,7 @@ pub(super) fn run() -> Result<Tests> {
     package::build()?;
     let programs = [
         "--package=browser-example",
+        "--package=matchmaker",
         "--package=netcode-bridge",
         "--package=netcode-cli",
         "--package=official-server",
