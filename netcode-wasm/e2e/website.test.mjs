@@ -122,7 +122,9 @@ test('players sign up and play together, and an operator watches', { timeout: 12
     }
   }
   await desk.focus('#arena');
-  await desk.keyboard.press('h');
+  for (const key of ['ArrowLeft', 'ArrowLeft', 'ArrowUp', 'h']) {
+    await desk.keyboard.press(key);
+  }
 
   const operator = await open('/admin', PHONE);
   await operator.fill('#key', keys.admin);

@@ -75,10 +75,11 @@ function row({ id, heartbeat, reserved, free, accepting, ageSeconds }) {
   const meter = document.createElement('meter');
   Object.assign(meter, { max: capacity, value: connected + reserved, high: capacity * 0.9 });
   meter.setAttribute('aria-label', `slots of ${id} that are taken or reserved`);
-  const of = `${connected} of ${capacity} connected, ${reserved} reserved, ${free} free`;
+  const of = text('span', `${connected} of ${capacity} connected, ${reserved} reserved, ${free} free`);
+  of.className = 'of';
   const tags = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   const more = [addresses.join(', '), ...tags, `heard ${ageSeconds} s ago`].join(' · ');
-  return line([text('strong', id), pill, meter, text('span', of), text('small', more)]);
+  return line([text('strong', id), pill, meter, of, text('small', more)]);
 }
 
 function line(children) {

@@ -109,4 +109,5 @@ element('sign-out').addEventListener('click', async () => {
   show(null);
 });
 
-show(await call('GET', 'v1/session').catch(() => null));
+const account = await call('GET', 'v1/session').catch((error) => say(error.message));
+show(account?.name ? account : null);

@@ -28,9 +28,10 @@ pub(super) struct Credentials {
 /// Account of a session.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AccountResponse {
-    /// Name.
+    /// Name. Absent: nobody is signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "alice")]
-    name: String,
+    name: Option<String>,
 }
 
 type SignedIn = ([(HeaderName, HeaderValue); 1], Json<AccountResponse>);
@@ -61,7 +62,7 @@ pub(super) async fn sign_up(
         .await?;
     Ok((
         [(header::SET_COOKIE, session.0)],
-        Json(AccountResponse { name }),
+        Json(AccountResponse { name: Some(name) }),
     ))
 }
 
@@ -81,7 +82,7 @@ pub(super) async fn sign_in(
     let session = accounts.sign_in(&name, password).await?;
     Ok((
         [(header::SET_COOKIE, session.0)],
-        Json(AccountResponse { name }),
+        Json(AccountResponse { name: Some(name) }),
     ))
 }
 

@@ -153,16 +153,14 @@ impl Accounts {
         })
     }
 
-    /// Name of the account whose session a request has.
+    /// Name of the account whose session a request has, if it has one.
     ///
     /// # Errors
-    /// `unauthenticated`, or `unavailable`.
-    pub async fn name(&self, headers: &HeaderMap) -> Result<String, Refusal> {
+    /// `unavailable`.
+    pub async fn name(&self, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
         match self.session(headers).await {
-            Ok(Some(session)) => Ok(session.name),
-            Ok(None) | Err(IdentityError::Refused) => {
-                Err(Refusal::new(Code::Unauthenticated, "sign in"))
-            }
+            Ok(session) => Ok(session.map(|session| session.name)),
+            Err(IdentityError::Refused) => Ok(None),
             Err(IdentityError::Unavailable(cause)) => {
                 Err(Refusal::unavailable("the state", &cause))
             }

@@ -56,6 +56,8 @@ async fn a_player_signs_up_plays_signs_out_and_comes_back_as_the_same_client() {
     let who = page(&world, "GET", "/v1/session").header("cookie", &cookie);
     let who: Value = who.send().await.unwrap().json().await.unwrap();
     assert_eq!(who, json!({"name": "alice"}));
+    let nobody = page(&world, "GET", "/v1/session").send().await.unwrap();
+    assert_eq!(nobody.json::<Value>().await.unwrap(), json!({}));
     let client = async |cookie: &str| {
         let body: Value = play(&world, cookie)
             .send()
