@@ -3,15 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::process::{run, succeeds};
+use crate::machine;
+use crate::process::run;
 use crate::workspace::target_dir;
 
-/// Finds Python. The error is a reason to skip a step.
+/// Finds Python, or installs it. The error is a reason to skip a step.
 pub(crate) fn find() -> Result<(), String> {
-    if succeeds(Command::new("python3").arg("--version")) {
-        return Ok(());
-    }
-    Err("no python3: install Python 3.10 or later with its venv module".into())
+    machine::ensure_python().map_err(|why| format!("{why:#}"))
 }
 
 /// Installs the packages that the file `pinned` lists, into the folder `name` of the target folder.
@@ -20,7 +18,7 @@ pub(crate) fn install(pinned: &Path, name: &str) -> Result<PathBuf, String> {
     find()?;
     let folder = target_dir().join("python").join(name);
     let venv = run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
-    venv.map_err(|error| format!("Python has no venv module ({error}): install python3-venv"))?;
+    venv.map_err(|error| format!("{}: {error}", folder.display()))?;
     let programs = folder.join("bin");
     let install = run(Command::new(programs.join("pip"))
         .args(["install", "--quiet", "-r"])

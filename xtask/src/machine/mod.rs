@@ -60,6 +60,14 @@ pub(crate) fn ensure_redis() -> Result<()> {
     ensure(&needs::redis())
 }
 
+/// Ensures Python with the module that makes environments.
+pub(crate) fn ensure_python() -> Result<()> {
+    if process::succeeds(Command::new("python3").args(["-c", "import ensurepip, venv"])) {
+        return Ok(());
+    }
+    ensure(&needs::python())
+}
+
 /// Ensures npm.
 pub(crate) fn ensure_npm() -> Result<()> {
     ensure(&needs::npm())
@@ -97,6 +105,7 @@ pub(crate) fn run() -> Result<Outcome> {
         ensure_browser(),
         ensure_redis(),
         ensure_systemd(),
+        ensure_python(),
     ];
     let refusals: Vec<_> = all.into_iter().filter_map(Result::err).collect();
     if !refusals.is_empty() {

@@ -133,6 +133,26 @@ pub(super) fn redis() -> Need {
     )
 }
 
+/// Python, with the module that makes environments, which Debian packages apart.
+pub(super) fn python() -> Need {
+    Need {
+        purpose: "Python with venv".into(),
+        parts: vec![
+            Part {
+                asked: Asked::Program("python3"),
+                package: "python3",
+            },
+            Part {
+                asked: Asked::PackageManager,
+                package: "python3-venv",
+            },
+        ],
+        at_least: AtLeast(vec![Version(3, 10, 0)]),
+        agreement: Agreement::Nothing,
+        elsewhere: "install Python 3.10 or later with its venv module".into(),
+    }
+}
+
 /// npm, which comes with Node.js, but not with Debian's.
 pub(super) fn npm() -> Need {
     one(

@@ -1,5 +1,6 @@
-//! **Who is asking.** To put the service behind your own login, implement [`Identity`] and pass it
-//! to [`Identities::new`] in `main.rs`. Nothing else needs to change.
+//! **Identities**: ways to recognize the caller of a request. To put the service behind your own
+//! login, implement [`Identity`] and pass it to [`Identities::new`] in `main.rs`. Nothing else needs
+//! to change.
 //!
 //! An implementation looks at the headers of a request. It finds the credential that it knows (a
 //! session cookie, a bearer token) and checks it with whatever your website uses: a session table,
