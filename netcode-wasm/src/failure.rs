@@ -99,23 +99,11 @@ impl std::error::Error for TransportFailure {}
 mod tests {
     use super::*;
 
-    /// Name of a variant in the npm package: `NotARequest` is `not-a-request`.
-    fn kebab(name: &str) -> String {
-        let mut text = String::new();
-        for letter in name.chars() {
-            if letter.is_uppercase() && !text.is_empty() {
-                text.push('-');
-            }
-            text.extend(letter.to_lowercase());
-        }
-        text
-    }
-
     #[test]
     fn javascript_has_a_code_for_every_reason_of_a_bridge() {
         let errors = include_str!("../js/src/errors.ts");
         for code in CloseCode::ALL {
-            let entry = format!("  {}: 'bridge-{}',", code.name(), kebab(code.name()));
+            let entry = format!("  {code:?}: 'bridge-{}',", code.name().replace('_', "-"));
             assert!(errors.contains(&entry), "no {entry}");
         }
     }
