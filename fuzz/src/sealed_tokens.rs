@@ -80,7 +80,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Bytes that nobody sealed, of the right length or not.
+/// Unsealed bytes, of the right length or not.
 fn any_message(input: &mut Unstructured<'_>) -> Result<()> {
     let context = context(input)?;
     let device = DeviceSecret::from_bytes([3; 32]);

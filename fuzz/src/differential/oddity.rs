@@ -59,7 +59,7 @@ const DIFFERENCES: &[Difference] = &[
     differs(
         Peer::Official,
         Oddity::TokenAgain,
-        "SECURITY.md: a consumed token admits nobody, also from its own address",
+        "SECURITY.md: a consumed token admits no client, also from its own address",
     ),
     differs(
         Peer::Official,
@@ -86,7 +86,7 @@ const DIFFERENCES: &[Difference] = &[
     differs(
         Peer::Official,
         Oddity::SilentSlot,
-        "SECURITY.md: a slot that nobody has confirmed ends after the same time",
+        "SECURITY.md: an unconfirmed slot ends after the same time",
     ),
     differs(
         Peer::Official,
@@ -97,7 +97,7 @@ const DIFFERENCES: &[Difference] = &[
     differs(
         Peer::Renet,
         Oddity::TokenAgain,
-        "SECURITY.md: a consumed token admits nobody, also from its own address",
+        "SECURITY.md: a consumed token admits no client, also from its own address",
     ),
     differs(
         Peer::Renet,
@@ -118,7 +118,7 @@ const DIFFERENCES: &[Difference] = &[
     differs(
         Peer::Renet,
         Oddity::SilentSlot,
-        "SECURITY.md: a slot that nobody has confirmed ends after the same time",
+        "SECURITY.md: an unconfirmed slot ends after the same time",
     ),
     differs(
         Peer::Renet,

@@ -355,8 +355,8 @@ fn packets(it: &mut Trial, player: &mut Player) -> Vec<Form> {
     forms
 }
 
-/// Packets of every type but disconnect, sealed with the player's
-/// keys, with bodies of every length. Type 0 is that of requests, which nobody seals.
+/// Packets of every type but disconnect, sealed with the player's keys, with bodies of every length.
+/// Type 0 is that of requests, which are never sealed.
 fn sealed(player: &mut Player) -> Vec<Form> {
     let mut forms = Vec::new();
     for kind in [

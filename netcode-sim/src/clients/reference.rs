@@ -31,7 +31,7 @@ pub(crate) struct Reference {
     /// State to end in, or to leave for the next server, in the next frame.
     moves_on: Option<State>,
     /// Disconnect packets of the session that its owner ended.
-    farewell: Vec<(SocketAddr, Vec<u8>)>,
+    disconnects: Vec<(SocketAddr, Vec<u8>)>,
 }
 
 struct Attempt {
@@ -58,7 +58,7 @@ impl Reference {
             heard_at: 0,
             next_frame: 0,
             moves_on: None,
-            farewell: Vec::new(),
+            disconnects: Vec::new(),
         }
     }
 
@@ -98,7 +98,7 @@ impl Reference {
         for _ in 0..10 {
             if let Some(to) = to {
                 let packet = self.seal(g, wire::DISCONNECT, &[]);
-                self.farewell.extend(packet.map(|packet| (to, packet)));
+                self.disconnects.extend(packet.map(|packet| (to, packet)));
             }
         }
         self.state = State::Disconnected;
@@ -139,7 +139,7 @@ impl Reference {
 
     /// One frame, if it is time.
     pub(crate) fn poll(&mut self, g: &mut Ground, now: u64) -> Vec<(SocketAddr, Vec<u8>)> {
-        let mut sent = std::mem::take(&mut self.farewell);
+        let mut sent = std::mem::take(&mut self.disconnects);
         if now < self.next_frame {
             return sent;
         }
@@ -248,6 +248,6 @@ impl Reference {
     }
 
     pub(crate) fn deadline(&self) -> Option<u64> {
-        (self.state.is_active() || !self.farewell.is_empty()).then_some(self.next_frame)
+        (self.state.is_active() || !self.disconnects.is_empty()).then_some(self.next_frame)
     }
 }

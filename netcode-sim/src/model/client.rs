@@ -58,7 +58,7 @@ pub(crate) struct ClientModel {
     challenge: Vec<u8>,
     send_due: u64,
     heard: u64,
-    farewells: u8,
+    disconnects_left: u8,
     pub(crate) slot: (u32, u32),
     /// Changes of state not yet reported.
     pub(crate) events: VecDeque<ClientState>,
@@ -78,7 +78,7 @@ impl ClientModel {
             challenge: Vec::new(),
             send_due: 0,
             heard: 0,
-            farewells: 0,
+            disconnects_left: 0,
             slot: (0, 0),
             events: VecDeque::new(),
         }
@@ -136,7 +136,7 @@ impl ClientModel {
             return Connect::NotNewer;
         }
         self.newest = self.newest.map(|newest| newest.max(ticket.order.created));
-        self.farewells = 0;
+        self.disconnects_left = 0;
         self.attempt = Some(Attempt {
             nonce: ticket.nonce,
             servers: ticket.order.public.clone(),
@@ -170,7 +170,7 @@ impl ClientModel {
                 return ClientState::SendingConnectionRequest;
             }
         }
-        self.farewells = 0;
+        self.disconnects_left = 0;
         failure
     }
 
@@ -188,7 +188,7 @@ impl ClientModel {
     pub(crate) fn disconnect(&mut self, now: u64) {
         self.time.call(now);
         if self.is_active() {
-            self.farewells = 10;
+            self.disconnects_left = 10;
             self.enter(ClientState::Disconnected);
         }
     }
@@ -290,7 +290,7 @@ impl ClientModel {
             }
             _ => {
                 self.state = ClientState::Disconnected;
-                self.farewells = 0;
+                self.disconnects_left = 0;
                 Fate::State(self.state)
             }
         }
@@ -324,7 +324,7 @@ impl ClientModel {
                     ClientState::ConnectTokenExpired | ClientState::ConnectionTimedOut => end,
                     _ => self.next_server(now, end),
                 };
-                self.farewells = 0;
+                self.disconnects_left = 0;
                 self.enter(state);
             }
             let Some(to) = self
@@ -338,8 +338,8 @@ impl ClientModel {
             if !fits {
                 return sent;
             }
-            let kind = if self.farewells > 0 {
-                self.farewells -= 1;
+            let kind = if self.disconnects_left > 0 {
+                self.disconnects_left -= 1;
                 wire::DISCONNECT
             } else if self.is_active() && self.send_due <= now {
                 match self.state {
