@@ -2,7 +2,7 @@
 //! *Connect Token Structure*.)
 
 use super::request::{fresh, other, with_addresses};
-use super::trial::{Form, Trial, check, date};
+use super::trial::{Form, Trial, check, date, settled_date};
 use crate::check::{Check, Checked, unobservable};
 use crate::wire::{PRIVATE_BYTES, PRIVATE_PLAIN_BYTES, REQUEST_BYTES, Token, token};
 
@@ -145,7 +145,7 @@ pub(super) const CHECKS: &[Check<Trial>] = &[
             let token = it.token();
             let token = Token {
                 created: 0,
-                expires: date(),
+                expires: settled_date(),
                 ..token
             };
             it.drops_all(&[(

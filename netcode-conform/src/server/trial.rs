@@ -44,6 +44,18 @@ pub(crate) fn date() -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
+/// Age of a second by which a server has seen it begin: it may read its clock once in a turn only.
+const SETTLED: Duration = Duration::from_millis(300);
+
+/// Seconds since 1970, in a second that every server has seen begin.
+pub(crate) fn settled_date() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.unwrap_or_default();
+    let age = Duration::from_nanos(since.subsec_nanos().into());
+    std::thread::sleep(SETTLED.saturating_sub(age));
+    since.as_secs()
+}
+
 impl Trial {
     pub(crate) fn key(&self) -> &Key {
         &self.shared.target.key
