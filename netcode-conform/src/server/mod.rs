@@ -137,5 +137,6 @@ fn unknown(target: ServerTarget) -> Shared {
         known: Known::default(),
         control: Mutex::new(None),
         started: Mutex::new(None),
+        used: Mutex::default(),
     }
 }

@@ -1,7 +1,8 @@
 //! The server under test, and what a first look at it shows.
 
+use std::collections::HashSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -67,9 +68,30 @@ pub(crate) struct Shared {
     pub(crate) known: Known,
     pub(crate) control: Mutex<Option<Control>>,
     pub(crate) started: Mutex<Option<Started>>,
+    /// Addresses of all clients of the run.
+    pub(crate) used: Mutex<HashSet<SocketAddr>>,
 }
 
+/// Attempts to find an address that no client has had.
+const BINDINGS: u32 = 100;
+
 impl Shared {
+    /// A socket at an address that no client of the run has had: it would receive what the server
+    /// still sends to that one.
+    pub(crate) fn socket(&self, host: IpAddr) -> io::Result<UdpSocket> {
+        let mut socket = UdpSocket::bind((host, 0))?;
+        for _ in 0..BINDINGS {
+            let address = socket.local_addr()?;
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            if used.insert(address) {
+                break;
+            }
+            drop(used);
+            socket = UdpSocket::bind((host, 0))?;
+        }
+        Ok(socket)
+    }
+
     /// Lifetime of a token for which a check needs no other.
     pub(crate) fn token_lifetime(&self) -> Duration {
         let remote = !self.target.address.ip().is_loopback();
@@ -149,5 +171,31 @@ impl Drop for Started {
 /// `true` if the tool can send to this address from any address of 127.0.0.0/8.
 pub(crate) fn has_many_hosts(server: IpAddr) -> bool {
     let probe: SocketAddr = (Ipv4Addr::new(127, 77, 0, 1), 0).into();
-    matches!(server, IpAddr::V4(v4) if v4.is_loopback()) && std::net::UdpSocket::bind(probe).is_ok()
+    matches!(server, IpAddr::V4(v4) if v4.is_loopback()) && UdpSocket::bind(probe).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_clients_of_a_run_have_one_address() {
+        let target = ServerTarget {
+            address: (Ipv4Addr::LOCALHOST, 1).into(),
+            public_address: (Ipv4Addr::LOCALHOST, 1).into(),
+            protocol_id: 0,
+            key: [0; 32],
+            echo: false,
+            token_lifetime: None,
+            start: None,
+        };
+        let shared = super::super::unknown(target);
+        // Of so many that are closed at once, some share a port by chance.
+        let address = |_| {
+            let socket = shared.socket(Ipv4Addr::LOCALHOST.into()).unwrap();
+            socket.local_addr().unwrap()
+        };
+        let addresses: HashSet<_> = (0..2_000).map(address).collect();
+        assert_eq!(addresses.len(), 2_000);
+    }
 }

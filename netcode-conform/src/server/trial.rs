@@ -1,6 +1,6 @@
 //! One attempt at a check of a server: whom the tool can play in it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -134,7 +134,7 @@ impl Trial {
         name: &'static str,
         token: Token,
     ) -> Checked<Player> {
-        let socket = UdpSocket::bind((host, 0)).map_err(|error| {
+        let socket = self.shared.socket(host).map_err(|error| {
             Finding::Unobservable(format!("a socket at {host} could not be had: {error}"))
         })?;
         let server = self.shared.target.address;
