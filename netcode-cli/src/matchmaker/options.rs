@@ -18,7 +18,7 @@ pub(super) const API_KEY_VARIABLE: &str = "NETCODE_API_KEY";
 #[derive(clap::Args)]
 #[command(next_help_heading = "Matchmaker")]
 pub(crate) struct MatchmakerArgs {
-    /// Base URL of the matchmaker (`examples/matchmaker`): https://play.example
+    /// Base URL of the matchmaker (`examples/matchmaker`), such as `https://play.example`
     #[arg(long = "matchmaker", id = "matchmaker", value_name = "URL", value_parser = base_url)]
     url: Option<BaseUrl>,
     /// File with the API key for the matchmaker, as `matchmaker key` prints it, or another bearer

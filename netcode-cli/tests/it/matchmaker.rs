@@ -98,7 +98,7 @@ fn others() -> Vec<(String, &'static str)> {
 }
 
 fn member(service: &str) -> String {
-    format!("--matchmaker {service} --server-name eu-1 --api-key api.key --matchmaker-timeout 0.3")
+    format!("--matchmaker {service} --server-name eu-1 --api-key api.key")
 }
 
 fn with_api_key(name: &str) -> std::path::PathBuf {
@@ -161,7 +161,10 @@ fn a_client_gives_up_once_its_time_for_attempts_is_over() {
 fn the_log_has_a_line_for_each_change_and_readiness_begins_with_the_first_heartbeat() {
     let folder = with_api_key("heartbeats");
     let service = Service::start(SILENCE);
-    let words = format!("{} --metrics 127.0.0.1:0", member(&service.url()));
+    let words = format!(
+        "{} --metrics 127.0.0.1:0 --matchmaker-timeout 0.3",
+        member(&service.url())
+    );
     let mut server = Server::start(&folder, &words);
     let address = server.wait_for("metrics at")["address"].clone();
     let ready = || get(address.as_str().unwrap(), "/readyz");
@@ -194,6 +197,21 @@ fn the_log_has_a_line_for_each_change_and_readiness_begins_with_the_first_heartb
     assert!(page.contains("netcode_server_heartbeats_total{outcome=\"accepted\"} "));
     service.set(&accepted());
     expect(&mut server, "accepts heartbeats again");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_matchmaker_that_does_not_answer_delays_neither_the_game_nor_the_end_for_long() {
+    let folder = with_api_key("silent-matchmaker");
+    let service = Service::start(SILENCE);
+    let words = format!("{} --matchmaker-timeout 1", member(&service.url()));
+    let mut server = Server::start(&folder, &words);
+    server.mint(&folder, 7);
+    let words = "client 7.token --send hello --count 20 --rate 100";
+    assert_eq!(succeed(&folder, words), "hello\n".repeat(20));
+    server.signal("TERM");
+    server.wait_for("server stopped");
+    assert!(server.wait());
 }
 
 #[test]
