@@ -38,7 +38,7 @@ impl Crowd {
     }
 
     fn join(&mut self, site: &Site, player: &str) {
-        let program = site.play(player, &self.sender);
+        let program = site.play(player, "", &self.sender);
         self.programs.insert(player.to_owned(), program);
     }
 
@@ -163,4 +163,31 @@ async fn players_fill_a_fleet_and_move_when_a_server_is_killed_or_drained() {
     while let Some(player) = crowd.programs.keys().next().cloned() {
         crowd.leave(&player);
     }
+}
+
+#[test]
+fn a_client_goes_on_with_its_payloads_at_the_next_server() {
+    let site = Site::start(&["alice".into()], SHORT);
+    let servers = ["eu-1", "eu-2"].map(|name| site.serve(name, "--max-clients 1"));
+    let (sender, events) = channel();
+    let words = "--send hello --count 200 --rate 100";
+    let mut program = site.play("alice", words, &sender);
+    drop(sender);
+    let (mut played, mut drained, mut done) = (Vec::new(), false, Value::Null);
+    while let Ok((_, event)) = events.recv_timeout(PATIENCE) {
+        match event["event"].as_str().unwrap() {
+            "token" => played.push(event["servers"][0].as_str().unwrap().to_owned()),
+            "payload" if !drained => {
+                drained = true;
+                let server = servers.iter().find(|it| it.address == played[0]);
+                server.unwrap().program.signal("TERM");
+            }
+            "done" => done = event,
+            _ => {}
+        }
+    }
+    assert!(program.wait());
+    played.dedup();
+    assert_eq!(played.len(), 2, "{played:?}");
+    assert_eq!(done["sent"], 200);
 }

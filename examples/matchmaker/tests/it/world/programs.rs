@@ -215,8 +215,8 @@ impl Site {
     }
 
     /// Starts a client of this player, which sends its events there.
-    pub fn play(&self, player: &str, events: &Sender<Event>) -> Program {
-        let words = format!("client --api-key {player}.api --json --retry-for 60");
+    pub fn play(&self, player: &str, words: &str, events: &Sender<Event>) -> Program {
+        let words = format!("client --api-key {player}.api --json --retry-for 60 {words}");
         let mut command = self.command(&words);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let stdout = |child: &mut Child| Box::new(child.stdout.take().unwrap()) as Box<_>;
