@@ -184,6 +184,9 @@ fn the_log_has_a_line_for_each_change_and_readiness_begins_with_the_first_heartb
     );
     service.set(&refused);
     expect(&mut server, "(409 address-in-use): x; end the other server");
+    // The next one for the same reason has no line.
+    let twice = "netcode_server_heartbeats_total{outcome=\"refused\"} 2\n";
+    while !get(address.as_str().unwrap(), "/metrics").contains(twice) {}
     service.set(&accepted());
     expect(&mut server, "registered at the matchmaker");
     while !ready().ends_with("ready\n") {}

@@ -11,8 +11,10 @@ use serde_json::Value;
 use crate::world::programs::{Event, GameServer, Program, Site};
 use crate::world::{PATIENCE, client};
 
-/// Short times, so that losses are seen soon.
-const SHORT: &str = "--timeout 2 --token-lifetime 5 --silent-after 3 --address-burst 1000";
+/// Short times, so that losses are seen soon. Slots stay reserved for longer than the tests take,
+/// unless servers name their clients.
+const SHORT: &str = "--timeout 2 --token-lifetime 600 --silent-after 3 --address-burst 1000 \
+                     --account-burst 1000000 --account-rate 1000000";
 
 /// Players, and where each of them plays.
 struct Crowd {
@@ -163,6 +165,28 @@ async fn players_fill_a_fleet_and_move_when_a_server_is_killed_or_drained() {
     while let Some(player) = crowd.programs.keys().next().cloned() {
         crowd.leave(&player);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_is_told_while_players_are_still_there() {
+    // Regular heartbeats are far apart.
+    let site = Site::start(
+        &["alice".into()],
+        "--silent-after 3600 --account-burst 1000000 --account-rate 1000000",
+    );
+    let mut server = site.serve("eu-1", "--drain 30");
+    let mut crowd = Crowd::new();
+    crowd.join(&site, "alice");
+    crowd.until("alice plays", |it| it.playing.len() == 1);
+    server.program.signal("TERM");
+    let end = Instant::now() + PATIENCE;
+    while listed(&site, "eu-1").await["heartbeat"]["draining"] != true {
+        assert!(Instant::now() < end, "the matchmaker is not told");
+    }
+    assert_eq!(listed(&site, "eu-1").await["heartbeat"]["connected"], 1);
+    crowd.leave("alice");
+    assert!(server.program.wait());
+    assert_eq!(listed(&site, "eu-1").await["heartbeat"]["connected"], 0);
 }
 
 #[test]
