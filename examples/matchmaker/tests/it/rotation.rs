@@ -139,6 +139,10 @@ fn no_player_is_refused_while_the_private_key_is_changed() {
             .log
             .wait_for("key changed: the server opens tokens under the new key");
         load.go_on();
+        std::fs::write(folder.join("backend.key"), "damaged").unwrap();
+        site.matchmaker.signal("HUP");
+        site.log.wait_for("nothing was reloaded: ");
+        load.go_on();
         replace(folder, "backend.key", "new.key");
         site.matchmaker.signal("HUP");
         site.log

@@ -7,7 +7,6 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use matchmaker::identity::ApiKey;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -137,11 +136,7 @@ impl Site {
         let mut entries = String::new();
         let named = players.iter().map(|name| (name.as_str(), "player"));
         for (name, role) in named.chain([("eu", "server"), ("op", "admin")]) {
-            let key = ApiKey::generate().unwrap();
-            let hash = key.hash();
-            entries += &format!("[[key]]\nname = \"{name}\"\nrole = \"{role}\"\n");
-            entries += &format!("sha256 = \"{hash}\"\n");
-            write_secret(&folder.path().join(format!("{name}.api")), key.as_str());
+            entries += &draw_api_key(folder.path(), name, role);
         }
         std::fs::write(folder.path().join("keys.toml"), entries).unwrap();
         draw_key(folder.path(), "game.key");
@@ -176,7 +171,8 @@ impl Site {
 
     /// API key of a player, a server or an operator.
     pub fn api_key(&self, name: &str) -> String {
-        std::fs::read_to_string(self.folder.path().join(format!("{name}.api"))).unwrap()
+        let file = self.folder.path().join(format!("{name}.api"));
+        std::fs::read_to_string(file).unwrap().trim().to_owned()
     }
 
     fn command(&self, words: &str) -> Command {
@@ -234,6 +230,18 @@ impl Site {
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         String::from_utf8(output.stderr).unwrap()
     }
+}
+
+/// Draws an API key into a new file, and gives its entry for the file of credentials.
+fn draw_api_key(folder: &Path, name: &str, role: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_matchmaker"))
+        .current_dir(folder)
+        .args(["key", "--name", name, "--role", role, "--out"])
+        .arg(format!("{name}.api"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Draws a private key into a new file.
