@@ -141,9 +141,10 @@ impl Asker {
         let servers = list(answer, "servers");
         let client = text(answer, "clientId");
         if self.json {
+            let expires = answer.get("expires").and_then(Value::as_u64);
             return print_json(&json!({
                 "event": "token", "servers": servers, "client_id": client,
-                "expires": answer.get("expires").and_then(Value::as_u64),
+                "expires": expires.map(|it| it.to_string()),
             }));
         }
         let servers = servers.join(", ");
