@@ -14,6 +14,10 @@ use crate::text::print;
 ///
 /// Both hold the same key: its holder can admit clients. Clients never get it.
 ///
+/// To replace a key without refusing a player, generate a new one and put it into the key file of each
+/// server, then of each backend, with SIGHUP after each change. Servers that have read the new key open
+/// tokens under both, the previous one for --key-overlap seconds. `docs/operating.md` has the steps.
+///
 /// With --x25519 it generates a key pair instead, for a device that receives sealed tokens, or for
 /// the backend that seals them: the secret key goes to the file, the public key to standard output.
 #[derive(clap::Args)]

@@ -9,6 +9,7 @@
 //! | `text`, `table`, `live` | lines and numbers; tables; text that is redrawn on a terminal |
 //! | `server`, `client` | the two roles |
 //! | `demo` | both in one process, checked |
+//! | `matchmaker` | the web backend, as server and client ask it |
 //! | `conform` | conformance checks of any implementation |
 
 mod client;
@@ -17,6 +18,7 @@ mod demo;
 mod failure;
 mod keygen;
 mod live;
+mod matchmaker;
 mod network;
 mod secret;
 mod server;
@@ -51,8 +53,8 @@ enum Task {
     Keygen(keygen::Args),
     #[command(subcommand)]
     Token(token::Task),
-    Server(server::Args),
-    Client(client::Args),
+    Server(Box<server::Args>),
+    Client(Box<client::Args>),
     #[command(subcommand)]
     Conform(conform::Task),
     Health(HealthArgs),

@@ -2,10 +2,10 @@
 //! key is taken from an option.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use netcode_std::{Key, KeyFile, KeyFileError};
 use zeroize::Zeroizing;
 
@@ -13,6 +13,9 @@ use crate::text::warn;
 
 /// Environment variable with the key itself, as 64 hexadecimal digits.
 pub(crate) const KEY_VARIABLE: &str = "NETCODE_KEY";
+
+/// Maximum length of a file with an API key: JSON Web Tokens are some kilobytes.
+const LONGEST_API_KEY: usize = 16 * 1024;
 
 /// Source of the private key that a backend and its servers share.
 #[derive(clap::Args)]
@@ -73,6 +76,54 @@ pub(crate) fn read_key_file(path: &Path) -> Result<Key> {
         ));
     }
     Ok(read.key)
+}
+
+/// API key for a web backend, from a file or an environment variable.
+pub(crate) fn api_key(file: Option<&Path>, variable: &str) -> Result<Option<Zeroizing<String>>> {
+    let text = match file {
+        Some(path) => read_text(path)
+            .with_context(|| format!("the file of the API key {}", path.display()))?,
+        None => match std::env::var(variable) {
+            Ok(text) => Zeroizing::new(text),
+            Err(std::env::VarError::NotPresent) => return Ok(None),
+            Err(error) => return Err(error).context(variable.to_owned()),
+        },
+    };
+    let key = text.trim();
+    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("the API key is not one line of letters, digits and signs");
+    }
+    Ok(Some(Zeroizing::new(key.to_owned())))
+}
+
+/// Reads a short text that is secret. A file that others than its owner can read is named.
+fn read_text(path: &Path) -> Result<Zeroizing<String>> {
+    let file = File::open(path)?;
+    if readable_by_others(&file)? {
+        warn(format_args!(
+            "the file of the API key {} can be read by others than its owner: chmod 600 it",
+            path.display()
+        ));
+    }
+    // Allocated at once: a text that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST_API_KEY));
+    file.take(LONGEST_API_KEY as u64)
+        .read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(unix)]
+fn readable_by_others(file: &File) -> std::io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let found = file.metadata()?;
+    // Pipes and devices have no readers to come.
+    Ok(found.is_file() && found.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn readable_by_others(_: &File) -> std::io::Result<bool> {
+    Ok(false)
 }
 
 /// Writes a secret to a new file that only its owner can read.

@@ -1,4 +1,4 @@
-//! Rate limits, per account and per address (`governor`). Each backend counts for itself.
+//! Rate limits, per account, per address and per server (`governor`). Each backend counts for itself.
 
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,10 +8,18 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::api::{Code, Refusal};
+use crate::store::ServerId;
 
 /// Most entries of a table. Beyond it newcomers are refused: an attacker with many addresses
 /// cannot take all memory.
 const MAX_ENTRIES: usize = 200_000;
+
+/// Heartbeats of a server: one whose clients come and go sends up to four a second. Servers that
+/// share an API key do not share this.
+const SERVER_RATE: Rate = Rate {
+    burst: NonZeroU32::new(20).unwrap(),
+    per_minute: NonZeroU32::new(600).unwrap(),
+};
 
 /// Rate: a burst, and so many more each minute.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +40,7 @@ impl Rate {
 pub struct Limits {
     accounts: Table<String>,
     addresses: Table<IpAddr>,
+    servers: Table<ServerId>,
 }
 
 struct Table<K: Hash + Eq + Clone> {
@@ -45,6 +54,7 @@ impl Limits {
         Self {
             accounts: Table::new(account),
             addresses: Table::new(address),
+            servers: Table::new(SERVER_RATE),
         }
     }
 
@@ -64,10 +74,19 @@ impl Limits {
         self.addresses.check(&network(address), "this address")
     }
 
-    /// Forgets accounts and addresses that have their whole burst again. Call it every few seconds.
+    /// Counts a heartbeat of a server.
+    ///
+    /// # Errors
+    /// `too-many-requests`, with the time to wait.
+    pub fn check_server(&self, server: &ServerId) -> Result<(), Refusal> {
+        self.servers.check(server, "this server")
+    }
+
+    /// Forgets accounts, addresses and servers that have their whole burst again. Call it every few seconds.
     pub fn forget(&self) {
         self.accounts.limiter.retain_recent();
         self.addresses.limiter.retain_recent();
+        self.servers.limiter.retain_recent();
     }
 }
 
@@ -125,6 +144,15 @@ mod tests {
         check("2001:db8:0:1::1").unwrap();
         check("192.0.2.1").unwrap();
         assert!(check("::ffff:192.0.2.1").is_err());
+    }
+
+    #[test]
+    fn each_server_has_a_limit_of_its_own() {
+        let limits = limits(1);
+        let server = |name: &str| ServerId::new(name).unwrap();
+        let taken = (0..100).take_while(|_| limits.check_server(&server("eu-1")).is_ok());
+        assert!(taken.count() >= 20);
+        limits.check_server(&server("eu-2")).unwrap();
     }
 
     #[test]

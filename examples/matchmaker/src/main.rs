@@ -2,7 +2,10 @@
 
 mod options;
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -19,9 +22,9 @@ use matchmaker::serve::serve;
 use matchmaker::service::Service;
 use matchmaker::site;
 use matchmaker::store::{self, Store};
-use netcode_service::StopSignal;
+use netcode_service::{ReloadSignal, StopSignal};
 
-use crate::options::{Command, Options, Serve};
+use crate::options::{Command, KeyArgs, Options, Serve};
 
 /// Interval of looks at the request to end.
 const LOOK: Duration = Duration::from_millis(100);
@@ -29,24 +32,42 @@ const LOOK: Duration = Duration::from_millis(100);
 fn main() -> Result<()> {
     match Options::parse().command {
         Command::Serve(options) => run(&options),
-        Command::Key => draw_key(),
+        Command::Key(args) => draw_key(&args),
     }
 }
 
-/// Prints a new API key, and the entry for the file of credentials.
-fn draw_key() -> Result<()> {
+/// Draws an API key, and prints its entry for the file of credentials.
+fn draw_key(args: &KeyArgs) -> Result<()> {
     let key = ApiKey::generate()?;
-    println!("key, for its owner:  {}", key.as_str());
-    println!("\nfor the file of credentials:\n");
-    println!("[[key]]\nname = \"NAME\"\nrole = \"server\" # or \"player\", \"admin\"");
+    match &args.out {
+        Some(path) => write_new(path, key.as_str())
+            .with_context(|| format!("cannot create {}", path.display()))?,
+        None => println!(
+            "key, for its owner:  {}\n\nfor the file of credentials:\n",
+            key.as_str()
+        ),
+    }
+    println!(
+        "[[key]]\nname = \"{}\"\nrole = \"{}\"",
+        args.name, args.role
+    );
     println!("sha256 = \"{}\"", key.hash());
     Ok(())
+}
+
+/// Writes a secret to a new file that only its owner can read.
+fn write_new(path: &Path, secret: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    writeln!(options.open(path)?, "{secret}")
 }
 
 #[tokio::main]
 async fn run(options: &Serve) -> Result<()> {
     options.log.start("matchmaker")?;
-    let stop = StopSignal::listen()?;
+    let (stop, reload) = (StopSignal::listen()?, ReloadSignal::listen()?);
     // The TLS library has no default of its own when several are linked.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let store = store::open(&options.store)
@@ -62,15 +83,8 @@ async fn run(options: &Serve) -> Result<()> {
     if let Some(package) = &options.site {
         routes = routes.merge(site::router(package));
     }
-    serve(
-        listener,
-        tls,
-        routes,
-        service,
-        stopped(stop),
-        options.notice(),
-    )
-    .await
+    let stopped = watch(options.clone(), Arc::clone(&service), stop, reload);
+    serve(listener, tls, routes, service, stopped, options.notice()).await
 }
 
 fn service(options: &Serve, store: Arc<dyn Store>) -> Result<Service> {
@@ -127,9 +141,21 @@ fn placement(options: &Serve, store: &Arc<dyn Store>) -> Result<Arc<dyn Placemen
     Ok(Arc::new(Fleet::new(Arc::clone(store), options.fleet())))
 }
 
-/// Done when the process is asked to end.
-async fn stopped(stop: StopSignal) {
+/// Obeys signals; done when the process is asked to end.
+async fn watch(options: Serve, service: Arc<Service>, stop: StopSignal, reload: ReloadSignal) {
     while !stop.is_requested() {
+        if reload.take() {
+            reload_key(&options, &service);
+        }
         tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Reads the private key again, and says what became of it. The one in use stays if it cannot.
+fn reload_key(options: &Serve, service: &Service) {
+    match options.key().map(|key| service.mint.rotate_key(key)) {
+        Ok(true) => tracing::info!("key changed: tokens are minted under the new key"),
+        Ok(false) => tracing::info!("nothing was reloaded: the key is the one in use"),
+        Err(error) => tracing::error!("nothing was reloaded: {error:#}"),
     }
 }

@@ -1,6 +1,7 @@
 //! Minting of connect tokens, plain for TLS and sealed for devices without it.
 
 use std::net::SocketAddr;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use netcode_std::core::sealed::{
@@ -17,7 +18,7 @@ pub struct Mint {
     /// Application and version.
     pub protocol_id: ProtocolId,
     /// Private key that the servers share.
-    pub key: Key,
+    pub key: RwLock<Key>,
     /// Key that authenticates sealed tokens. `None`: devices are refused.
     pub sealer: Option<SealerSecret>,
     /// Lifetime of a token, in whole seconds.
@@ -35,6 +36,15 @@ pub struct Minted {
 }
 
 impl Mint {
+    /// Mints under another private key from now on, which the servers must have already. `false`: it
+    /// is the one in use.
+    pub fn rotate_key(&self, key: Key) -> bool {
+        let mut current = self.key.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = *current != key;
+        *current = key;
+        changed
+    }
+
     /// Mints a token for a client and the servers it was placed at.
     ///
     /// # Errors
@@ -48,7 +58,8 @@ impl Mint {
             .with_timeout(self.timeout)
             .with_internal_addresses(&internal);
         let mut rng = generator().map_err(|error| Refusal::internal(&error))?;
-        let token = mint(&spec, &self.key, &mut rng).map_err(|error| Refusal::internal(&error))?;
+        let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
+        let token = mint(&spec, &key, &mut rng).map_err(|error| Refusal::internal(&error))?;
         Ok(Minted {
             token,
             expires: spec.expires.as_secs(),

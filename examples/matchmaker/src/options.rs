@@ -31,12 +31,28 @@ pub(crate) struct Options {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Serve
+    ///
+    /// At SIGHUP it reads the file of the private key again.
     Serve(Box<Serve>),
     /// Print a new API key, and its entry for the file of credentials
-    Key,
+    Key(KeyArgs),
 }
 
 #[derive(Args)]
+pub(crate) struct KeyArgs {
+    /// Name of the account. A server's key speaks for the servers with its name, or its name and a
+    /// hyphen in front
+    #[arg(long, default_value = "NAME")]
+    pub(crate) name: String,
+    /// Role of the account
+    #[arg(long, default_value = "player", value_parser = ["player", "server", "admin"])]
+    pub(crate) role: String,
+    /// New file for the key that only its owner can read; only the entry is printed then
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
 pub(crate) struct Serve {
     /// Address and port to listen on
     #[arg(long, default_value = "127.0.0.1:8080", env = "MATCHMAKER_LISTEN")]
@@ -90,7 +106,7 @@ pub(crate) struct Serve {
     pub(crate) log: LogArgs,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct Tokens {
     /// File with the private key that the servers share, as `netcode keygen` writes it [or the key
     /// itself in the environment variable NETCODE_KEY]
@@ -110,7 +126,7 @@ struct Tokens {
     timeout: i32,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct LimitArgs {
     /// Requests of an account in a minute
     #[arg(long, default_value = "120")]
@@ -126,7 +142,7 @@ struct LimitArgs {
     address_burst: NonZeroU32,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct JwtArgs {
     /// Issuer of JSON Web Tokens
     #[arg(long, requires_all = ["jwt_audience", "jwt_keys"])]
@@ -142,7 +158,7 @@ struct JwtArgs {
     jwt_client_id: Option<String>,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct BridgeArgs {
     /// WebTransport URL of the bridge, for servers that name none
     #[arg(long, value_name = "URL")]
@@ -155,7 +171,7 @@ struct BridgeArgs {
     bridge_certificate_hash: Vec<String>,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct AgonesArgs {
     /// Fleet of Agones game servers, instead of servers that send heartbeats
     #[arg(long, value_name = "NAME")]
@@ -227,11 +243,16 @@ impl Serve {
         let sealer = self.tokens.sealer_key.as_ref().map(key_file).transpose()?;
         Ok(Mint {
             protocol_id: ProtocolId(self.tokens.protocol_id),
-            key: self.tokens.key()?,
+            key: self.key()?.into(),
             sealer: sealer.map(|key| SealerSecret::from_bytes(*key.as_bytes())),
             lifetime: Duration::from_secs(self.tokens.token_lifetime),
             timeout: Timeout::from_secs(self.tokens.timeout),
         })
+    }
+
+    /// Private key that the servers share.
+    pub(crate) fn key(&self) -> Result<Key> {
+        self.tokens.key()
     }
 
     pub(crate) fn jwt(&self) -> Result<Option<JwtConfig>> {

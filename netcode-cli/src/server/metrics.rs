@@ -19,6 +19,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::heartbeats::Figures;
 use super::losses::Losses;
 use crate::network::Network;
 
@@ -80,7 +81,8 @@ impl Page {
 }
 
 impl Metrics {
-    pub(super) fn new(server: &Server<Network>) -> Self {
+    /// Figures of a server, and of its heartbeats if it sends any.
+    pub(super) fn new(server: &Server<Network>, heartbeats: Option<Arc<Figures>>) -> Self {
         let snapshot = Snapshot::of(server, 0);
         let published = Arc::new(Mutex::new(snapshot));
         // From 10 µs to 0.3 s.
@@ -121,6 +123,9 @@ impl Metrics {
             disconnects.clone(),
         );
         registry.register_collector(Box::new(Published(Arc::clone(&published))));
+        if let Some(figures) = heartbeats {
+            registry.register_collector(Box::new(OfHeartbeats(figures)));
+        }
         Self {
             registry: Arc::new(registry),
             published,
@@ -256,6 +261,22 @@ impl Collector for Published {
         let snapshot = published.clone();
         drop(published);
         snapshot.encode(&mut Encoder(encoder))
+    }
+}
+
+/// Writer of the outcomes of heartbeats.
+#[derive(Debug)]
+struct OfHeartbeats(Arc<Figures>);
+
+impl Collector for OfHeartbeats {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let age = ConstGauge::new(self.0.age());
+        let help = "Time since a heartbeat was accepted";
+        let kind = age.metric_type();
+        let name = "heartbeat_age";
+        age.encode(encoder.encode_descriptor(name, help, Some(&Unit::Seconds), kind)?)?;
+        let help = "Heartbeats, by outcome";
+        Encoder(encoder).counters("heartbeats", help, "outcome", self.0.outcomes())
     }
 }
 

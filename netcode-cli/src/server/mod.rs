@@ -5,9 +5,11 @@
 //! | `options` | the command line |
 //! | `service` | the main loop, from the start to the last disconnect packet |
 //! | `reload` | SIGHUP |
+//! | `heartbeats` | reports to a matchmaker |
 //! | `metrics`, `losses` | figures for Prometheus |
 //! | `view` | clients on a terminal |
 
+mod heartbeats;
 mod losses;
 mod metrics;
 mod options;
@@ -15,12 +17,14 @@ mod reload;
 mod service;
 mod view;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use netcode_service::{Health, LogFormat, Phase, ReloadSignal, StopSignal};
+use netcode_service::{Health, LogFormat, ReloadSignal, StopSignal};
 use tracing::info;
 
+use self::heartbeats::Figures;
 use self::metrics::{Metrics, Page};
 pub(crate) use self::options::Args;
 use self::service::{Service, Signals};
@@ -45,10 +49,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         above.write_above(line);
     })?;
     let metrics_address = args.endpoint.address()?;
+    let membership = args.member.check()?;
     let server = args.start()?;
     let health = Health::new(STUCK_AFTER);
-    health.set_phase(Phase::Serving);
-    let metrics = metrics_address.map(|_| Metrics::new(&server));
+    let figures = membership.as_ref().map(|_| Arc::new(Figures::new()));
+    let metrics = metrics_address.map(|_| Metrics::new(&server, figures.clone()));
     let page = metrics.as_ref().map(Metrics::page);
     let endpoint = args.endpoint.start(health.clone(), move || {
         page.as_ref().map(Page::text).unwrap_or_default()
@@ -57,8 +62,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let address = endpoint.address();
         info!(%address, "metrics at http://{address}/metrics");
     }
+    let heartbeats = match membership.zip(figures) {
+        Some((membership, figures)) => Some(membership.start(&server, figures)?),
+        None => None,
+    };
     let mut service = Service {
         args,
+        heartbeats,
         signals,
         server,
         health,

@@ -12,6 +12,7 @@ use netcode_std::core::server::{RestartRule, ServerConfig, SourceLimit};
 use netcode_std::{Link as _, Server};
 use tracing::warn;
 
+use super::heartbeats::MemberArgs;
 use crate::network::{Network, NetworkArgs};
 use crate::secret::KeyArgs;
 use crate::text::{protocol_id, seconds};
@@ -80,6 +81,8 @@ pub(crate) struct Args {
         requires = "file"
     )]
     pub(super) key_overlap: Duration,
+    #[command(flatten)]
+    pub(super) member: MemberArgs,
     #[command(flatten)]
     pub(super) endpoint: EndpointArgs,
     #[command(flatten)]

@@ -8,6 +8,7 @@ use netcode_std::core::server::{Admission, Event, ServerStats};
 use netcode_std::{RECEIVE_BUFFER_BYTES, Server};
 use tracing::info;
 
+use super::heartbeats::Heartbeats;
 use super::metrics::Metrics;
 use super::options::Args;
 use super::reload::reload;
@@ -29,6 +30,7 @@ pub(super) struct Service<'a> {
     pub(super) signals: Signals,
     pub(super) server: Server<Network>,
     pub(super) health: Health,
+    pub(super) heartbeats: Option<Heartbeats>,
     pub(super) metrics: Option<Metrics>,
     pub(super) view: View,
 }
@@ -36,6 +38,9 @@ pub(super) struct Service<'a> {
 impl Service<'_> {
     /// Serves until the time has passed or a signal comes.
     pub(super) fn run(&mut self) -> Result<()> {
+        if self.heartbeats.is_none() {
+            self.health.set_phase(Phase::Serving);
+        }
         let end = self.args.duration.map(|duration| Instant::now() + duration);
         let mut ended = Ok(());
         while ended.is_ok()
@@ -46,12 +51,16 @@ impl Service<'_> {
                 reload(self.args, &mut self.server);
             }
             ended = self.turn(PAUSE);
+            self.look_at_registration();
         }
-        if ended.is_ok() && self.signals.stop.is_requested() {
-            ended = self.drain();
+        if ended.is_ok() {
+            ended = self.close();
         }
         // The clients are notified, whatever ended the loop.
         let flushed = self.disconnect_and_flush();
+        if let Some(heartbeats) = &self.heartbeats {
+            heartbeats.end();
+        }
         self.view.clear();
         ended?;
         flushed?;
@@ -59,10 +68,37 @@ impl Service<'_> {
         Ok(())
     }
 
-    /// Denies new clients, and waits for the clients to leave.
-    fn drain(&mut self) -> Result<()> {
+    /// Reports the server as ready once the matchmaker knows it. It stays ready while the matchmaker
+    /// cannot be reached, or an outage would be one of all servers.
+    fn look_at_registration(&mut self) {
+        let registered = self.heartbeats.as_ref().map(Heartbeats::is_registered);
+        if registered == Some(true) {
+            self.health.set_phase(Phase::Serving);
+        }
+    }
+
+    /// Denies new clients, tells the matchmaker, and drains if the server was asked to stop.
+    fn close(&mut self) -> Result<()> {
         self.health.set_phase(Phase::Draining);
         self.server.set_admission(Admission::Closed);
+        if let Some(heartbeats) = &self.heartbeats {
+            heartbeats.drain();
+        }
+        if self.signals.stop.is_requested() {
+            self.drain()?;
+        }
+        // Clients that are disconnected ask the matchmaker for another server at once.
+        let patience = self.heartbeats.as_ref().map(Heartbeats::patience);
+        let end = Instant::now() + patience.unwrap_or_default();
+        let untold = |it: &Heartbeats| !it.has_told();
+        while self.heartbeats.as_ref().is_some_and(untold) && Instant::now() < end {
+            self.turn(PAUSE)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the clients to leave.
+    fn drain(&mut self) -> Result<()> {
         let clients = self.server.core().connected_count();
         let seconds = self.args.drain.as_secs_f64();
         info!(
@@ -105,6 +141,7 @@ impl Service<'_> {
 
     /// Takes every event of the turn: sends payloads back, or to all other clients.
     fn take_events(&mut self, relay: bool) -> Result<()> {
+        let mut changed = false;
         let mut buffer = [0; RECEIVE_BUFFER_BYTES];
         while let Some(event) = self.server.next_event(&mut buffer)? {
             match event {
@@ -119,12 +156,17 @@ impl Service<'_> {
                     self.server.send(client, payload)?;
                 }
                 Event::Disconnected { reason, .. } => {
+                    changed = true;
                     if let Some(metrics) = &mut self.metrics {
                         metrics.left(reason);
                     }
                 }
+                Event::Connected { .. } => changed = true,
                 _ => {}
             }
+        }
+        if let Some(heartbeats) = self.heartbeats.as_ref().filter(|_| changed) {
+            heartbeats.report(&self.server);
         }
         Ok(())
     }

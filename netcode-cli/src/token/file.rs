@@ -64,6 +64,11 @@ pub(super) fn read_raw(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
+/// Decodes a connect token from base64 text; `None` if the text holds none.
+pub(crate) fn decode_token(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    decode(text).filter(|token| token.len() == TOKEN_BYTES)
+}
+
 fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut dense = Zeroizing::new(Vec::with_capacity(text.len()));
     let bytes = text

@@ -8,7 +8,7 @@ mod seal;
 use anyhow::Result;
 use clap::Subcommand;
 
-pub(crate) use self::file::{WrongContent, read as read_file};
+pub(crate) use self::file::{WrongContent, decode_token, read as read_file};
 pub(crate) use self::mint::resolve;
 
 /// Mint, inspect and seal connect tokens

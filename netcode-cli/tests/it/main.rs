@@ -10,6 +10,7 @@ mod conform;
 mod connects;
 mod dashboard;
 mod keys_and_tokens;
+mod matchmaker;
 #[path = "../../../netcode-bridge/tests/it/panels.rs"]
 mod panels;
 mod service;

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::command::{SERVER, Server, fail, folder, get, netcode, succeed};
+use crate::command::{FLEET, SERVER, Server, fail, folder, get, netcode, succeed};
 #[cfg(unix)]
 use crate::command::{client, mint};
 
@@ -16,7 +16,10 @@ fn endpoint(server: &mut Server) -> String {
 #[test]
 fn figures_of_a_server_are_served_and_all_of_them_are_documented() {
     let folder = folder("metrics");
-    let mut server = Server::start(&folder, "--metrics 127.0.0.1:0 --max-clients 5");
+    let mut server = Server::start(
+        &folder,
+        &format!("--metrics 127.0.0.1:0 --max-clients 5 {FLEET}"),
+    );
     let address = endpoint(&mut server);
     server.mint(&folder, 7);
     succeed(&folder, "client 7.token --send hello --count 3 --rate 100");
@@ -37,6 +40,8 @@ fn figures_of_a_server_are_served_and_all_of_them_are_documented() {
         "netcode_server_turn_seconds_bucket{le=\"+Inf\"}",
         "netcode_server_send_seconds_count",
         "netcode_server_build_info{version=",
+        "netcode_server_heartbeats_total{outcome=\"accepted\"} 0\n",
+        "netcode_server_heartbeat_age_seconds ",
     ] {
         assert!(page.contains(sample), "{sample}: {page}");
     }
@@ -76,7 +81,7 @@ fn a_server_can_be_configured_by_the_environment_alone() {
     let page = get(&endpoint(&mut server), "/metrics");
     assert!(page.contains("netcode_server_slots 3\n"), "{page}");
     let help = succeed(&folder, "server --help");
-    assert_eq!(help.matches("[env:").count(), 1, "{help}");
+    assert_eq!(help.matches("[env:").count(), 2, "{help}");
     assert!(help.contains("in the environment"), "{help}");
 }
 

@@ -29,7 +29,8 @@ impl FromRequestParts<Arc<Service>> for From {
     }
 }
 
-/// Caller that is recognized, and within its limit.
+/// Caller that is recognized, and within its limit. Servers have a limit each, however many of them
+/// share a key: [`Limits::check_server`](crate::limits::Limits::check_server).
 pub(super) struct SignedIn(pub(super) Caller);
 
 impl FromRequestParts<Arc<Service>> for SignedIn {
@@ -42,7 +43,9 @@ impl FromRequestParts<Arc<Service>> for SignedIn {
         let From(address) = From::from_request_parts(parts, service).await?;
         let caller = service.identities.identify(&parts.headers).await;
         let caller = caller.map_err(|refusal| service.refused(address, refusal))?;
-        service.limits.check_account(&caller.account)?;
+        if caller.role != Role::Server {
+            service.limits.check_account(&caller.account)?;
+        }
         Ok(Self(caller))
     }
 }

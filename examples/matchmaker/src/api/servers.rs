@@ -47,6 +47,7 @@ pub(super) async fn heartbeat(
     let rule = || invalid("id: 1 to 63 lowercase letters, digits and hyphens".into());
     let id = ServerId::new(&id).ok_or_else(rule)?;
     caller.speaks_for(id.as_str())?;
+    service.limits.check_server(&id)?;
     heartbeat.check().map_err(invalid)?;
     let recorded = service
         .store

@@ -132,7 +132,7 @@ impl Placement for Fleet {
                 return Ok(placed);
             }
         }
-        let detail = "no server with these labels has a free slot; try again";
+        let detail = "no server with these labels has a free slot";
         Err(Refusal::new(Code::NoFreeSlot, detail).retry_after(Duration::from_secs(5)))
     }
 

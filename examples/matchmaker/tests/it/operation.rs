@@ -1,11 +1,13 @@
 //! Health, metrics, the description, other origins, TLS, and the end.
 
 use std::net::TcpListener;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use matchmaker::api;
+use matchmaker::identity::Credentials;
 use matchmaker::serve::{TlsFiles, serve};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -146,4 +148,23 @@ async fn with_a_certificate_it_serves_https() {
         .send()
         .await;
     plain.unwrap_err();
+}
+
+#[test]
+fn a_new_api_key_goes_to_its_file_alone_and_never_replaces_another() {
+    let folder = TempDir::new().unwrap();
+    let draw = || {
+        Command::new(env!("CARGO_BIN_EXE_matchmaker"))
+            .current_dir(folder.path())
+            .args(["key", "--name", "eu", "--role", "server", "--out", "eu.api"])
+            .output()
+            .unwrap()
+    };
+    let entry = String::from_utf8(draw().stdout).unwrap();
+    Credentials::parse(&entry).unwrap();
+    let key = std::fs::read_to_string(folder.path().join("eu.api")).unwrap();
+    assert!(key.starts_with("nck_") && !entry.contains(key.trim()));
+    assert!(!draw().status.success());
+    let after = std::fs::read_to_string(folder.path().join("eu.api")).unwrap();
+    assert_eq!(after, key);
 }

@@ -11,6 +11,10 @@ use serde_json::Value;
 pub(crate) const SERVER: &str =
     "server --key game.key --protocol-id 42 --max-token-lifetime off --for 60";
 
+/// Options of a server that has all its metrics. Its matchmaker does not exist.
+pub(crate) const FLEET: &str =
+    "--matchmaker http://127.0.0.1:1 --server-name eu-1 --api-key game.key";
+
 pub(crate) fn netcode(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_netcode"));
     command.current_dir(folder);

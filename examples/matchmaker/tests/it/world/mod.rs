@@ -1,5 +1,6 @@
 //! The service on a port of its own, and what a caller of it needs.
 
+pub mod programs;
 pub mod redis;
 
 use std::net::{SocketAddr, TcpListener};
@@ -128,7 +129,7 @@ impl World {
             devices: setup.devices,
             mint: Mint {
                 protocol_id: PROTOCOL_ID,
-                key: KEY,
+                key: KEY.into(),
                 sealer: Some(sealer()),
                 lifetime: LIFETIME,
                 timeout: Timeout::from_secs(5),
