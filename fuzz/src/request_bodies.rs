@@ -115,7 +115,7 @@ impl Parts {
             devices: credentials.devices,
             mint: Mint {
                 protocol_id: ProtocolId(42),
-                key: Key::from_bytes([7; 32]),
+                key: Key::from_bytes([7; 32]).into(),
                 sealer: Some(SealerSecret::from_bytes([9; 32])),
                 lifetime: Duration::from_secs(30),
                 timeout: Timeout::from_secs(5),
