@@ -10,7 +10,7 @@ use crate::machine;
 use crate::outcome::{Outcome, Tests};
 use crate::process::{self, run};
 use crate::size::PROBE;
-use crate::workspace::{cargo, root};
+use crate::workspace::{cargo, root, target_dir};
 
 pub(crate) fn fmt() -> Result<Outcome> {
     machine::ensure_component("fmt", "rustfmt")?;
@@ -45,7 +45,12 @@ pub(crate) fn tests() -> Result<Outcome> {
     if let Err(missing) = machine::ensure_redis() {
         println!("tests of the matchmaker's state in Redis are skipped: {missing:#}");
     }
-    test(cargo("test").args(["--workspace", "--all-features", "--no-fail-fast"]))
+    test(
+        cargo("test")
+            .args(["--workspace", "--all-features", "--no-fail-fast"])
+            // Cargo builds every program before it runs the first test.
+            .env("NETCODE_BINARIES", target_dir().join("debug")),
+    )
 }
 
 /// Tests of the core with the features of a microcontroller.

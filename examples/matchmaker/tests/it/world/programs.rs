@@ -12,31 +12,33 @@ use tempfile::TempDir;
 
 use super::PATIENCE;
 
-/// The `netcode` command, which is built with the profile of this test.
+/// The `netcode` command: that in the folder `NETCODE_BINARIES`, else one that is built with the
+/// profile of this test.
 pub fn netcode() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let tests = std::env::current_exe().unwrap();
-        let profile = tests.ancestors().nth(2).unwrap();
-        let name = match profile.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            name => name,
-        };
-        let built = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--package=netcode-cli",
-                "--profile",
-                name,
-            ])
-            .arg("--target-dir")
-            .arg(profile.parent().unwrap())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status();
-        assert!(built.unwrap().success());
-        profile.join(format!("netcode{}", std::env::consts::EXE_SUFFIX))
+        let built = std::env::var_os("NETCODE_BINARIES").map(PathBuf::from);
+        let folder = built.unwrap_or_else(build_netcode);
+        folder.join(format!("netcode{}", std::env::consts::EXE_SUFFIX))
     })
+}
+
+/// Builds the command; gives its folder.
+fn build_netcode() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let folder = tests.ancestors().nth(2).unwrap();
+    let profile = match folder.file_name().unwrap().to_str().unwrap() {
+        "debug" => "dev",
+        name => name,
+    };
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package=netcode-cli"])
+        .args(["--profile", profile, "--target-dir"])
+        .arg(folder.parent().unwrap())
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(built.unwrap().success());
+    folder.to_owned()
 }
 
 /// Child process that ends with its test.
