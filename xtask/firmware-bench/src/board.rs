@@ -147,7 +147,10 @@ pub(crate) fn read_memory(folder: &Path) -> Option<(usize, usize)> {
     Some((statics.parse().ok()?, stack.parse().ok()?))
 }
 
+/// What a board has said so far, in whole lines: it writes some of them piece by piece.
 pub(crate) fn read_log(folder: &Path) -> String {
     let bytes = std::fs::read(folder.join("log")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+    let mut log = String::from_utf8_lossy(&bytes).into_owned();
+    log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
+    log
 }

@@ -18,20 +18,24 @@ const ECHOES: usize = 102;
 
 /// Boots a hub; gives the address it is reached at from here.
 fn boot(board: &Board, elf: &Path, folder: &Path, pace: Pace) -> Result<(Running, SocketAddr)> {
-    // The emulator binds the port itself: one that was free a moment ago.
-    let outside = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
-    Ok((boot_at(outside, board, elf, folder, pace)?, outside))
+    let reserved = UdpSocket::bind("127.0.0.1:0")?;
+    let outside = reserved.local_addr()?;
+    Ok((boot_at(reserved, board, elf, folder, pace)?, outside))
 }
 
+/// Boots a hub that is reached at the address of `reserved`.
 fn boot_at(
-    outside: SocketAddr,
+    reserved: UdpSocket,
     board: &Board,
     elf: &Path,
     folder: &Path,
     pace: Pace,
 ) -> Result<Running> {
     std::fs::write(folder.join("hub.key"), KEY)?;
-    let network = format!("hostfwd=udp:127.0.0.1:{}-{INSIDE}", outside.port());
+    let port = reserved.local_addr()?.port();
+    let network = format!("hostfwd=udp:127.0.0.1:{port}-{INSIDE}");
+    // The emulator binds the port itself.
+    drop(reserved);
     let mut running = board.boot(elf, folder, &network, pace)?;
     // It refuses tokens that may be from before it started.
     let mut started = None;
@@ -63,6 +67,24 @@ fn turn(client: &mut Client) -> Result<Vec<Vec<u8>>> {
         }
     }
     Ok(payloads)
+}
+
+/// Interval at which a payload is sent again: a flood pushes datagrams out of the card.
+const REPEAT_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Has `client` end the hub; the others take turns meanwhile.
+fn end(board: Running, client: &mut Client, others: &mut [Client]) -> Result<()> {
+    let mut due = Instant::now();
+    board.finish(|| {
+        if due <= Instant::now() && client.is_connected() {
+            due += REPEAT_INTERVAL;
+            client.send(b"exit")?;
+        }
+        turn(client)?;
+        others
+            .iter_mut()
+            .try_for_each(|client| turn(client).map(|_| ()))
+    })
 }
 
 /// The `n`th payload of a client.
@@ -130,13 +152,9 @@ pub(crate) fn with_our_clients(board: &Board, elf: &Path, folder: &Path) -> Resu
         Ok(late.is_connected())
     })?;
 
-    late.send(b"exit")?;
+    end(board, &mut late, &mut clients)?;
+    // Every client has received the end.
     let mut all: Vec<&mut Client> = clients.iter_mut().chain([&mut late]).collect();
-    board.finish(|| {
-        all.iter_mut()
-            .try_for_each(|client| turn(client).map(|_| ()))
-    })?;
-    // Every client has received it.
     let limit = Instant::now() + Duration::from_secs(2);
     while all.iter().any(|client| client.is_connected()) && Instant::now() < limit {
         for client in &mut all {
@@ -178,8 +196,12 @@ pub(crate) fn with_the_official_client(board: &Board, elf: &Path, folder: &Path)
             }
         })?;
     }
-    client.send_packet(b"exit")?;
+    let mut due = Instant::now();
     board.finish(|| {
+        if due <= Instant::now() && !client.state().is_error() {
+            due += REPEAT_INTERVAL;
+            client.send_packet(b"exit")?;
+        }
         turn(&mut client);
         Ok(())
     })
@@ -216,11 +238,10 @@ pub(crate) fn under_a_flood(board: &Board, elf: &Path, folder: &Path) -> Result<
     let mut echoes = 0;
     while began.elapsed() < Duration::from_secs(FLOOD_SECONDS.into()) {
         echoes += 1;
-        // Datagrams that the flood pushes out of the card are sent again.
         let mut due = Instant::now();
         board.until("an echo", || {
             if due <= Instant::now() {
-                due += Duration::from_millis(250);
+                due += REPEAT_INTERVAL;
                 client.send(&payload(0, echoes))?;
             }
             let came = turn_under_flood(&mut client)?;
@@ -228,14 +249,14 @@ pub(crate) fn under_a_flood(board: &Board, elf: &Path, folder: &Path) -> Result<
         })?;
     }
     println!("        {echoes} echoes beside {flooded} requests without a key");
-    client.send(b"exit")?;
-    board.finish(|| turn(&mut client).map(|_| ()))
+    end(board, &mut client, &mut [])
 }
 
 pub(crate) fn after_a_restart(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
-    let outside = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+    let reserved = UdpSocket::bind("127.0.0.1:0")?;
+    let outside = reserved.local_addr()?;
     let mut early = client(1, outside)?;
-    let mut board = boot_at(outside, board, elf, folder, Pace::Host)?;
+    let mut board = boot_at(reserved, board, elf, folder, Pace::Host)?;
     let mut late = client(2, outside)?;
     board.until(
         "the end of one attempt and the connection of the other",
@@ -247,6 +268,5 @@ pub(crate) fn after_a_restart(board: &Board, elf: &Path, folder: &Path) -> Resul
             Ok(early.state().is_error() && late.is_connected())
         },
     )?;
-    late.send(b"exit")?;
-    board.finish(|| turn(&mut late).map(|_| ()))
+    end(board, &mut late, &mut [])
 }

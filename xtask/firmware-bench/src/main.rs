@@ -2,7 +2,7 @@
 //!
 //! `firmware-bench BUILT LOGS [WORDS]`: `BUILT/BOARD/PROGRAM` are the programs; their output is kept
 //! in a folder of `LOGS` for each run. With `WORDS`, only scenarios are run whose names contain
-//! them. The last line is `N passed, N failed`.
+//! them. The last lines are the failures, and `N passed, N failed`.
 
 mod board;
 mod hub;
@@ -65,7 +65,8 @@ fn main() -> ExitCode {
     };
     let words = arguments.next().unwrap_or_default();
     let words = words.to_string_lossy();
-    let (mut passed, mut failed) = (0, 0);
+    let mut passed = 0;
+    let mut failures = Vec::new();
     for board in &BOARDS {
         for (at, (program, what, scenario)) in SCENARIOS.iter().enumerate() {
             if !what.contains(&*words) {
@@ -81,15 +82,23 @@ fn main() -> ExitCode {
                     println!("ok      {}: {what} ({:.1} s)", board.name, seconds(began));
                 }
                 Err(error) => {
-                    failed += 1;
-                    println!("FAILED  {}: {what}: {error:#}", board.name);
-                    println!("{}", board::read_log(&logs));
+                    let failure = format!(
+                        "FAILED  {}: {what}: {error:#} ({:.1} s)",
+                        board.name,
+                        seconds(began)
+                    );
+                    println!("{failure}\n{}", board::read_log(&logs));
+                    failures.push(failure);
                 }
             }
         }
     }
-    println!("{passed} passed, {failed} failed");
-    if failed == 0 {
+    // Once more, since those who keep a log keep its end.
+    for failure in &failures {
+        println!("{failure}");
+    }
+    println!("{passed} passed, {} failed", failures.len());
+    if failures.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -67,7 +67,7 @@ pub(crate) fn with_our_server(board: &Board, elf: &Path, folder: &Path) -> Resul
     let mut board = board.boot(elf, folder, NETWORK, Pace::Host)?;
     asks(&mut board, &mut server, 1)?;
     provision(folder, address)?;
-    connect(&mut board, &mut server)?;
+    connect(&mut board, &mut server, 1)?;
     exchange(&mut board, &mut server)?;
     obey(&mut board, &mut server)?;
 
@@ -76,7 +76,7 @@ pub(crate) fn with_our_server(board: &Board, elf: &Path, folder: &Path) -> Resul
     board_says(&mut board, &mut server, "sensor: disconnected", 1)?;
     asks(&mut board, &mut server, 2)?;
     provision(folder, address)?;
-    connect(&mut board, &mut server)?;
+    connect(&mut board, &mut server, 2)?;
 
     // The server vanishes without disconnect packets, and another starts in its place.
     drop(server);
@@ -87,7 +87,7 @@ pub(crate) fn with_our_server(board: &Board, elf: &Path, folder: &Path) -> Resul
     let mut server = self::server(&address.to_string())?;
     asks(&mut board, &mut server, 3)?;
     provision(folder, address)?;
-    connect(&mut board, &mut server)?;
+    connect(&mut board, &mut server, 3)?;
     exchange(&mut board, &mut server)?;
 
     server.send(SLOT, &[4])?;
@@ -113,11 +113,11 @@ fn read_timed_out(folder: &Path) -> bool {
     crate::board::read_log(folder).contains("sensor: connection timed out")
 }
 
-fn connect(board: &mut Running, server: &mut Server) -> Result<()> {
-    board.until("the sensor's connection", || {
-        turn(server)?;
-        Ok(server.core().connected_count() == 1)
-    })
+/// Waits until both sides are connected, the sensor for the `times`th time.
+fn connect(board: &mut Running, server: &mut Server, times: usize) -> Result<()> {
+    board_says(board, server, "sensor: connected", times)?;
+    ensure!(server.core().connected_count() == 1, "not connected");
+    Ok(())
 }
 
 /// A hundred payloads each way, one after the other, every byte checked; readings arrive beside.
@@ -175,7 +175,7 @@ pub(crate) fn with_a_recorded_token(board: &Board, elf: &Path, folder: &Path) ->
     );
     // The answer to its own request is.
     provision(folder, address)?;
-    connect(&mut rebooted, &mut server)
+    connect(&mut rebooted, &mut server, 1)
 }
 
 fn board_says(board: &mut Running, server: &mut Server, text: &str, times: usize) -> Result<()> {
