@@ -1,14 +1,13 @@
 //! The hub, with clients on this machine.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use netcode_std::core::client::{ClientState, Event};
 use netcode_std::{Client, RECEIVE_BUFFER_BYTES, unix_time};
 
-use crate::board::{Board, Pace, Running, read_log};
+use crate::board::{Pace, Rig, Running, read_log};
 use crate::tokens::{HUB, KEY, request_without_key, token};
 
 /// The address the hub knows itself by, in the emulator's own network.
@@ -17,31 +16,25 @@ const SLOTS: usize = 4;
 const ECHOES: usize = 102;
 
 /// Boots a hub; gives the address it is reached at from here.
-fn boot(board: &Board, elf: &Path, folder: &Path, pace: Pace) -> Result<(Running, SocketAddr)> {
+fn boot(rig: &Rig<'_>, pace: Pace) -> Result<(Running, SocketAddr)> {
     let reserved = UdpSocket::bind("127.0.0.1:0")?;
     let outside = reserved.local_addr()?;
-    Ok((boot_at(reserved, board, elf, folder, pace)?, outside))
+    Ok((boot_at(reserved, rig, pace)?, outside))
 }
 
 /// Boots a hub that is reached at the address of `reserved`.
-fn boot_at(
-    reserved: UdpSocket,
-    board: &Board,
-    elf: &Path,
-    folder: &Path,
-    pace: Pace,
-) -> Result<Running> {
-    std::fs::write(folder.join("hub.key"), KEY)?;
+fn boot_at(reserved: UdpSocket, rig: &Rig<'_>, pace: Pace) -> Result<Running> {
+    std::fs::write(rig.folder.join("hub.key"), KEY)?;
     let port = reserved.local_addr()?.port();
     let network = format!("hostfwd=udp:127.0.0.1:{port}-{INSIDE}");
     // The emulator binds the port itself.
     drop(reserved);
-    let mut running = board.boot(elf, folder, &network, pace)?;
+    let mut running = rig.boot(&network, pace)?;
     // It refuses tokens that may be from before it started.
     let mut started = None;
     running.until("the hub's start", || {
         std::thread::yield_now();
-        if started.is_none() && read_log(folder).contains("hub: listening") {
+        if started.is_none() && read_log(&rig.folder).contains("hub: listening") {
             started = Some(unix_time());
         }
         Ok(started.is_some_and(|started| unix_time() > started.saturating_add_secs(1)))
@@ -95,8 +88,8 @@ fn payload(id: usize, n: usize) -> Vec<u8> {
         .collect()
 }
 
-pub(crate) fn with_our_clients(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
-    let (mut board, outside) = boot(board, elf, folder, Pace::Host)?;
+pub(crate) fn with_our_clients(rig: &Rig<'_>) -> Result<()> {
+    let (mut board, outside) = boot(rig, Pace::Host)?;
     let mut clients = (1..=4)
         .map(|id| client(id, outside))
         .collect::<Result<Vec<_>>>()?;
@@ -169,8 +162,8 @@ pub(crate) fn with_our_clients(board: &Board, elf: &Path, folder: &Path) -> Resu
     Ok(())
 }
 
-pub(crate) fn with_the_official_client(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
-    let (mut board, outside) = boot(board, elf, folder, Pace::Host)?;
+pub(crate) fn with_the_official_client(rig: &Rig<'_>) -> Result<()> {
+    let (mut board, outside) = boot(rig, Pace::Host)?;
     let began = Instant::now();
     let mut client = peer_official::Client::new("127.0.0.1:0".parse()?, 0.0)?;
     client.connect(token(HUB, 1, outside, INSIDE.parse()?)?.as_bytes())?;
@@ -213,8 +206,8 @@ const FLOOD: u32 = 300;
 /// Twice the session's timeout.
 const FLOOD_SECONDS: u32 = 10;
 
-pub(crate) fn under_a_flood(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
-    let (mut board, outside) = boot(board, elf, folder, Pace::Board)?;
+pub(crate) fn under_a_flood(rig: &Rig<'_>) -> Result<()> {
+    let (mut board, outside) = boot(rig, Pace::Board)?;
     let mut client = client(1, outside)?;
     board.until("the connection", || {
         turn(&mut client)?;
@@ -252,11 +245,11 @@ pub(crate) fn under_a_flood(board: &Board, elf: &Path, folder: &Path) -> Result<
     end(board, &mut client, &mut [])
 }
 
-pub(crate) fn after_a_restart(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
+pub(crate) fn after_a_restart(rig: &Rig<'_>) -> Result<()> {
     let reserved = UdpSocket::bind("127.0.0.1:0")?;
     let outside = reserved.local_addr()?;
     let mut early = client(1, outside)?;
-    let mut board = boot_at(reserved, board, elf, folder, Pace::Host)?;
+    let mut board = boot_at(reserved, rig, Pace::Host)?;
     let mut late = client(2, outside)?;
     board.until(
         "the end of one attempt and the connection of the other",

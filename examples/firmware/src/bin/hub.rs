@@ -76,7 +76,7 @@ type HubServer = Server<'static, HUB_SOCKETS>;
 
 fn server(sockets: [SocketHandle; HUB_SOCKETS]) -> Result<&'static mut HubServer, &'static str> {
     let key = provision::server_key().ok_or("no private key was provisioned")?;
-    let seed = provision::seed().ok_or("there is no randomness")?;
+    let seed = provision::random().ok_or("there is no randomness")?;
     // Every token would be good for ever.
     let date = provision::date().ok_or("the date is not known")?;
     let addresses = AddressList::new(&[(ADDRESS, PORT).into()]).map_err(|_| "no address")?;
