@@ -23,7 +23,7 @@ use crate::text::join;
 /// Longest time until the backend accepts the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time of a request, its connection included.
-const TIMEOUT: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Receive window: the backend sends no more before it is read.
 const RECEIVE_BYTES: usize = 1024;
 /// Longest head of a request, and longest body.

@@ -4,20 +4,16 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use netcode_std::core::sealed::DeviceSecret;
 
-use crate::board::{Rig, Running};
+use crate::board::{PATIENCE, Rig, Running};
 use crate::tokens::{KEY, SENSOR};
 
 /// The device's and the backend's example keys, as the firmware has them: see its `provision.rs`.
 const DEVICE: [u8; 32] = *b"example device key, not a secret";
 const BACKEND: [u8; 32] = *b"example backend key, no secret..";
-
-/// Longest time that a peer is read from.
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running matchmaker. It ends when this is dropped.
 pub(crate) struct Matchmaker {
@@ -111,7 +107,7 @@ impl Impostor {
         })?;
         let (mut device, _) = accepted.context("no request")?;
         device.set_nonblocking(false)?;
-        device.set_read_timeout(Some(READ_TIMEOUT))?;
+        device.set_read_timeout(Some(PATIENCE))?;
         let mut request = Vec::new();
         let mut part = [0; 512];
         while !request.ends_with(b"\"}") {
@@ -126,7 +122,7 @@ impl Impostor {
 /// The backend's answer to a request.
 pub(crate) fn forward(request: &[u8], backend: SocketAddr) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect(backend)?;
-    stream.set_read_timeout(Some(READ_TIMEOUT))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(request)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
@@ -186,7 +182,11 @@ pub(crate) const MISBEHAVIOURS: [Misbehaviour; 9] = [
         name: "it sends chunks",
         reason: "the answer is malformed",
         answer: |device| {
-            write!(device, "{OK}Transfer-Encoding: chunked\r\n\r\n831\r\n")?;
+            let length = "Content-Length: 2097\r\n";
+            write!(
+                device,
+                "{OK}{length}Transfer-Encoding: chunked\r\n\r\n831\r\n"
+            )?;
             device.write_all(&[0; 2097])?;
             device.write_all(b"\r\n0\r\n\r\n")
         },

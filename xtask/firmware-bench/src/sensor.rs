@@ -169,10 +169,12 @@ pub(crate) fn with_a_recorded_token(rig: &Rig<'_>) -> Result<()> {
     let attacker = Impostor::bind()?;
     announce(rig, attacker.address()?)?;
     let mut first = rig.boot(NETWORK, Pace::Host)?;
-    let (_, request) = attacker.accept(&mut first)?;
+    let (unanswered, request) = attacker.accept(&mut first)?;
     let recorded = forward(&request, matchmaker.address)?;
     ensure!(recorded.len() > SEALED_TOKEN_BYTES, "no token to record");
     drop(first);
+    // Not before, or the first would ask again.
+    drop(unanswered);
 
     let mut rebooted = rig.boot(NETWORK, Pace::Host)?;
     let (mut device, _) = attacker.accept(&mut rebooted)?;
