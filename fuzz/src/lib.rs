@@ -9,6 +9,7 @@
 //! | [`fragments`], [`relay`] | a bridge's session: halves of datagrams, the first datagram, rates |
 //! | [`stun_sdp`] | paths, alerts and offers in front of the bridge's WebRTC library |
 //! | [`http_offers`] | requests to the bridge's HTTP port |
+//! | [`request_bodies`] | requests to the matchmaker |
 //! | [`ethernet`] | frames into the firmware's shell |
 //! | [`sealed_tokens`], [`token_files`] | tokens sealed to devices; files of tokens and keys |
 //! | [`differential`] | the same datagrams into our server and into two others |
@@ -25,6 +26,7 @@ mod fragments;
 mod http_offers;
 mod parsers;
 mod relay;
+mod request_bodies;
 mod sealed_tokens;
 mod server_datagrams;
 mod server_setup;
@@ -41,6 +43,7 @@ pub use self::fragments::fragments;
 pub use self::http_offers::http_offers;
 pub use self::parsers::parsers;
 pub use self::relay::relay;
+pub use self::request_bodies::request_bodies;
 pub use self::sealed_tokens::sealed_tokens;
 pub use self::server_datagrams::server_datagrams;
 pub use self::stun_sdp::stun_sdp;
@@ -59,6 +62,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("http_offers", http_offers),
     ("parsers", parsers),
     ("relay", relay),
+    ("request_bodies", request_bodies),
     ("sealed_tokens", sealed_tokens),
     ("server_datagrams", server_datagrams),
     ("stun_sdp", stun_sdp),

@@ -40,10 +40,10 @@ pub(crate) fn run_fuzz() -> Result<Outcome> {
         fuzz.args(["--max-examples", MAX_EXAMPLES, "--exclude-checks", EXCLUDED]);
         fuzz.args(["--seed", "1", "--generation-deterministic"]);
         println!("requests of role {role}");
-        match fuzz.status()?.success() {
-            true => counts.passed = counts.passed.saturating_add(1),
-            false => counts.failed = counts.failed.saturating_add(1),
-        }
+        counts.add_one(
+            &format!("requests of role {role}"),
+            fuzz.status()?.success(),
+        );
     }
     Ok(Outcome::Tests(counts))
 }

@@ -83,9 +83,9 @@ pub(crate) fn vectors() -> Result<Outcome> {
 pub(crate) fn test(command: &mut Command) -> Result<Outcome> {
     let mut sum = Tests::default();
     let good = process::listen(command, |line| {
+        sum.read_failure(line);
         if let Some(tests) = read_result(line) {
-            sum.passed = sum.passed.saturating_add(tests.passed);
-            sum.failed = sum.failed.saturating_add(tests.failed);
+            sum.add(tests);
         }
     })?;
     if good && sum == Tests::default() {
@@ -107,10 +107,7 @@ fn read_result(line: &str) -> Option<Tests> {
             .find_map(|part| part.strip_suffix(word))?;
         before.rsplit(' ').next()?.parse().ok()
     };
-    Some(Tests {
-        passed: count(" passed")?,
-        failed: count(" failed")?,
-    })
+    Some(Tests::counted(count(" passed")?, count(" failed")?))
 }
 
 #[cfg(test)]
@@ -120,21 +117,9 @@ mod tests {
     #[test]
     fn both_counts_of_a_result_line_are_read() {
         let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered";
-        assert_eq!(
-            read_result(line),
-            Some(Tests {
-                passed: 12,
-                failed: 3
-            })
-        );
+        assert_eq!(read_result(line), Some(Tests::counted(12, 3)));
         let line = "test result: \u{1b}[32mok\u{1b}[0m. 7 passed; 0 failed; 0 ignored";
-        assert_eq!(
-            read_result(line),
-            Some(Tests {
-                passed: 7,
-                failed: 0
-            })
-        );
+        assert_eq!(read_result(line), Some(Tests::counted(7, 0)));
     }
 
     #[test]

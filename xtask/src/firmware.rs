@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::machine;
 use crate::outcome::{Outcome, Tests};
@@ -46,9 +46,16 @@ pub(crate) fn run() -> Result<Outcome> {
     bench.arg(built);
     bench.arg(target_dir().join("debug").join("matchmaker"));
     bench.arg(target_dir().join("firmware-logs"));
-    let mut last = None;
-    process::listen(&mut bench, |line| last = read_summary(line).or(last))?;
-    Ok(Outcome::Tests(last.context("the bench did not finish")?))
+    let (mut tests, mut finished) = (Tests::default(), false);
+    process::listen(&mut bench, |line| {
+        tests.read_failure(line);
+        if let Some(counts) = read_summary(line) {
+            finished = true;
+            tests.add(counts);
+        }
+    })?;
+    ensure!(finished, "the bench did not finish");
+    Ok(Outcome::Tests(tests))
 }
 
 /// Builds every program for every board; returns the folder with `BOARD/PROGRAM`.
@@ -75,10 +82,7 @@ pub(crate) fn build() -> Result<PathBuf> {
 /// Parses `8 passed, 0 failed`.
 fn read_summary(line: &str) -> Option<Tests> {
     let (passed, failed) = line.strip_suffix(" failed")?.split_once(" passed, ")?;
-    Some(Tests {
-        passed: passed.parse().ok()?,
-        failed: failed.parse().ok()?,
-    })
+    Some(Tests::counted(passed.parse().ok()?, failed.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -87,11 +91,8 @@ mod tests {
 
     #[test]
     fn the_summary_is_read_and_other_lines_are_not() {
-        let tests = Tests {
-            passed: 8,
-            failed: 1,
-        };
-        assert_eq!(read_summary("8 passed, 1 failed"), Some(tests));
+        let tests = Some(Tests::counted(8, 1));
+        assert_eq!(read_summary("8 passed, 1 failed"), tests);
         assert_eq!(read_summary("ok      board: 8 things"), None);
     }
 }

@@ -45,10 +45,7 @@ fn test(python: &Path, module: &str) -> Result<Outcome> {
             .args(["-B", "-m", "unittest", module]),
     )?;
     eprint!("{printed}");
-    Ok(Outcome::Tests(Tests {
-        passed: count(&printed),
-        failed: 0,
-    }))
+    Ok(Outcome::Tests(Tests::counted(count(&printed), 0)))
 }
 
 /// Number of tests that a successful run of `unittest` reports: `Ran 7 tests in 9.1s`.

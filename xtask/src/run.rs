@@ -32,15 +32,18 @@ fn conclude(reports: &[Report]) -> ExitCode {
     println!();
     for report in reports {
         println!("{report}");
+        for failure in &report.tests.failures {
+            println!("    {failure}");
+        }
     }
     if reports.len() > 1 {
         let took: Duration = reports.iter().map(|report| report.took).sum();
         println!("{:<11} {:>6.1} s", "all", took.as_secs_f64());
     }
-    let total = reports.iter().fold(Tests::default(), |sum, report| Tests {
-        passed: sum.passed.saturating_add(report.tests.passed),
-        failed: sum.failed.saturating_add(report.tests.failed),
-    });
+    let mut total = Tests::default();
+    for report in reports {
+        total.add(report.tests.clone());
+    }
     println!("\n{} passed, {} failed", total.passed, total.failed);
     // A run in which all steps were skipped proves nothing.
     if total.failed == 0 && total.passed > 0 {
@@ -61,28 +64,14 @@ struct Report {
 impl Report {
     fn new(name: &'static str, outcome: Result<Outcome>, took: Duration) -> Self {
         let (tests, words) = match outcome {
-            Ok(Outcome::Passed) => (
-                Tests {
-                    passed: 1,
-                    failed: 0,
-                },
-                "ok".to_owned(),
-            ),
+            Ok(Outcome::Passed) => (Tests::counted(1, 0), "ok".to_owned()),
             Ok(Outcome::Skipped(why)) => (Tests::default(), format!("SKIPPED: {why}")),
             Ok(Outcome::Tests(tests)) => {
                 let state = if tests.failed == 0 { "ok" } else { "FAILED" };
-                (
-                    tests,
-                    format!("{state}: {} passed, {} failed", tests.passed, tests.failed),
-                )
+                let words = format!("{state}: {} passed, {} failed", tests.passed, tests.failed);
+                (tests, words)
             }
-            Err(error) => (
-                Tests {
-                    passed: 0,
-                    failed: 1,
-                },
-                format!("FAILED: {error:#}"),
-            ),
+            Err(error) => (Tests::counted(0, 1), format!("FAILED: {error:#}")),
         };
         Self {
             name,

@@ -309,38 +309,36 @@ fn an_unusable_configuration_is_refused_with_an_explanation() {
     assert!(refused.contains("https://game.example"), "{refused}");
 }
 
-/// Runs the program under a limit of the shell until it has started or given up; gives
-/// what the system says of its descriptors, and what it complains of.
+/// The program, with the descriptors that the shell's `ulimit` leaves it.
 #[cfg(target_os = "linux")]
-fn bridge_under(limit: &str, words: &str) -> (String, String) {
-    let bridge = env!("CARGO_BIN_EXE_netcode-bridge");
+fn under_limit(limit: &str, words: &str) -> Command {
     let script = format!(
-        "ulimit {limit} || exit; \
-         {bridge} --allow 127.0.0.1:1 {ON_LOOPBACK} {words} 2> out-$$ & pid=$!; \
-         until test -s out-$$ || ! kill -0 $pid 2> /dev/null; do :; done; \
-         grep 'Max open files' /proc/$pid/limits 2> /dev/null; \
-         kill -s TERM $pid 2> /dev/null; wait $pid; cat out-$$ >&2"
+        "ulimit {limit} && exec {} --allow 127.0.0.1:1 {ON_LOOPBACK} {words}",
+        env!("CARGO_BIN_EXE_netcode-bridge")
     );
     let mut shell = Command::new("sh");
-    let output = shell
+    shell
         .args(["-c", &script])
-        .current_dir(env!("CARGO_TARGET_TMPDIR"))
-        .output();
-    let output = output.unwrap();
-    let [told, complaint] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
-    (told, complaint)
+        .current_dir(env!("CARGO_TARGET_TMPDIR"));
+    shell
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_bridge_has_the_descriptors_that_its_limits_need_or_does_not_start() {
     // The soft limit is raised.
-    let few = "--max-sessions 100 --max-connections 100";
-    let (told, complaint) = bridge_under("-Sn 64", few);
-    assert!(told.contains(" 328 "), "{told}{complaint}");
+    let mut few = under_limit("-Sn 64", "--max-sessions 100 --max-connections 100");
+    few.env("NETCODE_LOG_FORMAT", "json");
+    let service = Service::of(few);
+    let limits = format!("/proc/{}/limits", service.process.id());
+    let limits = std::fs::read_to_string(limits).unwrap();
+    let files = limits.lines().find(|it| it.starts_with("Max open files"));
+    assert!(files.unwrap().contains(" 328 "), "{limits}");
+    service.stop();
     // The hard limit is the system's word.
-    let (told, complaint) = bridge_under("-n 256", "");
-    assert_eq!(told, "");
+    let output = under_limit("-n 256", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let complaint = String::from_utf8(output.stderr).unwrap();
     for part in ["4736 descriptors", "256", "ulimit"] {
         assert!(complaint.contains(part), "{complaint}");
     }

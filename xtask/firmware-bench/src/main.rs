@@ -2,7 +2,7 @@
 //!
 //! `firmware-bench BUILT MATCHMAKER LOGS [WORDS]`: `BUILT/BOARD/PROGRAM` are the boards' programs,
 //! `MATCHMAKER` is the program of the backend; their output is kept in a folder of `LOGS` for each
-//! run. With `WORDS`, only scenarios are run whose names contain them. The last lines are the failures, and `N passed, N failed`.
+//! run. With `WORDS`, only scenarios are run whose names contain them. The last line is `N passed, N failed`.
 
 mod backend;
 mod board;
@@ -78,8 +78,7 @@ fn main() -> ExitCode {
     };
     let words = arguments.next().unwrap_or_default();
     let words = words.to_string_lossy();
-    let mut passed = 0;
-    let mut failures = Vec::new();
+    let (mut passed, mut failed) = (0, 0);
     for board in &BOARDS {
         for (at, (program, what, scenario)) in SCENARIOS.iter().enumerate() {
             if !what.contains(&*words) {
@@ -99,23 +98,19 @@ fn main() -> ExitCode {
                     println!("ok      {}: {what} ({:.1} s)", board.name, seconds(began));
                 }
                 Err(error) => {
-                    let failure = format!(
+                    failed += 1;
+                    println!(
                         "FAILED  {}: {what}: {error:#} ({:.1} s)",
                         board.name,
                         seconds(began)
                     );
-                    println!("{failure}\n{}", board::read_log(&rig.folder));
-                    failures.push(failure);
+                    println!("{}", board::read_log(&rig.folder));
                 }
             }
         }
     }
-    // Once more, since those who keep a log keep its end.
-    for failure in &failures {
-        println!("{failure}");
-    }
-    println!("{passed} passed, {} failed", failures.len());
-    if failures.is_empty() {
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

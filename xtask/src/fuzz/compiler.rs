@@ -21,6 +21,7 @@ const VARIABLE: &str = "NETCODE_FUZZ_COMPILER";
 /// Beginnings of the names of the crates with counters: the project's, its peers', and those that
 /// parse strangers' bytes for it.
 const COUNTED: &[&str] = &[
+    "matchmaker",
     "netcode",
     "renetcode",
     "base64",

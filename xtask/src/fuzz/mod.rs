@@ -151,7 +151,7 @@ impl Programs {
                         let Some(target) = { next }.pop_front() else {
                             break;
                         };
-                        let result = self.run(&target, time);
+                        let result = self.run(&target, time).map(|passed| (target, passed));
                         let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
                         results.push(result);
                     }
@@ -160,10 +160,8 @@ impl Programs {
         });
         let mut tests = Tests::default();
         for result in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            match result? {
-                true => tests.passed += 1,
-                false => tests.failed += 1,
-            }
+            let (target, passed) = result?;
+            tests.add_one(&target, passed);
         }
         Ok(tests)
     }

@@ -78,8 +78,7 @@ pub(crate) fn run_with(args: &Args) -> Result<Outcome> {
         let found = said.starts_with("found after");
         let mark = if found { "" } else { "NOT FOUND: " };
         println!("{:<40} {mark}{said}", fault.name);
-        tests.passed += u64::from(found);
-        tests.failed += u64::from(!found);
+        tests.add_one(&fault.name, found);
     }
     if tests == Tests::default() {
         bail!("there is no such fault; `cargo xtask sabotage --list` names them");
@@ -89,8 +88,7 @@ pub(crate) fn run_with(args: &Args) -> Result<Outcome> {
         let programs = copy.build(&["-p", "netcode-conform", "--example", "harness_ours"])?;
         let checks = conformance::run_faults(&programs.join("examples/harness_ours"))?;
         if let Outcome::Tests(checks) = checks {
-            tests.passed += checks.passed;
-            tests.failed += checks.failed;
+            tests.add(checks);
         }
     }
     Ok(Outcome::Tests(tests))

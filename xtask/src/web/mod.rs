@@ -45,9 +45,7 @@ pub(crate) fn run() -> Result<Outcome> {
     machine::ensure_node_for_tests()?;
     let mut tests = Tests::default();
     for run in [wasm_tests::run, end_to_end::run] {
-        let more = run()?;
-        tests.passed = tests.passed.saturating_add(more.passed);
-        tests.failed = tests.failed.saturating_add(more.failed);
+        tests.add(run()?);
     }
     Ok(Outcome::Tests(tests))
 }

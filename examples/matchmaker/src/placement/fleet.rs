@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::{Address, Ask, Placed, Placement};
 use crate::api::{Code, Refusal};
-use crate::store::{Reserve, ServerState, Store, StoreError};
+use crate::store::{Heartbeat, Reserve, Reserved, ServerState, Store, StoreError};
 
 /// Greatest age of the view by which candidates are ordered.
 const VIEW_AGE: Duration = Duration::from_millis(250);
@@ -107,20 +107,16 @@ impl Fleet {
             hold: self.config.hold(),
             silent_after: self.config.silent_after,
         };
-        let Some(id) = self.store.reserve(&reserve).await? else {
+        // The view may have addresses that the server had before it started again.
+        let Some(Reserved { id, heartbeat }) = self.store.reserve(&reserve).await? else {
             return Ok(None);
         };
         let others = candidates.iter().filter(|it| it.id != id && it.free() > 0);
-        let chosen = candidates.iter().find(|it| it.id == id);
-        let named = chosen
-            .into_iter()
-            .chain(others.take(self.config.alternatives));
+        let others = others.take(self.config.alternatives);
+        let named = std::iter::once(&heartbeat).chain(others.map(|it| &it.heartbeat));
         Ok(Some(Placed {
-            addresses: named
-                .flat_map(|it| addresses(it))
-                .take(MAX_ADDRESSES)
-                .collect(),
-            bridge: chosen.and_then(|it| it.heartbeat.bridge.clone()),
+            addresses: named.flat_map(addresses).take(MAX_ADDRESSES).collect(),
+            bridge: heartbeat.bridge.clone(),
             server: Some(id),
         }))
     }
@@ -163,8 +159,7 @@ fn rank<'s>(
     candidates
 }
 
-fn addresses(server: &ServerState) -> impl Iterator<Item = Address> + '_ {
-    let heartbeat = &server.heartbeat;
+fn addresses(heartbeat: &Heartbeat) -> impl Iterator<Item = Address> + '_ {
     let public = heartbeat.addresses.iter().copied();
     public.enumerate().map(|(at, public)| Address {
         public,

@@ -16,7 +16,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTran
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{FORGET_AFTER, RecordKey, Recorded, Reserve, Store, StoreError};
+use super::{FORGET_AFTER, RecordKey, Recorded, Reserve, Reserved, Store, StoreError};
 use super::{Heartbeat, ServerId, ServerState};
 
 /// Server id → [`Entry`], as JSON.
@@ -210,7 +210,7 @@ impl Store for FileStore {
         .await
     }
 
-    async fn reserve(&self, ask: &Reserve) -> Result<Option<ServerId>> {
+    async fn reserve(&self, ask: &Reserve) -> Result<Option<Reserved>> {
         let ask = ask.clone();
         self.write(move |transaction| reserve(transaction, &ask))
             .await
@@ -337,7 +337,7 @@ fn record_heartbeat(
 fn reserve(
     transaction: &WriteTransaction,
     ask: &Reserve,
-) -> std::result::Result<Option<ServerId>, redb::Error> {
+) -> std::result::Result<Option<Reserved>, redb::Error> {
     let now = now();
     let servers = transaction.open_table(SERVERS)?;
     let mut held = transaction.open_table(HELD)?;
@@ -363,7 +363,10 @@ fn reserve(
         if state.accepts(ask.silent_after) && (holds || state.free() > 0) {
             held.insert(place, now.saturating_add(millis(ask.hold)))?;
             holders.insert(ask.client.0, id.as_str())?;
-            return Ok(Some(id.clone()));
+            return Ok(Some(Reserved {
+                id: state.id,
+                heartbeat: state.heartbeat,
+            }));
         }
     }
     Ok(None)

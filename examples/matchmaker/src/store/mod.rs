@@ -47,7 +47,7 @@ pub trait Store: Send + Sync {
     /// Reserves a slot at the first candidate that has one, or renews the reservation that the
     /// client has at one of them. `None`: no candidate has a free slot, is alive and is not
     /// draining.
-    async fn reserve(&self, ask: &Reserve) -> Result<Option<ServerId>, StoreError>;
+    async fn reserve(&self, ask: &Reserve) -> Result<Option<Reserved>, StoreError>;
 
     /// Ends a reservation of a token that was not delivered.
     async fn release(&self, server: &ServerId, client: ClientId) -> Result<(), StoreError>;
@@ -93,6 +93,15 @@ pub struct Reserve {
     pub hold: Duration,
     /// Age of the last heartbeat from which a server counts as silent.
     pub silent_after: Duration,
+}
+
+/// Server at which a slot was reserved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// Name.
+    pub id: ServerId,
+    /// Its last heartbeat.
+    pub heartbeat: Heartbeat,
 }
 
 /// Name of a record: its kind and its key among those of its kind.

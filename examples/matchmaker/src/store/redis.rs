@@ -24,7 +24,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Script, ScriptInvocation};
 use tokio::sync::OnceCell;
 
-use super::{FORGET_AFTER, RecordKey, Recorded, Reserve, Store, StoreError};
+use super::{FORGET_AFTER, RecordKey, Recorded, Reserve, Reserved, Store, StoreError};
 use super::{Heartbeat, ServerId, ServerState};
 
 /// Longest wait for a connection or an answer.
@@ -150,9 +150,9 @@ impl Store for RedisStore {
         Ok(all.into_iter().filter_map(state).collect())
     }
 
-    async fn reserve(&self, ask: &Reserve) -> Result<Option<ServerId>, StoreError> {
+    async fn reserve(&self, ask: &Reserve) -> Result<Option<Reserved>, StoreError> {
         let candidates: Vec<&str> = ask.candidates.iter().map(ServerId::as_str).collect();
-        let reserved: Option<String> = self
+        let reserved: Option<(String, String)> = self
             .run(
                 self.reserve
                     .arg(ask.client.0)
@@ -161,7 +161,12 @@ impl Store for RedisStore {
                     .arg(candidates),
             )
             .await?;
-        Ok(reserved.and_then(|id| ServerId::new(&id)))
+        Ok(reserved.and_then(|(id, heartbeat)| {
+            Some(Reserved {
+                id: ServerId::new(&id)?,
+                heartbeat: serde_json::from_str(&heartbeat).ok()?,
+            })
+        }))
     }
 
     async fn release(&self, server: &ServerId, client: ClientId) -> Result<(), StoreError> {

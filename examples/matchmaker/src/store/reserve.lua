@@ -1,6 +1,6 @@
 -- Reservation of a slot. Arguments: client, milliseconds to hold it, milliseconds until silence,
 -- candidates...
--- Answers the server, or nil.
+-- Answers {server, heartbeat}, or nil.
 local client, hold, silent_after = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -22,15 +22,19 @@ local function take(id)
   return true
 end
 
+local function reserved(id)
+  return { id, redis.call('HGET', 'netcode:server:' .. id, 'heartbeat') }
+end
+
 local before = redis.call('GET', holder)
 for i = 4, #ARGV do
   if ARGV[i] == before and take(before) then
-    return before
+    return reserved(before)
   end
 end
 for i = 4, #ARGV do
   if take(ARGV[i]) then
-    return ARGV[i]
+    return reserved(ARGV[i])
   end
 end
 return nil

@@ -153,6 +153,22 @@ async fn a_slot_that_is_given_back_is_free() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_names_the_addresses_of_a_server_that_has_just_started_again() {
+    let folder = TempDir::new().unwrap();
+    let store = store_of(&[(1, 4, 0, false, "eu")], &folder).await;
+    let fleet = fleet(&store, 0);
+    // The placement has seen the server at its first address.
+    fleet.place(&ask(7, &[])).await.unwrap();
+    let id = ServerId::new("s1").unwrap();
+    store
+        .heartbeat(&id, &heartbeat(9, 4, 0), FOREVER)
+        .await
+        .unwrap();
+    let placed = fleet.place(&ask(8, &[])).await.unwrap();
+    assert_eq!(ports(&placed), [9]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn internal_addresses_go_with_their_public_ones() {
     let folder = TempDir::new().unwrap();
     let store = file_store(&folder);

@@ -46,6 +46,7 @@ on_both!(
     a_client_named_in_a_heartbeat_gives_its_reservation_back,
     a_client_that_was_named_before_keeps_its_reservation,
     a_reservation_ends_by_itself,
+    a_reservation_has_the_addresses_of_the_last_heartbeat,
     a_released_slot_is_free,
     a_silent_or_draining_server_gets_nobody,
     an_address_of_a_living_server_is_refused_to_another,
@@ -107,7 +108,7 @@ async fn state(store: &Arc<dyn Store>, name: &str) -> ServerState {
 
 async fn reserve(store: &Arc<dyn Store>, ask: &Reserve) -> Option<String> {
     let reserved = store.reserve(ask).await.unwrap();
-    reserved.map(|id| id.to_string())
+    reserved.map(|it| it.id.to_string())
 }
 
 async fn a_burst_of_requests_reserves_no_slot_twice(store: Arc<dyn Store>) {
@@ -167,6 +168,13 @@ async fn a_reservation_ends_by_itself(store: Arc<dyn Store>) {
     while reserve(&store, &ask(8, &["a"])).await.is_none() {
         assert!(began.elapsed() < PATIENCE);
     }
+}
+
+async fn a_reservation_has_the_addresses_of_the_last_heartbeat(store: Arc<dyn Store>) {
+    beat(&store, "a", 1, 1, 0).await;
+    beat(&store, "a", 2, 1, 0).await;
+    let reserved = store.reserve(&ask(7, &["a"])).await.unwrap().unwrap();
+    assert_eq!(reserved.heartbeat.addresses, heartbeat(2, 1, 0).addresses);
 }
 
 async fn a_released_slot_is_free(store: Arc<dyn Store>) {

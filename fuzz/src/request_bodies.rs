@@ -1,0 +1,425 @@
+//! Requests to the matchmaker, with bodies that are right, nearly right and wrong, from callers of
+//! every role. The service never fails, every refusal is a problem body, a stored heartbeat is in
+//! the list as it was sent, and a token names the addresses of one server, which accepts clients and
+//! keeps a slot for it.
+
+use std::cell::LazyCell;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use arbitrary::{Result, Unstructured};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::{Request, StatusCode, header};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use matchmaker::api;
+use matchmaker::identity::{Accounts, ApiKey, Credentials, Identities};
+use matchmaker::limits::{Limits, Rate};
+use matchmaker::metrics::Metrics;
+use matchmaker::mint::Mint;
+use matchmaker::origin::TrustedProxies;
+use matchmaker::placement::{Fleet, FleetConfig};
+use matchmaker::service::Service;
+use matchmaker::store::{Bridge, FileStore};
+use netcode_core::crypto::Key;
+use netcode_core::sealed::{DevicePublic, DeviceSecret, SEALED_TOKEN_BYTES, SealerSecret};
+use netcode_core::standard::CONNECT_TOKEN_BYTES;
+use netcode_core::{ProtocolId, Timeout};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tower::ServiceExt as _;
+
+use crate::forge::choose;
+
+/// Requests of one run, at most.
+const MOST_REQUESTS: usize = 24;
+/// Longest body of an answer, bytes.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
+
+const SILENT_AFTER: Duration = Duration::from_secs(3600);
+
+/// Callers, each with a key: two players, two servers and an operator. The last has none.
+const CALLERS: [&str; 6] = ["alice", "bob", "eu", "us", "operator", "stranger"];
+
+thread_local! {
+    static PARTS: LazyCell<Parts> = LazyCell::new(Parts::new);
+}
+
+/// Parts that services of all inputs share: none of them changes what a request is answered, except
+/// that the name of an account can be taken.
+struct Parts {
+    runtime: Runtime,
+    folder: TempDir,
+    accounts: Arc<Accounts>,
+    keys: Vec<ApiKey>,
+    credentials: String,
+}
+
+impl Parts {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().expect("a runtime");
+        // In memory, where there is such a folder: every change is written before it is answered.
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() {
+            TempDir::new_in(memory)
+        } else {
+            TempDir::new()
+        };
+        let folder = folder.expect("a folder");
+        let store = FileStore::open(&folder.path().join("accounts")).expect("a file");
+        let accounts = Arc::new(Accounts::new(Arc::new(store)).expect("accounts"));
+        let keys: Vec<_> = CALLERS
+            .iter()
+            .map(|_| ApiKey::generate().expect("a key"))
+            .collect();
+        let credentials = credentials(&keys);
+        Self {
+            runtime,
+            folder,
+            accounts,
+            keys,
+            credentials,
+        }
+    }
+
+    /// A service without servers.
+    fn service(&self) -> Arc<Service> {
+        let file = self.folder.path().join("state");
+        let _ = std::fs::remove_file(&file);
+        let store = Arc::new(FileStore::open(&file).expect("a file"));
+        let credentials = Credentials::parse(&self.credentials).expect("credentials");
+        let rate = Rate {
+            burst: NonZeroU32::MAX,
+            per_minute: NonZeroU32::MAX,
+        };
+        let fleet = FleetConfig {
+            token_lifetime: Duration::from_secs(30),
+            silent_after: SILENT_AFTER,
+            alternatives: 0,
+        };
+        Arc::new(Service {
+            placement: Arc::new(Fleet::new(store.clone(), fleet)),
+            identities: Identities::new(vec![
+                Arc::new(credentials.keys),
+                Arc::clone(&self.accounts) as Arc<_>,
+            ]),
+            accounts: Some(Arc::clone(&self.accounts)),
+            devices: credentials.devices,
+            mint: Mint {
+                protocol_id: ProtocolId(42),
+                key: Key::from_bytes([7; 32]),
+                sealer: Some(SealerSecret::from_bytes([9; 32])),
+                lifetime: Duration::from_secs(30),
+                timeout: Timeout::from_secs(5),
+            },
+            limits: Limits::new(rate, rate),
+            metrics: Metrics::default(),
+            proxies: TrustedProxies::default(),
+            origins: Vec::new(),
+            bridge: Bridge::default(),
+            silent_after: SILENT_AFTER,
+            ending: AtomicBool::new(false),
+            store,
+        })
+    }
+}
+
+fn device() -> DevicePublic {
+    DeviceSecret::from_bytes([3; 32]).public()
+}
+
+fn credentials(keys: &[ApiKey]) -> String {
+    let mut text = format!(
+        "[[device]]\nid = 7\npublic_key = \"{}\"\nclient_id = 3\n",
+        hex::encode(device().as_bytes())
+    );
+    for ((name, key), id) in CALLERS.iter().zip(keys).zip(1..) {
+        let role = match *name {
+            "alice" | "bob" => format!("\"player\"\nclient_id = {id}"),
+            "eu" | "us" => "\"server\"".to_owned(),
+            "operator" => "\"admin\"".to_owned(),
+            _ => continue,
+        };
+        let hash = key.hash();
+        text += &format!("[[key]]\nname = \"{name}\"\nsha256 = \"{hash}\"\nrole = {role}\n");
+    }
+    text
+}
+
+/// Runs one input.
+pub fn request_bodies(data: &[u8]) {
+    PARTS.with(|parts| {
+        let mut world = World {
+            routes: api::router(&parts.service()),
+            parts,
+        };
+        let mut input = Unstructured::new(data);
+        for _ in 0..MOST_REQUESTS {
+            if input.is_empty() || world.step(&mut input).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+/// A request of a caller.
+struct Ask {
+    caller: usize,
+    method: &'static str,
+    path: String,
+    body: Vec<u8>,
+}
+
+struct World<'p> {
+    parts: &'p Parts,
+    routes: Router,
+}
+
+impl World<'_> {
+    fn step(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
+        match choose(input, 6)? {
+            0 | 1 => self.heartbeat(input),
+            2 => self.connect(input),
+            3 => self.device(input),
+            4 => self.damaged(input),
+            _ => self.raw(input),
+        }
+    }
+
+    /// A heartbeat of the right form, with any values.
+    fn heartbeat(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
+        let (name, body) = any_heartbeat(input)?;
+        let caller = mostly(input, &[2], &[1, 3, 4, 5])?;
+        let path = format!("/v1/servers/{name}");
+        let (status, _) = self.send(&Ask {
+            caller,
+            method: "PUT",
+            path,
+            body: body.to_string().into_bytes(),
+        });
+        if status == StatusCode::OK {
+            let servers = self.servers();
+            let stored = servers.iter().find(|server| server["id"] == name);
+            let stored = &stored.expect("a stored heartbeat is in the list")["heartbeat"];
+            for field in ["addresses", "capacity", "connected", "draining", "labels"] {
+                assert_eq!(stored[field], body[field], "{field}");
+            }
+        }
+        Ok(())
+    }
+
+    /// A player's request for a token.
+    fn connect(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
+        let caller = choose(input, 2)?.into();
+        let body = json!({ "labels": any_labels(input)? });
+        let (status, answer) = self.send(&Ask {
+            caller,
+            method: "POST",
+            path: "/v1/connect".to_owned(),
+            body: body.to_string().into_bytes(),
+        });
+        if status != StatusCode::OK {
+            return Ok(());
+        }
+        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        let token = answer["token"].as_str().expect("a token");
+        let token = BASE64_STANDARD.decode(token).expect("base64");
+        assert_eq!(token.len(), CONNECT_TOKEN_BYTES);
+        assert_eq!(answer["clientId"], (caller + 1).to_string());
+        self.check_servers(&answer["servers"]);
+        Ok(())
+    }
+
+    /// The addresses in a token are those of a server that accepts clients and keeps a slot for it.
+    fn check_servers(&self, addresses: &Value) {
+        let servers = self.servers();
+        let named = servers
+            .iter()
+            .find(|server| server["heartbeat"]["addresses"] == *addresses);
+        let named = named.expect("a server with these addresses");
+        assert_eq!(named["accepting"], true);
+        let reserved = named["reserved"].as_u64().expect("a number");
+        assert!(reserved >= 1, "no slot is kept for the token: {named}");
+    }
+
+    /// A device's request, perhaps of one that is not registered.
+    fn device(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
+        let key = match mostly(input, &[true], &[false])? {
+            true => hex::encode(device().as_bytes()),
+            false => hex::encode(input.arbitrary::<[u8; 32]>()?),
+        };
+        let body = json!({
+            "deviceId": mostly(input, &["7"], &["8", "07", "-7", ""])?,
+            "publicKey": key,
+            "nonce": hex::encode(input.arbitrary::<[u8; 16]>()?),
+            "labels": any_labels(input)?,
+        });
+        let (status, answer) = self.send(&Ask {
+            caller: 5,
+            method: "POST",
+            path: "/v1/device/connect".to_owned(),
+            body: body.to_string().into_bytes(),
+        });
+        if status == StatusCode::OK {
+            assert_eq!(answer.len(), SEALED_TOKEN_BYTES);
+        }
+        Ok(())
+    }
+
+    /// A heartbeat with bytes replaced, inserted or cut off.
+    fn damaged(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
+        let (name, body) = any_heartbeat(input)?;
+        let mut body = body.to_string().into_bytes();
+        let at = usize::from(input.arbitrary::<u16>()?) % body.len();
+        match choose(input, 3)? {
+            0 => body.truncate(at),
+            1 => body[at] = input.arbitrary()?,
+            _ => {
+                let more = input.arbitrary_len::<u8>()?.min(64);
+                body.splice(at..at, input.bytes(more)?.iter().copied());
+            }
+        }
+        self.send(&Ask {
+            caller: 2,
+            method: "PUT",
+            path: format!("/v1/servers/{name}"),
+            body,
+        });
+        Ok(())
+    }
+
+    /// Bytes of the input, to any operation.
+    fn raw(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
+        let operations = [
+            ("POST", "/v1/connect"),
+            ("POST", "/v1/device/connect"),
+            ("PUT", "/v1/servers/eu"),
+            ("POST", "/v1/account"),
+            ("POST", "/v1/session"),
+            ("DELETE", "/v1/session"),
+            ("GET", "/v1/session"),
+            ("GET", "/v1/servers"),
+        ];
+        let (method, path) = pick(input, &operations)?;
+        let caller = choose(input, 6)?.into();
+        let len = usize::from(input.arbitrary::<u16>()?).min(input.len());
+        let body = input.bytes(len)?.to_vec();
+        self.send(&Ask {
+            caller,
+            method,
+            path: path.to_owned(),
+            body,
+        });
+        Ok(())
+    }
+
+    fn servers(&self) -> Vec<Value> {
+        let (status, list) = self.send(&Ask {
+            caller: 4,
+            method: "GET",
+            path: "/v1/servers".to_owned(),
+            body: Vec::new(),
+        });
+        assert_eq!(status, StatusCode::OK);
+        let list: Value = serde_json::from_slice(&list).expect("JSON");
+        list["servers"].as_array().expect("a list").clone()
+    }
+
+    /// Status and body of the answer, which is checked as far as all answers are alike.
+    fn send(&self, ask: &Ask) -> (StatusCode, Vec<u8>) {
+        let key = &self.parts.keys[ask.caller];
+        let request = Request::builder()
+            .method(ask.method)
+            .uri(&ask.path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", key.as_str()))
+            .header(header::CONTENT_TYPE, "application/json")
+            .extension(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 5000))))
+            .body(Body::from(ask.body.clone()))
+            .expect("a request");
+        self.parts.runtime.block_on(async {
+            let answer = self.routes.clone().oneshot(request).await.expect("served");
+            let status = answer.status();
+            let kind = answer.headers().get(header::CONTENT_TYPE).cloned();
+            let body = to_bytes(answer.into_body(), MAX_ANSWER_BYTES).await;
+            let body = body.expect("an answer within the limit").to_vec();
+            assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
+            if !status.is_success() {
+                assert_eq!(kind.expect("a type"), "application/problem+json");
+                let problem: Value = serde_json::from_slice(&body).expect("JSON");
+                assert_eq!(problem["status"], status.as_u16());
+                assert!(problem["code"].is_string());
+            }
+            (status, body)
+        })
+    }
+}
+
+fn pick<T: Copy>(input: &mut Unstructured<'_>, from: &[T]) -> Result<T> {
+    input.choose(from).copied()
+}
+
+/// One of the values that are accepted, or, once in sixteen times, of those that are not.
+fn mostly<T: Copy>(input: &mut Unstructured<'_>, right: &[T], wrong: &[T]) -> Result<T> {
+    match input.arbitrary::<u8>()? {
+        0..240 => pick(input, right),
+        240.. => pick(input, wrong),
+    }
+}
+
+/// Name of a server and its heartbeat.
+fn any_heartbeat(input: &mut Unstructured<'_>) -> Result<(&'static str, Value)> {
+    let name = mostly(input, &["eu", "eu-1", "eu-2"], &["us", "eux", "-"])?;
+    let address = |input: &mut Unstructured<'_>| {
+        let right = [
+            "203.0.113.7:40000",
+            "203.0.113.7:40001",
+            "[2001:db8::7]:40000",
+            "[::ffff:203.0.113.7]:40000",
+        ];
+        mostly(input, &right, &["0.0.0.0:1", "127.0.0.1:0", "eu"])
+    };
+    let mut addresses = vec![address(input)?];
+    for _ in 0..mostly(input, &[0, 0, 1, 2], &[3, 4])? {
+        addresses.push(address(input)?);
+    }
+    let mut clients = Vec::new();
+    for _ in 0..choose(input, 4)? {
+        let right = ["1", "2", "3", "18446744073709551615"];
+        clients.push(mostly(input, &right, &["01", "-1", ""])?);
+    }
+    let capacity = mostly(input, &[2, 3, 100_000], &[0, 100_001, u32::MAX])?;
+    let mut body = json!({
+        "addresses": addresses,
+        "capacity": capacity,
+        "connected": mostly(input, &[0, 1, 2, capacity], &[3, 4, u32::MAX])?,
+        "clients": clients,
+        "draining": mostly(input, &[false], &[true])?,
+        "labels": any_labels(input)?,
+    });
+    if input.arbitrary()? {
+        let more = usize::from(mostly(input, &[false], &[true])?);
+        body["internalAddresses"] = json!(vec![address(input)?; addresses.len() + more]);
+    }
+    if input.arbitrary()? {
+        body["bridge"] = json!({ "webrtc": mostly(input, &["https://b.example"], &["b", ""])? });
+    }
+    Ok((name, body))
+}
+
+fn any_labels(input: &mut Unstructured<'_>) -> Result<Value> {
+    let mut labels = serde_json::Map::new();
+    for _ in 0..mostly(input, &[0, 0, 1], &[2, 17])? {
+        let key = mostly(input, &["region", "map"], &["", "version"])?;
+        let value = mostly(input, &["eu", "us"], &["", "\u{0}"])?;
+        labels.insert(key.to_owned(), json!(value));
+    }
+    Ok(Value::Object(labels))
+}
