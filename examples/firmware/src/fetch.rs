@@ -26,14 +26,16 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Receive window: the backend sends no more before it is read.
 const RECEIVE_BYTES: usize = 1024;
-/// Longest head of a request, and longest body.
+/// Room for the head of a request, and as much for its body.
 const SEND_BYTES: usize = 2 * PART_BYTES;
 const PART_BYTES: usize = 192;
+/// Longest name of a backend that fits there.
+pub const MAX_HOST_BYTES: usize = 64;
 
 /// Request for a token.
 pub struct Request<'a> {
     pub backend: SocketAddrV4,
-    /// Name of the backend, for a proxy that serves several.
+    /// Name of the backend, at most [`MAX_HOST_BYTES`] long, for a proxy that serves several.
     pub host: &'a str,
     /// TCP port of this device: another for each request, since the backend remembers the last.
     pub port: u16,

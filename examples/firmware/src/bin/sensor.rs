@@ -13,7 +13,7 @@
 
 use cortex_m_rt::entry;
 use firmware::board::{self, Card, Led};
-use firmware::fetch::{FetchError, Request, fetch};
+use firmware::fetch::{FetchError, MAX_HOST_BYTES, Request, fetch};
 use firmware::network::{ClientBytes, ClientPackets, FRAMES_A_TURN, Network, socket};
 use firmware::text::Piece::{self, Hex, Number, Text};
 use firmware::text::join;
@@ -32,6 +32,8 @@ use static_cell::{ConstStaticCell, StaticCell};
 
 const PROTOCOL_ID: ProtocolId = ProtocolId(0x5365_6e73);
 const READING_INTERVAL: Duration = Duration::from_millis(100);
+const _: () = assert!(provision::BACKEND_HOST.len() <= MAX_HOST_BYTES);
+
 /// Mean time from a lost connection to the request for a token. It doubles with each failure.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest mean wait is 64 seconds.
