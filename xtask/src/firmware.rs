@@ -40,9 +40,12 @@ pub(crate) const PROGRAMS: [&str; 3] = ["sensor", "hub", "counts"];
 pub(crate) fn run() -> Result<Outcome> {
     machine::ensure_emulator()?;
     let built = build()?;
+    process::run(cargo("build").args(["--quiet", "-p", "matchmaker"]))?;
     let mut bench = cargo("run");
-    bench.args(["--release", "--quiet", "-p", "firmware-bench", "--"]);
-    bench.arg(built).arg(target_dir().join("firmware-logs"));
+    bench.args(["--quiet", "-p", "firmware-bench", "--"]);
+    bench.arg(built);
+    bench.arg(target_dir().join("debug").join("matchmaker"));
+    bench.arg(target_dir().join("firmware-logs"));
     let (mut tests, mut finished) = (Tests::default(), false);
     process::listen(&mut bench, |line| {
         tests.read_failure(line);

@@ -1,5 +1,5 @@
-//! Common parts of this firmware's programs: a board, its clock, its network card, and the source
-//! of tokens and keys.
+//! Common parts of this firmware's programs: a board, its clock, its network card, the fetch of a
+//! token, and the source of keys.
 //!
 //! | file | contents |
 //! | --- | --- |
@@ -7,18 +7,26 @@
 //! | `net` | one file a card: its registers |
 //! | `clock` | milliseconds since the start |
 //! | `counter` | 64-bit counter of the clock |
+//! | `fetch` | a sealed token from the backend, over TCP |
+//! | `head` | head of an HTTP answer |
+//! | `interrupts` | table of the chip's interrupts |
 //! | `network` | an interface with UDP sockets, in statics |
-//! | `provision` | tokens, keys, the date, randomness: the seam to the world |
+//! | `provision` | keys, the backend's address, the date, randomness: the seam to the world |
 //! | `stack` | how deep the stack has been, and what the statics take |
+//! | `text` | numbers and bytes in text |
 #![no_std]
 
 pub mod board;
 pub mod clock;
 pub mod counter;
+pub mod fetch;
+pub mod head;
+mod interrupts;
 pub mod net;
 pub mod network;
 pub mod provision;
 pub mod stack;
+pub mod text;
 
 use core::panic::PanicInfo;
 

@@ -1,11 +1,14 @@
 //! An interface with UDP sockets, everything in statics.
 
+use core::net::SocketAddrV4;
+
 use netcode_smoltcp::{
     CLIENT_RX_MIN_BYTES, CLIENT_RX_MIN_PACKETS, CLIENT_TX_BYTES, CLIENT_TX_PACKETS, MIN_IPV4_MTU,
     REPLY_TX_BYTES, REPLY_TX_PACKETS, SESSION_TX_BYTES, SESSION_TX_PACKETS, server_rx_bytes,
     server_rx_packets, server_sockets,
 };
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
+use smoltcp::socket::tcp;
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
 use smoltcp::time::Instant;
 use smoltcp::wire::{IpCidr, Ipv4Address};
@@ -13,6 +16,7 @@ use smoltcp::wire::{IpCidr, Ipv4Address};
 use crate::board::{self, Card};
 use crate::clock;
 use crate::net::FRAME_BYTES;
+use crate::provision;
 
 // smoltcp silently drops packets longer than the card's frames.
 const _: () = assert!(FRAME_BYTES >= ETHERNET_HEADER_BYTES + MIN_IPV4_MTU);
@@ -120,7 +124,10 @@ impl Network {
         gateway: Option<Ipv4Address>,
         storage: &'static mut [SocketStorage<'static>],
     ) -> Self {
-        let mut iface = Interface::new(Config::new(board::MAC.into()), card, clock::now());
+        let mut config = Config::new(board::MAC.into());
+        // Of TCP's sequences. A device without randomness asks for no token, so has no TCP.
+        config.random_seed = provision::random().map_or(0, u64::from_le_bytes);
+        let mut iface = Interface::new(config, card, clock::now());
         // There is room for one address and one route, and this is the first of each.
         iface.update_ip_addrs(|addresses| {
             let _ = addresses.push(address);
@@ -157,6 +164,27 @@ impl Network {
             *handle = self.sockets.add(socket(bytes, packets));
         }
         handles
+    }
+
+    /// Has a TCP socket connect from a port of this device.
+    pub fn connect(
+        &mut self,
+        socket: &mut tcp::Socket<'_>,
+        to: SocketAddrV4,
+        from_port: u16,
+    ) -> Result<(), tcp::ConnectError> {
+        socket.connect(self.iface.context(), to, from_port)
+    }
+
+    /// Takes in a few frames for other sockets than its own, and sends what waits; true if the card
+    /// has no more.
+    pub fn exchange(&mut self, now: Instant, sockets: &mut SocketSet<'_>) -> bool {
+        use smoltcp::iface::PollIngressSingleResult::None;
+        let (iface, card) = (&mut self.iface, &mut *self.card);
+        let idle = (0..FRAMES_A_TURN)
+            .any(|_| matches!(iface.poll_ingress_single(now, card, sockets), None));
+        iface.poll_egress(now, card, sockets);
+        idle
     }
 
     /// Takes in one frame; false if there was none. One at a time, so that the socket can be

@@ -1,15 +1,16 @@
-//! Tokens, keys, the date and randomness: the seam between the firmware and the world.
+//! Keys, the backend's address, the date and randomness: the seam between the firmware and the
+//! world.
 //!
-//! Under emulation all of them come from the host by semihosting, as files in the emulator's
-//! folder. On a real device replace the bodies: a token arrives as a message over a serial line,
-//! UDP or a modem, keys lie in protected flash, the date comes by NTP, randomness from the chip's
-//! generator. Nothing here is baked in at build time, since tokens expire.
+//! Under emulation they come from the host by semihosting, some as files in the emulator's folder.
+//! On a real device replace the bodies: keys lie in protected flash, the date comes by NTP,
+//! randomness from the chip's generator.
 
 use core::ffi::CStr;
+use core::net::SocketAddrV4;
 
 use netcode_core::UnixTime;
 use netcode_core::crypto::Key;
-use netcode_core::sealed::{DEVICE_NONCE_BYTES, DeviceId, DeviceNonce, DeviceSecret, SealerPublic};
+use netcode_core::sealed::{DeviceId, DeviceNonce, DeviceSecret, SealerPublic};
 use semihosting::experimental::{random, time};
 use semihosting::fs::File;
 use semihosting::io::Read;
@@ -34,20 +35,30 @@ const SEALER: [u8; 32] = [
     0x69, 0x76, 0xc5, 0xc9, 0x75, 0x49, 0x0d, 0x36, 0x6a, 0x5f, 0xc3, 0x22, 0xa5, 0x06, 0x79, 0x08,
 ];
 
+/// Name of the backend, for a proxy that serves several.
+pub const BACKEND_HOST: &str = "localhost";
+
+/// Address of the backend, from the file `backend.address`: `127.0.0.1:8080`; `None` while it is
+/// not known. A product has it in its flash, or asks DHCP or DNS.
+pub fn backend() -> Option<SocketAddrV4> {
+    let mut text = [0; "255.255.255.255:65535\n".len()];
+    let mut file = File::open(c"backend.address").ok()?;
+    let len = file.read(&mut text).ok()?;
+    let text = text.get(..len)?.trim_ascii_end();
+    core::str::from_utf8(text).ok()?.parse().ok()
+}
+
 /// An unpredictable number, for one request for a token; `None` if there is no randomness, and
 /// then none is asked for. A chip without a generator remembers the newest token that it took
 /// instead: see `netcode_core::sealed`.
 pub fn nonce() -> Option<DeviceNonce> {
-    let mut nonce = [0; DEVICE_NONCE_BYTES];
-    let drawn = random::fill_bytes(&mut nonce).is_ok();
-    drawn.then(|| DeviceNonce::from_bytes(nonce))
+    random().map(DeviceNonce::from_bytes)
 }
 
-/// Reads the next sealed token into `message`; false while there is none.
-pub fn next_token(message: &mut [u8]) -> bool {
-    let read = read(c"sensor.token", message);
-    // Each is used once: the next is waited for.
-    read && semihosting::fs::remove_file(c"sensor.token").is_ok()
+/// Unpredictable bytes; `None` if there are none, and then there is no server.
+pub fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    random::fill_bytes(&mut bytes).is_ok().then_some(bytes)
 }
 
 /// The private key a server shares with its backend.
@@ -67,10 +78,4 @@ pub fn date() -> Option<UnixTime> {
     let since = time::SystemTime::now().duration_since(time::SystemTime::UNIX_EPOCH);
     let seconds = since.ok()?.as_secs();
     (seconds > 0).then(|| UnixTime::from_secs(seconds))
-}
-
-/// 32 unpredictable bytes; `None` if there are none, and then there is no server.
-pub fn seed() -> Option<[u8; 32]> {
-    let mut seed = [0; 32];
-    random::fill_bytes(&mut seed).is_ok().then_some(seed)
 }

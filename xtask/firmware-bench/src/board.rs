@@ -31,6 +31,17 @@ pub(crate) const BOARDS: [Board; 3] = [
     },
 ];
 
+/// Programs and folders of one run of a scenario.
+pub(crate) struct Rig<'a> {
+    pub(crate) board: &'a Board,
+    /// Program of the board.
+    pub(crate) elf: PathBuf,
+    /// Folder of the board: files that it reads, and its console.
+    pub(crate) folder: PathBuf,
+    /// Program of the backend.
+    pub(crate) matchmaker: &'a Path,
+}
+
 /// A board that runs. It ends when this is dropped.
 pub(crate) struct Running {
     qemu: Child,
@@ -47,15 +58,12 @@ pub(crate) enum Pace {
     Board,
 }
 
-impl Board {
-    /// Boots `elf` in `folder`. `network` is what QEMU's user network is told.
-    pub(crate) fn boot(
-        &self,
-        elf: &Path,
-        folder: &Path,
-        network: &str,
-        pace: Pace,
-    ) -> Result<Running> {
+impl Rig<'_> {
+    /// Boots the board. `network` is what QEMU's user network is told.
+    pub(crate) fn boot(&self, network: &str, pace: Pace) -> Result<Running> {
+        let Self {
+            board, elf, folder, ..
+        } = self;
         let elf = elf
             .canonicalize()
             .with_context(|| format!("no firmware {}", elf.display()))?;
@@ -66,10 +74,10 @@ impl Board {
         }
         let qemu = qemu
             .args([
-                "-M", self.name, "-display", "none", "-monitor", "none", "-serial", "null",
+                "-M", board.name, "-display", "none", "-monitor", "none", "-serial", "null",
             ])
             .args(["-semihosting-config", "enable=on,target=native"])
-            .args(["-nic", &format!("user,model={},{network}", self.card)])
+            .args(["-nic", &format!("user,model={},{network}", board.card)])
             .arg("-kernel")
             .arg(elf)
             .current_dir(folder)
@@ -147,7 +155,10 @@ pub(crate) fn read_memory(folder: &Path) -> Option<(usize, usize)> {
     Some((statics.parse().ok()?, stack.parse().ok()?))
 }
 
+/// What a board has said so far, in whole lines: it writes some of them piece by piece.
 pub(crate) fn read_log(folder: &Path) -> String {
     let bytes = std::fs::read(folder.join("log")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+    let mut log = String::from_utf8_lossy(&bytes).into_owned();
+    log.truncate(log.rfind('\n').map_or(0, |end| end + 1));
+    log
 }

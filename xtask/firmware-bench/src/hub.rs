@@ -1,14 +1,13 @@
 //! The hub, with clients on this machine.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use netcode_std::core::client::{ClientState, Event};
 use netcode_std::{Client, RECEIVE_BUFFER_BYTES, unix_time};
 
-use crate::board::{Board, Pace, Running, read_log};
+use crate::board::{Pace, Rig, Running, read_log};
 use crate::tokens::{HUB, KEY, request_without_key, token};
 
 /// The address the hub knows itself by, in the emulator's own network.
@@ -17,27 +16,25 @@ const SLOTS: usize = 4;
 const ECHOES: usize = 102;
 
 /// Boots a hub; gives the address it is reached at from here.
-fn boot(board: &Board, elf: &Path, folder: &Path, pace: Pace) -> Result<(Running, SocketAddr)> {
-    // The emulator binds the port itself: one that was free a moment ago.
-    let outside = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
-    Ok((boot_at(outside, board, elf, folder, pace)?, outside))
+fn boot(rig: &Rig<'_>, pace: Pace) -> Result<(Running, SocketAddr)> {
+    let reserved = UdpSocket::bind("127.0.0.1:0")?;
+    let outside = reserved.local_addr()?;
+    Ok((boot_at(reserved, rig, pace)?, outside))
 }
 
-fn boot_at(
-    outside: SocketAddr,
-    board: &Board,
-    elf: &Path,
-    folder: &Path,
-    pace: Pace,
-) -> Result<Running> {
-    std::fs::write(folder.join("hub.key"), KEY)?;
-    let network = format!("hostfwd=udp:127.0.0.1:{}-{INSIDE}", outside.port());
-    let mut running = board.boot(elf, folder, &network, pace)?;
+/// Boots a hub that is reached at the address of `reserved`.
+fn boot_at(reserved: UdpSocket, rig: &Rig<'_>, pace: Pace) -> Result<Running> {
+    std::fs::write(rig.folder.join("hub.key"), KEY)?;
+    let port = reserved.local_addr()?.port();
+    let network = format!("hostfwd=udp:127.0.0.1:{port}-{INSIDE}");
+    // The emulator binds the port itself.
+    drop(reserved);
+    let mut running = rig.boot(&network, pace)?;
     // It refuses tokens that may be from before it started.
     let mut started = None;
     running.until("the hub's start", || {
         std::thread::yield_now();
-        if started.is_none() && read_log(folder).contains("hub: listening") {
+        if started.is_none() && read_log(&rig.folder).contains("hub: listening") {
             started = Some(unix_time());
         }
         Ok(started.is_some_and(|started| unix_time() > started.saturating_add_secs(1)))
@@ -65,6 +62,24 @@ fn turn(client: &mut Client) -> Result<Vec<Vec<u8>>> {
     Ok(payloads)
 }
 
+/// Interval at which a payload is sent again: a flood pushes datagrams out of the card.
+const REPEAT_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Has `client` end the hub; the others take turns meanwhile.
+fn end(board: Running, client: &mut Client, others: &mut [Client]) -> Result<()> {
+    let mut due = Instant::now();
+    board.finish(|| {
+        if due <= Instant::now() && client.is_connected() {
+            due += REPEAT_INTERVAL;
+            client.send(b"exit")?;
+        }
+        turn(client)?;
+        others
+            .iter_mut()
+            .try_for_each(|client| turn(client).map(|_| ()))
+    })
+}
+
 /// The `n`th payload of a client.
 fn payload(id: usize, n: usize) -> Vec<u8> {
     let len = [1, 100, 1200].get(n % 3).copied().unwrap_or(1);
@@ -73,8 +88,8 @@ fn payload(id: usize, n: usize) -> Vec<u8> {
         .collect()
 }
 
-pub(crate) fn with_our_clients(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
-    let (mut board, outside) = boot(board, elf, folder, Pace::Host)?;
+pub(crate) fn with_our_clients(rig: &Rig<'_>) -> Result<()> {
+    let (mut board, outside) = boot(rig, Pace::Host)?;
     let mut clients = (1..=4)
         .map(|id| client(id, outside))
         .collect::<Result<Vec<_>>>()?;
@@ -130,13 +145,9 @@ pub(crate) fn with_our_clients(board: &Board, elf: &Path, folder: &Path) -> Resu
         Ok(late.is_connected())
     })?;
 
-    late.send(b"exit")?;
+    end(board, &mut late, &mut clients)?;
+    // Every client has received the end.
     let mut all: Vec<&mut Client> = clients.iter_mut().chain([&mut late]).collect();
-    board.finish(|| {
-        all.iter_mut()
-            .try_for_each(|client| turn(client).map(|_| ()))
-    })?;
-    // Every client has received it.
     let limit = Instant::now() + Duration::from_secs(2);
     while all.iter().any(|client| client.is_connected()) && Instant::now() < limit {
         for client in &mut all {
@@ -151,8 +162,8 @@ pub(crate) fn with_our_clients(board: &Board, elf: &Path, folder: &Path) -> Resu
     Ok(())
 }
 
-pub(crate) fn with_the_official_client(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
-    let (mut board, outside) = boot(board, elf, folder, Pace::Host)?;
+pub(crate) fn with_the_official_client(rig: &Rig<'_>) -> Result<()> {
+    let (mut board, outside) = boot(rig, Pace::Host)?;
     let began = Instant::now();
     let mut client = peer_official::Client::new("127.0.0.1:0".parse()?, 0.0)?;
     client.connect(token(HUB, 1, outside, INSIDE.parse()?)?.as_bytes())?;
@@ -178,8 +189,12 @@ pub(crate) fn with_the_official_client(board: &Board, elf: &Path, folder: &Path)
             }
         })?;
     }
-    client.send_packet(b"exit")?;
+    let mut due = Instant::now();
     board.finish(|| {
+        if due <= Instant::now() && !client.state().is_error() {
+            due += REPEAT_INTERVAL;
+            client.send_packet(b"exit")?;
+        }
         turn(&mut client);
         Ok(())
     })
@@ -191,8 +206,8 @@ const FLOOD: u32 = 300;
 /// Twice the session's timeout.
 const FLOOD_SECONDS: u32 = 10;
 
-pub(crate) fn under_a_flood(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
-    let (mut board, outside) = boot(board, elf, folder, Pace::Board)?;
+pub(crate) fn under_a_flood(rig: &Rig<'_>) -> Result<()> {
+    let (mut board, outside) = boot(rig, Pace::Board)?;
     let mut client = client(1, outside)?;
     board.until("the connection", || {
         turn(&mut client)?;
@@ -216,11 +231,10 @@ pub(crate) fn under_a_flood(board: &Board, elf: &Path, folder: &Path) -> Result<
     let mut echoes = 0;
     while began.elapsed() < Duration::from_secs(FLOOD_SECONDS.into()) {
         echoes += 1;
-        // Datagrams that the flood pushes out of the card are sent again.
         let mut due = Instant::now();
         board.until("an echo", || {
             if due <= Instant::now() {
-                due += Duration::from_millis(250);
+                due += REPEAT_INTERVAL;
                 client.send(&payload(0, echoes))?;
             }
             let came = turn_under_flood(&mut client)?;
@@ -228,14 +242,14 @@ pub(crate) fn under_a_flood(board: &Board, elf: &Path, folder: &Path) -> Result<
         })?;
     }
     println!("        {echoes} echoes beside {flooded} requests without a key");
-    client.send(b"exit")?;
-    board.finish(|| turn(&mut client).map(|_| ()))
+    end(board, &mut client, &mut [])
 }
 
-pub(crate) fn after_a_restart(board: &Board, elf: &Path, folder: &Path) -> Result<()> {
-    let outside = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+pub(crate) fn after_a_restart(rig: &Rig<'_>) -> Result<()> {
+    let reserved = UdpSocket::bind("127.0.0.1:0")?;
+    let outside = reserved.local_addr()?;
     let mut early = client(1, outside)?;
-    let mut board = boot_at(outside, board, elf, folder, Pace::Host)?;
+    let mut board = boot_at(reserved, rig, Pace::Host)?;
     let mut late = client(2, outside)?;
     board.until(
         "the end of one attempt and the connection of the other",
@@ -247,6 +261,5 @@ pub(crate) fn after_a_restart(board: &Board, elf: &Path, folder: &Path) -> Resul
             Ok(early.state().is_error() && late.is_connected())
         },
     )?;
-    late.send(b"exit")?;
-    board.finish(|| turn(&mut late).map(|_| ()))
+    end(board, &mut late, &mut [])
 }

@@ -1,9 +1,10 @@
 //! Tests of the example firmware on emulated boards, with desktop peers.
 //!
-//! `firmware-bench BUILT LOGS [WORDS]`: `BUILT/BOARD/PROGRAM` are the programs; their output is kept
-//! in a folder of `LOGS` for each run. With `WORDS`, only scenarios are run whose names contain
-//! them. The last line is `N passed, N failed`.
+//! `firmware-bench BUILT MATCHMAKER LOGS [WORDS]`: `BUILT/BOARD/PROGRAM` are the boards' programs,
+//! `MATCHMAKER` is the program of the backend; their output is kept in a folder of `LOGS` for each
+//! run. With `WORDS`, only scenarios are run whose names contain them. The last line is `N passed, N failed`.
 
+mod backend;
 mod board;
 mod hub;
 mod sensor;
@@ -15,11 +16,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::board::{BOARDS, Board};
+use crate::board::{BOARDS, Rig};
 
-type Scenario = fn(&Board, &Path, &Path) -> Result<()>;
+type Scenario = fn(&Rig<'_>) -> Result<()>;
 
-const SCENARIOS: [(&str, &str, Scenario); 7] = [
+const SCENARIOS: [(&str, &str, Scenario); 9] = [
     (
         "sensor",
         "a sensor exchanges payloads, executes commands, and reconnects after a restart",
@@ -34,6 +35,16 @@ const SCENARIOS: [(&str, &str, Scenario); 7] = [
         "sensor",
         "a sensor accepts no recorded token after a power cut",
         sensor::with_a_recorded_token,
+    ),
+    (
+        "sensor",
+        "a sensor waits for its backend",
+        sensor::without_a_backend,
+    ),
+    (
+        "sensor",
+        "a sensor survives a backend that misbehaves",
+        sensor::with_a_misbehaving_backend,
     ),
     (
         "hub",
@@ -59,8 +70,10 @@ const SCENARIOS: [(&str, &str, Scenario); 7] = [
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let (Some(built), Some(logs)) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: firmware-bench BUILT LOGS [WORDS]");
+    let (Some(built), Some(matchmaker), Some(logs)) =
+        (arguments.next(), arguments.next(), arguments.next())
+    else {
+        eprintln!("usage: firmware-bench BUILT MATCHMAKER LOGS [WORDS]");
         return ExitCode::from(2);
     };
     let words = arguments.next().unwrap_or_default();
@@ -72,18 +85,26 @@ fn main() -> ExitCode {
                 continue;
             }
             let began = Instant::now();
-            let logs = logs.join(format!("{}-{program}-{at}", board.name));
-            let elf = built.join(board.name).join(program);
+            let rig = Rig {
+                board,
+                elf: built.join(board.name).join(program),
+                folder: logs.join(format!("{}-{program}-{at}", board.name)),
+                matchmaker: &matchmaker,
+            };
             let seconds = |began: Instant| began.elapsed().as_secs_f64();
-            match prepare(&logs).and_then(|()| scenario(board, &elf, &logs)) {
+            match prepare(&rig.folder).and_then(|()| scenario(&rig)) {
                 Ok(()) => {
                     passed += 1;
                     println!("ok      {}: {what} ({:.1} s)", board.name, seconds(began));
                 }
                 Err(error) => {
                     failed += 1;
-                    println!("FAILED  {}: {what}: {error:#}", board.name);
-                    println!("{}", board::read_log(&logs));
+                    println!(
+                        "FAILED  {}: {what}: {error:#} ({:.1} s)",
+                        board.name,
+                        seconds(began)
+                    );
+                    println!("{}", board::read_log(&rig.folder));
                 }
             }
         }
@@ -97,9 +118,9 @@ fn main() -> ExitCode {
 }
 
 /// An empty folder for a run: the board's files and its output.
-fn prepare(logs: &Path) -> Result<()> {
-    if logs.exists() {
-        std::fs::remove_dir_all(logs)?;
+fn prepare(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
     }
-    std::fs::create_dir_all(logs).with_context(|| format!("cannot make {}", logs.display()))
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }

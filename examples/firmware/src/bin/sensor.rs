@@ -1,5 +1,5 @@
-//! A sensor: connects, sends a reading ten times a second, obeys commands, and comes back with a
-//! new token when the link or the server was gone.
+//! A sensor: fetches a token from the backend, connects, sends a reading ten times a second, obeys
+//! commands, and comes back with a new token when the link or the server was gone.
 //!
 //! | first byte | from the server |
 //! | --- | --- |
@@ -13,13 +13,18 @@
 
 use cortex_m_rt::entry;
 use firmware::board::{self, Card, Led};
+use firmware::fetch::{FetchError, MAX_HOST_BYTES, Request, fetch};
 use firmware::network::{ClientBytes, ClientPackets, FRAMES_A_TURN, Network, socket};
+use firmware::text::Piece::{self, Hex, Number, Text};
+use firmware::text::join;
 use firmware::{clock, provision, stack};
 use netcode_core::ProtocolId;
 use netcode_core::client::{ClientState, Event};
-use netcode_core::sealed::{DeviceNonce, OpenError, SEALED_TOKEN_BYTES, SealContext, open_token};
+use netcode_core::sealed::{
+    DeviceNonce, DevicePublic, OpenError, SEALED_TOKEN_BYTES, SealContext, open_token,
+};
 use netcode_smoltcp::{BUFFER_BYTES, Client};
-use semihosting::{print, println};
+use semihosting::io::Write;
 use smoltcp::iface::{SocketHandle, SocketStorage};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpCidr};
@@ -27,8 +32,16 @@ use static_cell::{ConstStaticCell, StaticCell};
 
 const PROTOCOL_ID: ProtocolId = ProtocolId(0x5365_6e73);
 const READING_INTERVAL: Duration = Duration::from_millis(100);
-/// Interval of checks for a new token.
-const TOKEN_INTERVAL: Duration = Duration::from_millis(200);
+const _: () = assert!(provision::BACKEND_HOST.len() <= MAX_HOST_BYTES);
+
+/// Mean time from a lost connection to the request for a token. It doubles with each failure.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The longest mean wait is 64 seconds.
+const MAX_DOUBLINGS: u8 = 7;
+/// Least seconds that a backend is spared which has no room, and does not say for how long.
+const BUSY_WAIT: u32 = 5;
+/// Most seconds that a backend, or whoever answers in its place, can have the device wait.
+const MAX_BUSY_WAIT: u32 = 600;
 
 static CARD: StaticCell<Card> = StaticCell::new();
 static BYTES: ConstStaticCell<ClientBytes> = ConstStaticCell::new(ClientBytes::new());
@@ -45,30 +58,32 @@ fn main() -> ! {
     if let Some(peripherals) = cortex_m::Peripherals::take() {
         clock::start(peripherals.SYST);
     }
-    announce();
-    start().run()
+    start(announce()).run()
 }
 
 /// Says what the backend seals this device's tokens to. Never inlined, as [`open`].
 #[inline(never)]
-fn announce() {
-    print!("sensor: device key ");
-    print_hex(provision::device_secret().public().as_bytes());
+fn announce() -> DevicePublic {
+    let public = provision::device_secret().public();
+    say(&[Text("device key "), Hex(public.as_bytes())]);
+    public
 }
 
-/// Prints bytes and ends the line.
+/// Prints a line.
 #[inline(never)]
-fn print_hex(bytes: &[u8]) {
-    for byte in bytes {
-        print!("{byte:02x}");
+fn say(pieces: &[Piece<'_>]) {
+    let mut line = [0; 96];
+    if let Ok(mut console) = semihosting::io::stdout() {
+        for pieces in [&[Text("sensor: ")], pieces, &[Text("\n")]] {
+            let _ = console.write_all(join(pieces, &mut line));
+        }
     }
-    println!();
 }
 
 /// Puts everything in its place. Never inlined: what is moved there would stand on the stack for
 /// as long as the program runs.
 #[inline(never)]
-fn start() -> &'static mut Sensor {
+fn start(public: DevicePublic) -> &'static mut Sensor {
     let card = CARD.init_with(board::card);
     // Under emulation the board shares the host's loopback network; a product asks DHCP.
     let address = IpCidr::new(IpAddress::v4(127, 0, 0, 15), 24);
@@ -76,58 +91,54 @@ fn start() -> &'static mut Sensor {
     let mut network = Network::start(card, address, None, storage);
     let socket = socket(BYTES.take(), PACKETS.init_with(ClientPackets::new));
     let handle = network.bind(socket, 50000);
-    SENSOR.init_with(|| Sensor::new(network, handle))
+    SENSOR.init_with(|| Sensor::new(public, network, handle))
 }
 
 struct Sensor {
+    public: DevicePublic,
     network: Network,
     client: Client,
-    led: Led,
+    blinker: Blinker,
     readings: u32,
-    blink_period: Duration,
-    /// Of the request for a token that is not answered yet.
-    nonce: Option<DeviceNonce>,
+    reading_due: Instant,
+    retry: Retry,
     /// The server has asked for the end.
     ending: bool,
-    due: Due,
-}
-
-/// Next time of each task.
-struct Due {
-    token: Instant,
-    reading: Instant,
-    blink: Instant,
 }
 
 impl Sensor {
-    fn new(network: Network, handle: SocketHandle) -> Self {
+    fn new(public: DevicePublic, network: Network, handle: SocketHandle) -> Self {
         Self {
+            public,
             network,
             client: Client::new(handle),
-            led: board::led(),
-            readings: 0,
-            blink_period: Duration::from_millis(1000),
-            nonce: None,
-            ending: false,
-            due: Due {
-                token: Instant::ZERO,
-                reading: Instant::ZERO,
-                blink: Instant::ZERO,
+            blinker: Blinker {
+                led: board::led(),
+                period: Duration::from_millis(1000),
+                due: Instant::ZERO,
             },
+            readings: 0,
+            reading_due: Instant::ZERO,
+            retry: Retry {
+                due: Instant::ZERO,
+                failures: 0,
+                random: 0,
+            },
+            ending: false,
         }
     }
 
     fn run(&mut self) -> ! {
         let scratch = SCRATCH.take();
         loop {
+            self.reconnect(scratch);
             let now = clock::now();
-            self.reconnect(now, scratch);
             // A sealed token is the longer of the two, so there is always a buffer.
             let idle = scratch
                 .first_chunk_mut()
                 .is_none_or(|buffer| self.receive(now, buffer));
             self.send_reading(now);
-            self.blink(now);
+            self.blinker.turn(now);
             self.network.send(now);
             if idle {
                 clock::sleep();
@@ -135,47 +146,76 @@ impl Sensor {
         }
     }
 
-    /// Without a connection and without an attempt, looks for a token.
-    fn reconnect(&mut self, now: Instant, message: &mut [u8; SEALED_TOKEN_BYTES]) {
+    /// Without a connection and without an attempt, fetches a token and connects with it.
+    fn reconnect(&mut self, message: &mut [u8; SEALED_TOKEN_BYTES]) {
         let idle =
             self.client.state().is_error() || self.client.state() == ClientState::Disconnected;
-        if !idle || now < self.due.token {
+        if !idle || clock::now() < self.retry.due {
             return;
         }
-        self.due.token = now + TOKEN_INTERVAL;
-        let Some(nonce) = self.nonce else {
-            self.ask();
-            return;
+        let Some(nonce) = provision::nonce() else {
+            return self.fail("no randomness");
         };
-        if !provision::next_token(message) {
+        self.retry.random = nonce.as_bytes()[0];
+        if !self.fetch(&nonce, message) {
             return;
         }
         match open(message, nonce) {
-            Ok(token) => {
-                self.nonce = None;
-                self.connect(now, token);
-            }
+            Ok(token) => self.connect(token),
             // Not why, nor below: the words for all reasons take more than a kilobyte.
-            Err(_) => println!("sensor: no token: it does not open"),
+            Err(_) => self.fail("it does not open"),
         }
     }
 
-    /// Asks for a token; only the answer to this request will open. A product sends the nonce to
-    /// its backend.
-    #[inline(never)]
-    fn ask(&mut self) {
-        self.nonce = provision::nonce();
-        if let Some(nonce) = &self.nonce {
-            print!("sensor: asks for a token: ");
-            print_hex(nonce.as_bytes());
+    /// Asks the backend for a token; false if there is none.
+    fn fetch(&mut self, nonce: &DeviceNonce, message: &mut [u8; SEALED_TOKEN_BYTES]) -> bool {
+        let Some(backend) = provision::backend() else {
+            self.fail("no backend");
+            return false;
+        };
+        say(&[Text("asks for a token")]);
+        let [_, low, high, ..] = *nonce.as_bytes();
+        let request = Request {
+            backend,
+            host: provision::BACKEND_HOST,
+            // One of the dynamic ports.
+            port: u16::from_le_bytes([low, high]) | 0xc000,
+            device_id: provision::DEVICE_ID,
+            public: &self.public,
+            nonce,
+        };
+        let blinker = &mut self.blinker;
+        match fetch(&mut self.network, &request, message, &mut |now| {
+            blinker.turn(now)
+        }) {
+            Ok(()) => return true,
+            Err(FetchError::Refused {
+                status,
+                retry_after,
+            }) => {
+                say(&[Text("no token: HTTP status "), Number(status.into())]);
+                let busy = matches!(status, 429 | 503);
+                let seconds = retry_after.unwrap_or(if busy { BUSY_WAIT } else { 0 });
+                self.retry.after(seconds);
+            }
+            Err(FetchError::Unreachable) => self.fail("the backend is not reached"),
+            Err(FetchError::TimedOut) => self.fail("the backend is too slow"),
+            Err(FetchError::Closed) => self.fail("the answer is cut off"),
+            Err(FetchError::Malformed) => self.fail("the answer is malformed"),
         }
+        false
+    }
+
+    fn fail(&mut self, why: &str) {
+        say(&[Text("no token: "), Text(why)]);
+        self.retry.after(0);
     }
 
     /// Never inlined, as [`open`].
     #[inline(never)]
-    fn connect(&mut self, now: Instant, token: &[u8]) {
-        if self.client.connect(now, token).is_err() {
-            println!("sensor: the token was refused");
+    fn connect(&mut self, token: &[u8]) {
+        if self.client.connect(clock::now(), token).is_err() {
+            self.fail("it was refused");
         }
     }
 
@@ -215,7 +255,14 @@ impl Sensor {
 
     fn handle(&mut self, now: Instant, event: Event<&[u8]>) {
         match event {
-            Event::StateChanged(state) => println!("sensor: {}", state.as_str()),
+            Event::StateChanged(state) => {
+                say(&[Text(state.as_str())]);
+                if state == ClientState::Connected {
+                    self.retry.failures = 0;
+                } else if state.is_error() || state == ClientState::Disconnected {
+                    self.retry.after(0);
+                }
+            }
             Event::Payload { payload, .. } => self.obey(now, payload),
             _ => {}
         }
@@ -225,18 +272,21 @@ impl Sensor {
         match command {
             [2, low, high] => {
                 let period = u16::from_le_bytes([*low, *high]).max(2);
-                self.blink_period = Duration::from_millis(period.into());
-                println!("sensor: blink period {period} ms");
+                self.blinker.period = Duration::from_millis(period.into());
+                let period = Number(period.into());
+                say(&[Text("blink period "), period, Text(" ms")]);
             }
             [3, ..] => {
                 let echo = self.client.send(now, &mut self.network.sockets, command);
                 // Not why: the words for all reasons take half a kilobyte.
                 if echo.is_err() {
-                    println!("sensor: an echo was not sent");
+                    say(&[Text("an echo was not sent")]);
                 }
             }
             [4] => self.ending = true,
-            _ => println!("sensor: unknown command"),
+            // A reading, from a server that echoes.
+            [1, ..] => {}
+            _ => say(&[Text("unknown command")]),
         }
     }
 
@@ -247,20 +297,22 @@ impl Sensor {
         for _ in 0..16 {
             self.network.send(now);
         }
-        println!(
-            "sensor: {} readings, memory {} bytes of statics and {} of stack",
-            self.readings,
-            stack::statics(),
-            stack::high_water()
-        );
+        say(&[
+            Number(self.readings.into()),
+            Text(" readings, memory "),
+            Number(stack::statics() as u64),
+            Text(" bytes of statics and "),
+            Number(stack::high_water() as u64),
+            Text(" of stack"),
+        ]);
         semihosting::process::exit(0)
     }
 
     fn send_reading(&mut self, now: Instant) {
-        if !self.client.is_connected() || now < self.due.reading {
+        if !self.client.is_connected() || now < self.reading_due {
             return;
         }
-        self.due.reading = now + READING_INTERVAL;
+        self.reading_due = now + READING_INTERVAL;
         self.readings = self.readings.wrapping_add(1);
         let mut reading = [1; 9];
         reading[1..5].copy_from_slice(&self.readings.to_le_bytes());
@@ -268,12 +320,41 @@ impl Sensor {
         // A reading that finds no room is lost; the next is newer.
         let _ = self.client.send(now, &mut self.network.sockets, &reading);
     }
+}
 
-    fn blink(&mut self, now: Instant) {
-        if now >= self.due.blink {
-            self.due.blink = now + self.blink_period / 2;
+struct Blinker {
+    led: Led,
+    period: Duration,
+    due: Instant,
+}
+
+impl Blinker {
+    fn turn(&mut self, now: Instant) {
+        if now >= self.due {
+            self.due = now + self.period / 2;
             self.led.toggle();
         }
+    }
+}
+
+/// Time of the next request for a token.
+struct Retry {
+    due: Instant,
+    /// Since the last connection.
+    failures: u8,
+    /// From the last nonce.
+    random: u8,
+}
+
+impl Retry {
+    /// Waits for at least so many seconds, longer with each failure, and not as long as other
+    /// devices do: what disconnects one may disconnect all.
+    fn after(&mut self, seconds: u32) {
+        let mean = FIRST_WAIT * (1 << self.failures.min(MAX_DOUBLINGS));
+        let jitter = mean * u32::from(self.random) / 256;
+        let seconds = Duration::from_secs(seconds.min(MAX_BUSY_WAIT).into());
+        self.due = clock::now() + seconds + mean / 2 + jitter;
+        self.failures = self.failures.saturating_add(1);
     }
 }
 

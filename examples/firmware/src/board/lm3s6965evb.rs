@@ -9,6 +9,9 @@ use crate::net::stellaris::Stellaris;
 /// The core's clock out of reset under emulation. On the kit, the internal oscillator's 12 MHz.
 pub const CLOCK_HZ: u32 = 12_500_000;
 
+/// Interrupts of the chip (data sheet, table *Interrupts*).
+pub const INTERRUPTS: usize = 44;
+
 /// Locally administered. A product has one of its own.
 pub const MAC: EthernetAddress = EthernetAddress([0x02, 0, 0, 0x65, 0x96, 0x01]);
 

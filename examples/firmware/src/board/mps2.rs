@@ -8,6 +8,9 @@ use crate::net::registers::Registers;
 
 pub const CLOCK_HZ: u32 = 25_000_000;
 
+/// Interrupts of the chip (application notes AN385 and AN386, *Interrupts*).
+pub const INTERRUPTS: usize = 32;
+
 /// Locally administered. A product has one of its own.
 pub const MAC: EthernetAddress = EthernetAddress([0x02, 0, 0, 0x03, 0x85, 0x01]);
 

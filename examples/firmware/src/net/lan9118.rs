@@ -42,14 +42,18 @@ const BUSY: u32 = 1 << 31;
 const FIRST_AND_LAST_SEGMENT: u32 = 1 << 13 | 1 << 12;
 const CHECKSUM_BYTES: usize = 4;
 
+/// Whole words of a FIFO: the longest frame.
+type Words = [u8; FRAME_BYTES.next_multiple_of(4)];
+const EMPTY: Words = [0; FRAME_BYTES.next_multiple_of(4)];
+
 pub struct Lan9118 {
     transmitter: Transmitter,
-    received: [u8; FRAME_BYTES],
+    received: Words,
 }
 
 pub struct Transmitter {
     registers: Registers,
-    frame: [u8; FRAME_BYTES],
+    frame: Words,
 }
 
 impl Lan9118 {
@@ -71,9 +75,9 @@ impl Lan9118 {
         Self {
             transmitter: Transmitter {
                 registers,
-                frame: [0; FRAME_BYTES],
+                frame: EMPTY,
             },
-            received: [0; FRAME_BYTES],
+            received: EMPTY,
         }
     }
 
@@ -85,13 +89,12 @@ impl Lan9118 {
         }
         let status = registers.read(RECEIVE_STATUS);
         let total = usize::try_from(status >> 16 & 0x3fff).unwrap_or(0);
-        let words = total.div_ceil(4);
-        let bytes = (0..words).flat_map(|_| registers.read(RECEIVE_DATA).to_le_bytes());
-        let mut kept = self.received.iter_mut();
+        let mut places = self.received.chunks_exact_mut(4);
         // A frame that is too long is read to its end all the same.
-        for byte in bytes {
-            if let Some(place) = kept.next() {
-                *place = byte;
+        for _ in 0..total.div_ceil(4) {
+            let word = registers.read(RECEIVE_DATA).to_le_bytes();
+            if let Some(place) = places.next() {
+                place.copy_from_slice(&word);
             }
         }
         let len = total.saturating_sub(CHECKSUM_BYTES);
@@ -114,11 +117,12 @@ impl Transmitter {
         self.registers
             .write(TRANSMIT_DATA, FIRST_AND_LAST_SEGMENT | bytes);
         self.registers.write(TRANSMIT_DATA, bytes);
-        for word in self.frame.get(..len).unwrap_or_default().chunks(4) {
-            let mut padded = [0; 4];
-            padded[..word.len()].copy_from_slice(word);
+        // The controller ignores what is behind the frame in its last word.
+        for word in self.frame.chunks_exact(4).take(len.div_ceil(4)) {
+            let mut bytes = [0; 4];
+            bytes.copy_from_slice(word);
             self.registers
-                .write(TRANSMIT_DATA, u32::from_le_bytes(padded));
+                .write(TRANSMIT_DATA, u32::from_le_bytes(bytes));
         }
     }
 }

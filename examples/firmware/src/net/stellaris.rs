@@ -36,14 +36,18 @@ const HEADER_BYTES: usize = 14;
 const LENGTH_BYTES: usize = 2;
 const CHECKSUM_BYTES: usize = 4;
 
+/// Whole words of a FIFO: a length, and the longest frame.
+type Words = [u8; (LENGTH_BYTES + FRAME_BYTES).next_multiple_of(4)];
+const EMPTY: Words = [0; (LENGTH_BYTES + FRAME_BYTES).next_multiple_of(4)];
+
 pub struct Stellaris {
     transmitter: Transmitter,
-    received: [u8; FRAME_BYTES],
+    received: Words,
 }
 
 pub struct Transmitter {
     registers: Registers,
-    frame: [u8; FRAME_BYTES],
+    sent: Words,
 }
 
 impl Stellaris {
@@ -61,29 +65,29 @@ impl Stellaris {
         Self {
             transmitter: Transmitter {
                 registers,
-                frame: [0; FRAME_BYTES],
+                sent: EMPTY,
             },
-            received: [0; FRAME_BYTES],
+            received: EMPTY,
         }
     }
 
-    /// Takes the next frame out of the FIFO; gives its length.
+    /// Takes the next frame out of the FIFO.
     fn take(&mut self) -> Option<usize> {
         let registers = &self.transmitter.registers;
         if registers.read(FRAMES_WAITING) == 0 {
             return None;
         }
-        let first = registers.read(DATA).to_le_bytes();
-        let total = usize::from(u16::from_le_bytes([first[0], first[1]]));
-        // The length stands in front of the frame, so the frame begins in the middle of a word.
-        let words = total.div_ceil(4).saturating_sub(1);
-        let rest = (0..words).flat_map(|_| registers.read(DATA).to_le_bytes());
-        let mut kept = self.received.iter_mut();
+        let mut word = registers.read(DATA).to_le_bytes();
+        let total = usize::from(u16::from_le_bytes([word[0], word[1]]));
+        let mut places = self.received.chunks_exact_mut(4);
         // A frame that is too long is read to its end all the same, or its rest would be taken
         // for the next.
-        for byte in [first[2], first[3]].into_iter().chain(rest) {
-            if let Some(place) = kept.next() {
-                *place = byte;
+        for left in (0..total.div_ceil(4).max(1)).rev() {
+            if let Some(place) = places.next() {
+                place.copy_from_slice(&word);
+            }
+            if left > 0 {
+                word = registers.read(DATA).to_le_bytes();
             }
         }
         let len = total.saturating_sub(LENGTH_BYTES + CHECKSUM_BYTES);
@@ -92,16 +96,22 @@ impl Stellaris {
 }
 
 impl Transmitter {
+    /// Sends a frame of `len` bytes, which lie behind the room for the length.
     fn send(&mut self, len: usize) {
         let data = u16::try_from(len.saturating_sub(HEADER_BYTES)).unwrap_or(0);
-        let [low, high] = data.to_le_bytes();
-        let frame = &self.frame;
-        let byte = |at: usize| frame.get(at).copied().filter(|_| at < len).unwrap_or(0);
-        let first = u32::from_le_bytes([low, high, byte(0), byte(1)]);
-        self.registers.write(DATA, first);
-        for at in (2..len).step_by(4) {
-            let word = [byte(at), byte(at + 1), byte(at + 2), byte(at + 3)];
-            self.registers.write(DATA, u32::from_le_bytes(word));
+        let (length, frame) = self.sent.split_at_mut(LENGTH_BYTES);
+        length.copy_from_slice(&data.to_le_bytes());
+        // The last word's padding.
+        frame
+            .iter_mut()
+            .skip(len)
+            .take(3)
+            .for_each(|byte| *byte = 0);
+        let words = (LENGTH_BYTES + len).div_ceil(4);
+        for word in self.sent.chunks_exact(4).take(words) {
+            let mut bytes = [0; 4];
+            bytes.copy_from_slice(word);
+            self.registers.write(DATA, u32::from_le_bytes(bytes));
         }
         self.registers.write(TRANSMIT_REQUEST, 1);
         // There is one transmit FIFO: wait until it is empty, at most a frame's time on the wire.
@@ -115,7 +125,7 @@ impl Device for Stellaris {
 
     fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Sending<'_>)> {
         let len = self.take()?;
-        let frame = self.received.get(..len)?;
+        let frame = self.received.get(LENGTH_BYTES..)?.get(..len)?;
         Some((Received(frame), Sending(&mut self.transmitter)))
     }
 
@@ -141,7 +151,7 @@ pub struct Sending<'c>(&'c mut Transmitter);
 impl phy::TxToken for Sending<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
         let len = len.min(FRAME_BYTES);
-        let result = f(&mut self.0.frame[..len]);
+        let result = f(&mut self.0.sent[LENGTH_BYTES..][..len]);
         self.0.send(len);
         result
     }
