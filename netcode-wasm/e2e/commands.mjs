@@ -1,7 +1,7 @@
 // The `netcode` command and other programs: started, listened to, ended.
 
 import { spawn, execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,7 +11,7 @@ const BINARIES = process.env.NETCODE_BINARIES;
 
 /**
  * A program that prints one JSON object on each line: events on standard output, or its log on
- * standard error.
+ * standard error. A line of text is an object with a message.
  */
 export class Program {
   #process;
@@ -25,7 +25,7 @@ export class Program {
     // Always read: a program whose pipe is full blocks.
     createInterface({ input: this.#process[stream] })
       .on('line', (line) => {
-        this.#objects.push(JSON.parse(line));
+        this.#objects.push(line.startsWith('{') ? JSON.parse(line) : { message: line });
         this.#said();
       })
       .on('close', () => {
@@ -109,6 +109,28 @@ export class World {
     const { bound } = await server.event('server started');
     server.address = bound.slice(1, -1);
     return server;
+  }
+
+  /** A matchmaker with one device, and a key for the servers that report to it. */
+  async matchmaker({ id, publicKey, sealerKey }) {
+    const [apiKey, credentials, sealer] = ['eu.api', 'keys.toml', 'sealer.key'].map((name) =>
+      this.#path(name),
+    );
+    const draw = ['key', '--name', 'eu', '--role', 'server', '--out', apiKey];
+    const { stdout: entry } = await promisify(execFile)(join(BINARIES, 'matchmaker'), draw);
+    const device = `[[device]]\nid = ${id}\npublic_key = "${publicKey}"\n`;
+    await writeFile(credentials, entry + device);
+    await writeFile(sealer, sealerKey, { mode: 0o600 });
+    const keys = ['--key', this.keyFile, '--sealer-key', sealer, '--credentials', credentials];
+    const state = ['--store', this.#path('state'), '--protocol-id', this.#protocolId];
+    const all = ['serve', '--listen', '127.0.0.1:0', ...keys, ...state, '--log', 'error'];
+    const matchmaker = this.start('matchmaker', all);
+    const { message } = await matchmaker.event('listening on ');
+    const [, url, address] = /(http:..(.*))$/.exec(message);
+    matchmaker.address = address;
+    const member = ['--matchmaker', url, '--api-key', apiKey, '--server-name'];
+    matchmaker.member = (name) => [...member, name];
+    return matchmaker;
   }
 
   /** A bridge to these servers; `options` are what a page needs to reach it. */

@@ -1,13 +1,13 @@
-// A microcontroller, as QEMU plays it, in one game with a tab and a desktop.
+// A microcontroller, as QEMU plays it, in one game with a tab and a desktop, at a server that a
+// matchmaker sent it to.
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
 
 import { call, setStage, TRANSPORTS } from './stage.mjs';
 
@@ -17,7 +17,7 @@ const BACKEND_KEY = Buffer.from('example backend key, no secret..').toString('he
 
 const stage = setStage(undefined, PROTOCOL_ID);
 
-/** A sensor on its board, in a folder of its own, which it takes its tokens from. */
+/** A sensor on its board, in a folder of its own, which has the address of its backend. */
 class Sensor {
   #folder;
   #board;
@@ -59,18 +59,14 @@ class Sensor {
     }
   }
 
-  /** Seals a token to it, as its backend does, and hands it over. */
-  async provision(token) {
-    const [, device] = await this.says(/device key ([0-9a-f]{64})/);
-    const [, nonce] = await this.says(/asks for a token: ([0-9a-f]{32})/);
-    const [key, sealed] = ['backend.key', 'sealed'].map((name) => join(this.#folder, name));
-    await writeFile(key, BACKEND_KEY);
-    const context = ['--protocol-id', PROTOCOL_ID, '--device-id', '7', '--nonce', nonce];
-    const words = ['token', 'seal', token, '--sealer-key', key, '--device', device, ...context];
-    const netcode = join(process.env.NETCODE_BINARIES, 'netcode');
-    await promisify(execFile)(netcode, [...words, '--out', sealed]);
+  /** Tells it where its backend is: it fetches a token there. */
+  async findsBackend(address) {
+    const [unfinished, file] = ['unfinished', 'backend.address'].map((name) =>
+      join(this.#folder, name),
+    );
     // Renamed into place, so that the board never reads half a file.
-    await rename(sealed, join(this.#folder, 'sensor.token'));
+    await writeFile(unfinished, address);
+    await rename(unfinished, file);
   }
 
   async end() {
@@ -88,9 +84,12 @@ after(() => sensor?.end());
 
 test('a board, a desktop and tabs of both transports exchange payloads through one server', async () => {
   const { world, page } = stage;
-  const server = await world.server('--relay');
+  const [, publicKey] = await sensor.says(/device key ([0-9a-f]{64})/);
+  const matchmaker = await world.matchmaker({ id: 7, publicKey, sealerKey: BACKEND_KEY });
+  const server = await world.server('--relay', ...matchmaker.member('eu-1'));
+  await server.event('registered');
   const bridge = await world.bridge([server]);
-  await sensor.provision(await world.tokenFile([server]));
+  await sensor.findsBackend(matchmaker.address);
   await sensor.says(/sensor: connected/);
   const token = await world.tokenFile([server]);
   const desktop = world.start('netcode', ['client', token, '--stdin', '--json']);
