@@ -96,10 +96,9 @@ fn a_server_that_crashed_is_named_with_the_datagram_and_started_again() {
     let report = run_server(target, &options);
     assert_eq!(report.failed(), ["survival.from-connected"]);
     let reason = report.outcomes[0].verdict.reason().unwrap();
-    assert!(
-        reason.contains("after prefix 0x") && reason.contains("panicked at"),
-        "{reason}"
-    );
+    // Of a server that answers slowly, as on a busy machine, a few datagrams are named together.
+    let named = reason.contains(" after prefix 0x") || reason.contains(", from prefix 0x");
+    assert!(named && reason.contains("panicked at"), "{reason}");
 }
 
 #[test]
