@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, anyhow};
 use humantime::format_rfc3339_seconds;
+use netcode_service::parse_protocol_id;
 use netcode_std::core::ProtocolId;
 
 /// Prints a line. A closed reader is an error, not a panic.
@@ -49,15 +50,8 @@ pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
 }
 
 /// Parses a protocol id: decimal, or hexadecimal after `0x`.
-pub(crate) fn protocol_id(text: &str) -> Result<ProtocolId> {
-    let digits = text.replace('_', "");
-    let parsed = match digits.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16),
-        None => digits.parse(),
-    };
-    parsed
-        .map(ProtocolId)
-        .map_err(|_| anyhow!("not a number from 0 to 2^64 - 1, such as 42 or 0x6d79_6761_6d65"))
+pub(crate) fn protocol_id(text: &str) -> Result<ProtocolId, String> {
+    parse_protocol_id(text).map(ProtocolId)
 }
 
 /// Parses seconds, with an optional fraction. More than 30 years could overflow the time.
@@ -112,14 +106,6 @@ pub(crate) fn show_payload(payload: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn protocol_ids_are_decimal_or_hexadecimal() {
-        assert_eq!(protocol_id("42").unwrap(), ProtocolId(42));
-        assert_eq!(protocol_id("0x1122_3344").unwrap(), ProtocolId(0x1122_3344));
-        assert!(protocol_id("-1").is_err());
-        assert!(protocol_id("0x").is_err());
-    }
 
     #[test]
     fn percent_is_a_share_of_one() {

@@ -61,6 +61,7 @@ mod health;
 mod log;
 #[cfg(feature = "manual")]
 mod manual;
+mod protocol_id;
 mod signal;
 
 pub use self::address::parse_address;
@@ -74,6 +75,7 @@ pub use self::health::{Health, Phase};
 pub use self::log::{AlreadyStarted, Levels, LogArgs, LogFormat};
 #[cfg(feature = "manual")]
 pub use self::manual::{CompletionsArgs, ManArgs};
+pub use self::protocol_id::parse_protocol_id;
 pub use self::signal::{ReloadSignal, StopSignal};
 
 /// Examples of the README.

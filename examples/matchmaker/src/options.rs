@@ -17,7 +17,7 @@ use matchmaker::mint::Mint;
 use matchmaker::placement::{AgonesConfig, FleetConfig};
 use matchmaker::serve::TlsFiles;
 use matchmaker::store::Bridge;
-use netcode_service::LogArgs;
+use netcode_service::{LogArgs, parse_protocol_id};
 use netcode_std::core::sealed::SealerSecret;
 use netcode_std::{Key, KeyFile, ProtocolId, Timeout};
 
@@ -115,8 +115,8 @@ struct Tokens {
     /// File with the X25519 key that seals tokens for devices, from `netcode keygen --x25519`
     #[arg(long, value_name = "FILE", env = "NETCODE_SEALER_KEY_FILE")]
     sealer_key: Option<PathBuf>,
-    /// Application and version, the same as in servers
-    #[arg(long)]
+    /// Application and version, the same as in servers: decimal, or hexadecimal behind `0x`
+    #[arg(long, value_parser = parse_protocol_id)]
     protocol_id: u64,
     /// Lifetime of a token, seconds: at most the servers' --max-token-lifetime
     #[arg(long, default_value_t = 45, value_parser = clap::value_parser!(u64).range(5..=3600))]
