@@ -63,6 +63,10 @@ fn tokens(content: &[u8]) {
     if let Ok(sealed) = command::read_sealed(path()) {
         assert_eq!(sealed.len(), SEALED_TOKEN_BYTES);
     }
+    // As a matchmaker's answer has it.
+    if let Some(token) = command::file::decode_token(content) {
+        assert_eq!(token.len(), command::file::TOKEN_BYTES);
+    }
     let Ok(token) = read else {
         return;
     };
@@ -70,6 +74,8 @@ fn tokens(content: &[u8]) {
     let _ = PublicToken::parse(&token);
     // As base64 text it is the same token.
     let text = STANDARD.encode(&*token);
+    let decoded = command::file::decode_token(text.as_bytes());
+    assert_eq!(decoded.as_ref(), Some(&token));
     fs::write(path(), text).expect("the file was written before");
     let again = command::file::read(path()).expect("the same token as text");
     assert_eq!(again, token);
