@@ -157,8 +157,12 @@ impl<'s> World<'s> {
         if before.apply(&mut vec![0; 1008]) && self.tickets.len() < MOST_TICKETS {
             let fresh = u8::try_from(self.tickets.len()).unwrap_or(u8::MAX);
             let changed = self.tickets[number].changed(fresh + 20, before);
-            self.tickets.push(changed);
-            number = self.tickets.len() - 1;
+            // A backend draws the keys of each token: no two have the same.
+            let of_another = |it: &Ticket| it.server_to_client == changed.server_to_client;
+            if !self.tickets.iter().any(of_another) {
+                self.tickets.push(changed);
+                number = self.tickets.len() - 1;
+            }
         }
         let mut datagram = self.tickets[number].request();
         after.apply(&mut datagram);
