@@ -35,6 +35,8 @@ mod stun_sdp;
 mod ticket;
 mod token_files;
 
+use std::path::PathBuf;
+
 pub use self::api_calls::api_calls;
 pub use self::client_datagrams::client_datagrams;
 pub use self::differential::differential;
@@ -48,6 +50,16 @@ pub use self::sealed_tokens::sealed_tokens;
 pub use self::server_datagrams::server_datagrams;
 pub use self::stun_sdp::stun_sdp;
 pub use self::token_files::token_files;
+
+/// Folder for files of a run: in memory where the system has such a one.
+fn memory_folder() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() {
+        memory
+    } else {
+        std::env::temp_dir()
+    }
+}
 
 /// Function of a target.
 pub type Target = fn(&[u8]);

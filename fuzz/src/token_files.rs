@@ -12,6 +12,8 @@ use netcode_core::sealed::SEALED_TOKEN_BYTES;
 use netcode_core::token::PublicToken;
 use netcode_std::{KeyFile, KeyFileError};
 
+use crate::memory_folder;
+
 #[path = "../../netcode-cli/src/token"]
 mod command {
     use std::path::Path;
@@ -32,18 +34,10 @@ mod command {
 /// Bytes of a key's file that are read, at most.
 const LONGEST_KEY_FILE: usize = 4096;
 
-/// File of this process, in memory where the system has such a folder.
+/// File of this process.
 fn path() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let memory = PathBuf::from("/dev/shm");
-        let folder = if memory.is_dir() {
-            memory
-        } else {
-            std::env::temp_dir()
-        };
-        folder.join(format!("netcode-fuzz-{}", std::process::id()))
-    })
+    PATH.get_or_init(|| memory_folder().join(format!("netcode-fuzz-{}", std::process::id())))
 }
 
 /// Runs one input.

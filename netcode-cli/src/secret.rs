@@ -99,7 +99,7 @@ pub(crate) fn api_key(file: Option<&Path>, variable: &str) -> Result<Option<Zero
 /// Reads a short text that is secret. A file that others than its owner can read is named.
 fn read_text(path: &Path) -> Result<Zeroizing<String>> {
     let file = File::open(path)?;
-    if readable_by_others(&file)? {
+    if KeyFile::is_readable_by_others(&file)? {
         warn(format_args!(
             "the file of the API key {} can be read by others than its owner: chmod 600 it",
             path.display()
@@ -110,20 +110,6 @@ fn read_text(path: &Path) -> Result<Zeroizing<String>> {
     file.take(LONGEST_API_KEY as u64)
         .read_to_string(&mut text)?;
     Ok(text)
-}
-
-#[cfg(unix)]
-fn readable_by_others(file: &File) -> std::io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    let found = file.metadata()?;
-    // Pipes and devices have no readers to come.
-    Ok(found.is_file() && found.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn readable_by_others(_: &File) -> std::io::Result<bool> {
-    Ok(false)
 }
 
 /// Writes a secret to a new file that only its owner can read.

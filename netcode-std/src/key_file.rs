@@ -30,7 +30,7 @@ impl KeyFile {
     /// See [`KeyFileError`], which shows nothing of the file's content.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, KeyFileError> {
         let file = File::open(path).map_err(KeyFileError::Read)?;
-        let readable_by_others = readable_by_others(&file).map_err(KeyFileError::Read)?;
+        let readable_by_others = Self::is_readable_by_others(&file).map_err(KeyFileError::Read)?;
         // Room for all at once: a buffer that grows leaves copies behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(usize::from(MOST_BYTES)));
         file.take(u64::from(MOST_BYTES))
@@ -43,20 +43,29 @@ impl KeyFile {
             readable_by_others,
         })
     }
-}
 
-#[cfg(unix)]
-fn readable_by_others(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt as _;
+    /// `true` if other users of the machine than its owner may read a file: for other secrets than
+    /// keys, as [`readable_by_others`](Self::readable_by_others) is for a key.
+    ///
+    /// # Errors
+    /// The system does not tell the file's permissions.
+    #[cfg(unix)]
+    pub fn is_readable_by_others(file: &File) -> io::Result<bool> {
+        use std::os::unix::fs::PermissionsExt as _;
 
-    let found = file.metadata()?;
-    // Pipes and devices have no readers to come.
-    Ok(found.is_file() && found.permissions().mode() & 0o077 != 0)
-}
+        let found = file.metadata()?;
+        // Pipes and devices have no readers to come.
+        Ok(found.is_file() && found.permissions().mode() & 0o077 != 0)
+    }
 
-#[cfg(not(unix))]
-fn readable_by_others(_: &File) -> io::Result<bool> {
-    Ok(false)
+    /// Always `false`: the system has no such permissions.
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(not(unix))]
+    pub fn is_readable_by_others(_: &File) -> io::Result<bool> {
+        Ok(false)
+    }
 }
 
 /// Reason why a file gives no key.

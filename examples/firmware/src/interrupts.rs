@@ -3,8 +3,9 @@
 
 use crate::board::INTERRUPTS;
 
+// SAFETY: `cortex-m-rt` defines the function, with this signature.
 unsafe extern "C" {
-    /// Of `cortex-m-rt`.
+    /// Handler of interrupts that have none of their own.
     fn DefaultHandler();
 }
 

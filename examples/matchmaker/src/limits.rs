@@ -82,7 +82,8 @@ impl Limits {
         self.servers.check(server, "this server")
     }
 
-    /// Forgets accounts, addresses and servers that have their whole burst again. Call it every few seconds.
+    /// Forgets accounts, addresses and servers that have their whole burst again. Call it every few
+    /// seconds.
     pub fn forget(&self) {
         self.accounts.limiter.retain_recent();
         self.addresses.limiter.retain_recent();

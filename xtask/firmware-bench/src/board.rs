@@ -155,7 +155,7 @@ pub(crate) fn read_memory(folder: &Path) -> Option<(usize, usize)> {
     Some((statics.parse().ok()?, stack.parse().ok()?))
 }
 
-/// What a board has said so far, in whole lines: it writes some of them piece by piece.
+/// Console output of a board so far, in whole lines: it writes some of them piece by piece.
 pub(crate) fn read_log(folder: &Path) -> String {
     let bytes = std::fs::read(folder.join("log")).unwrap_or_default();
     let mut log = String::from_utf8_lossy(&bytes).into_owned();
