@@ -139,7 +139,7 @@ impl OwnCompiler {
 /// `PATH` with `rust-lld`, the linker of bare-metal targets, which rustup keeps in a private folder
 /// beside the default compiler. Debian's compiler does not include it.
 fn path_with_linker() -> Result<OsString> {
-    let hidden = sysroot()?.join("lib/rustlib").join(host()?).join("bin");
+    let hidden = tools_folder()?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(hidden).chain(std::env::split_paths(&path)))?;
     let mut linker = Command::new("rust-lld");
@@ -164,11 +164,29 @@ fn sysroot() -> Result<PathBuf> {
     ))
 }
 
+/// Folder of the programs that rustup keeps beside the default compiler: its linker, LLVM's tools.
+pub(crate) fn tools_folder() -> Result<PathBuf> {
+    Ok(sysroot()?.join("lib/rustlib").join(host()?).join("bin"))
+}
+
 /// Target that the default compiler builds for.
 pub(crate) fn host() -> Result<String> {
-    let version = process::capture(rustc().arg("-vV"))?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc does not name its host")?.to_owned())
+    described("host: ")
+}
+
+/// Major version of the default compiler's LLVM.
+pub(crate) fn llvm_version() -> Result<String> {
+    let version = described("LLVM version: ")?;
+    let major = version.split('.').next().unwrap_or_default();
+    Ok(major.to_owned())
+}
+
+/// Line of the default compiler's description of itself.
+fn described(name: &str) -> Result<String> {
+    let lines = process::capture(rustc().arg("-vV"))?;
+    let line = lines.lines().find_map(|line| line.strip_prefix(name));
+    let line = line.with_context(|| format!("rustc does not tell its `{name}`"))?;
+    Ok(line.to_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Compiler wrapper that adds coverage counters to some crates.
+//! Compiler wrapper that adds counters to some crates: for the fuzzer, or for a coverage report.
 //!
 //! Cargo has no flags for single crates. It runs a program around the compiler, though
 //! (`RUSTC_WRAPPER`): this one, which tells by a variable in the environment that it is meant as
@@ -15,11 +15,20 @@ use anyhow::{Context, Result};
 /// Path of this program.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
-/// Set in the environment when this program is to act as the compiler.
+/// Set in the environment when this program is to act as the compiler, to the name of the counters.
 const VARIABLE: &str = "NETCODE_FUZZ_COMPILER";
 
+/// Reader of the counters.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Counters {
+    /// libFuzzer.
+    Fuzzer,
+    /// LLVM's coverage report.
+    Report,
+}
+
 /// Beginnings of the names of the crates with counters: the project's, its peers', and those that
-/// parse strangers' bytes for it.
+/// parse strangers' bytes for it. The program `replay` makes the linker add what writes a report.
 const COUNTED: &[&str] = &[
     "matchmaker",
     "netcode",
@@ -27,26 +36,42 @@ const COUNTED: &[&str] = &[
     "base64",
     "httparse",
     "hyper",
+    "replay",
     "smoltcp",
     "str0m",
 ];
 
-/// As `cargo fuzz` sets them.
-const FLAGS: &[&str] = &[
-    "-Cpasses=sancov-module",
-    "-Cllvm-args=-sanitizer-coverage-level=4",
-    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-    "-Cllvm-args=-sanitizer-coverage-pc-table",
-    "-Cllvm-args=-sanitizer-coverage-trace-compares",
-];
+impl Counters {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fuzzer => "fuzzer",
+            Self::Report => "report",
+        }
+    }
+
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            // As `cargo fuzz` sets them.
+            Self::Fuzzer => &[
+                "-Cpasses=sancov-module",
+                "-Cllvm-args=-sanitizer-coverage-level=4",
+                "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+                "-Cllvm-args=-sanitizer-coverage-pc-table",
+                "-Cllvm-args=-sanitizer-coverage-trace-compares",
+            ],
+            Self::Report => &["-Cinstrument-coverage"],
+        }
+    }
+}
 
 /// Makes a cargo command compile with counters. It has to name a target, which tells the code under
-/// test from build scripts and macros.
-pub(super) fn count(command: &mut Command) -> Result<()> {
+/// test from build scripts and macros, and a target folder for these counters alone: cargo does not
+/// know that they differ.
+pub(super) fn count(command: &mut Command, counters: Counters) -> Result<()> {
     command
         .env("RUSTC_WRAPPER", PROGRAM.get().context("set at the start")?)
         .env("RUSTFLAGS", "--cfg fuzzing")
-        .env(VARIABLE, "1");
+        .env(VARIABLE, counters.name());
     Ok(())
 }
 
@@ -56,14 +81,17 @@ pub(crate) fn act() -> Option<ExitCode> {
     if let Ok(program) = std::env::current_exe() {
         let _ = PROGRAM.set(program);
     }
-    std::env::var_os(VARIABLE)?;
+    let wanted = std::env::var_os(VARIABLE)?;
+    let counters = [Counters::Fuzzer, Counters::Report]
+        .into_iter()
+        .find(|counters| wanted == counters.name())?;
     let mut arguments = std::env::args_os().skip(1);
     let compiler = arguments.next()?;
     let arguments: Vec<_> = arguments.collect();
     let mut command = Command::new(compiler);
     command.args(&arguments);
     if is_counted(&arguments) {
-        command.args(FLAGS);
+        command.args(counters.flags());
     }
     let succeeded = command.status().is_ok_and(|status| status.success());
     Some(if succeeded {

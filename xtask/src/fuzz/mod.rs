@@ -4,8 +4,14 @@
 //! compiler, and coverage counters are a pass of LLVM's. There is no sanitizer: the code under test
 //! has no `unsafe`. What a run finds stays in the target folder, and is where the next run begins;
 //! `--minimise` adds what it covers to the corpus.
+//!
+//! | file | contents |
+//! | --- | --- |
+//! | `compiler` | counters in some crates and not in others |
+//! | `coverage` | the report of what was reached |
 
 pub(crate) mod compiler;
+mod coverage;
 
 use std::collections::VecDeque;
 use std::fs;
@@ -22,6 +28,7 @@ use crate::outcome::{Outcome, Tests};
 use crate::process::run;
 use crate::toolchain::host;
 use crate::workspace::{cargo, root, target_dir};
+use compiler::Counters;
 
 /// Manifest of the targets, relative to the root.
 pub(crate) const FUZZ: &str = "fuzz/Cargo.toml";
@@ -50,6 +57,10 @@ pub(crate) struct Options {
     /// cover the same
     #[arg(long)]
     minimise: bool,
+    /// Instead of running, report which regions of the files that a target is for are covered by its
+    /// corpus and by what earlier runs found
+    #[arg(long, conflicts_with = "minimise")]
+    coverage: bool,
 }
 
 /// Every target, for the time of the step.
@@ -72,6 +83,10 @@ pub(crate) fn with(options: &Options) -> Result<Outcome> {
             bail!("no target {wanted}; there are {}", targets.join(", "));
         }
         targets = vec![wanted.clone()];
+    }
+    if options.coverage {
+        coverage::report(&targets)?;
+        return Ok(Outcome::Passed);
     }
     machine::ensure_cpp_compiler()?;
     let programs = Programs::build()?;
@@ -127,7 +142,7 @@ impl Programs {
         let mut build = cargo("build");
         build.args(["--manifest-path", FUZZ, "--release", "--bins"]);
         build.args(["--target", &host]).arg("--target-dir");
-        compiler::count(build.arg(&folder))?;
+        compiler::count(build.arg(&folder), Counters::Fuzzer)?;
         run(&mut build)?;
         let folder = folder.join(host).join("release");
         Ok(Self { folder })
