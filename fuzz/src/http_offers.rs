@@ -24,6 +24,8 @@ fn start() -> FuzzedOffers {
         "127.0.0.1:40000",
         "10.1.0.0/16:40000-40099",
         "[fd00::/8]:1-9",
+        "game.example:40000=10.1.0.5:40000",
+        "unresolved.example:40000-40009",
     ];
     let allow = AllowList::new(rules.map(|rule| rule.parse().expect("a rule")));
     let mut config = BridgeConfig::new(allow, Certificate::for_development());
@@ -62,9 +64,6 @@ pub fn http_offers(data: &[u8]) {
         bridge.inputs += 1;
         let answer = bridge.offers.converse(from, &request);
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."));
-        if choices & 4 != 0 {
-            bridge.offers.finds_peer(from, rest);
-        }
     });
 }
 

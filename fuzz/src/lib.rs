@@ -7,7 +7,7 @@
 //! | [`server_datagrams`], [`client_datagrams`] | the two roles among peers that hold keys and break every rule |
 //! | [`api_calls`] | both roles' methods in any order, with any arguments and buffers |
 //! | [`fragments`], [`relay`] | a bridge's session: halves of datagrams, the first datagram, rates |
-//! | [`stun_sdp`] | paths, alerts and offers in front of the bridge's WebRTC library |
+//! | [`stun_sdp`] | routes, paths, alerts and offers in front of the bridge's WebRTC library |
 //! | [`http_offers`] | requests to the bridge's HTTP port |
 //! | [`request_bodies`] | requests to the matchmaker |
 //! | [`ethernet`] | frames into the firmware's shell |

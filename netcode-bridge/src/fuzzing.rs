@@ -12,8 +12,7 @@ use super::config::BridgeConfig;
 use super::context::Context;
 use super::error::BridgeError;
 use super::http::{offers, serve_request};
-use super::webrtc::fuzzing::finds_peer;
-pub use super::webrtc::fuzzing::{FuzzedPaths, Taken, has_plaintext_alert, offered};
+pub use super::webrtc::fuzzing::{FuzzedPaths, FuzzedRoutes, Taken, has_plaintext_alert, offered};
 use super::webrtc::{Demux, Offers};
 
 /// Turns of the runtime that a request has before its connection is closed.
@@ -25,7 +24,6 @@ const PIPE_BYTES: usize = 64 * 1024;
 /// HTTP port for offers, without sockets: connections are pipes.
 pub struct FuzzedOffers {
     routes: axum::Router,
-    demux: Arc<Demux>,
     runtime: Runtime,
 }
 
@@ -44,11 +42,10 @@ impl FuzzedOffers {
         let demux = Arc::new(Demux::bind(address, &[])?);
         let (events, _) = sync_channel(1);
         let context = Arc::new(Context::new(config, events));
-        let answers = Offers::new(context, vec![Arc::clone(&demux)])?;
+        let answers = Offers::new(context, vec![demux])?;
         drop(entered);
         Ok(Self {
             routes: offers(Arc::new(answers)),
-            demux,
             runtime,
         })
     }
@@ -73,11 +70,6 @@ impl FuzzedOffers {
             assert!(!panicked, "a connection's task panicked");
             answer
         })
-    }
-
-    /// `true` if a datagram finds the peer of an offer.
-    pub fn finds_peer(&self, from: SocketAddr, datagram: &[u8]) -> bool {
-        finds_peer(&self.demux, from, datagram)
     }
 }
 

@@ -1,17 +1,13 @@
-//! Socket of all peer connections of one family, and the assignment of datagrams to peers.
+//! Socket of all peer connections of one family, which passes each datagram to its peer.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use str0m::ice::StunMessage;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use super::paths::is_stun;
-use crate::config::MAX_PEER_ADDRESSES;
+use super::routes::Routes;
 use crate::error::BridgeError;
 use netcode_std::SocketOptions;
 
@@ -33,19 +29,7 @@ pub(crate) struct Demux {
     bound: SocketAddr,
     /// Address that browsers send to.
     candidate: SocketAddr,
-    routes: Mutex<Routes>,
-}
-
-#[derive(Default)]
-struct Routes {
-    /// Peers by ICE user fragment, which only the peer's browser knows.
-    by_name: HashMap<String, Peer>,
-    by_address: HashMap<SocketAddr, mpsc::Sender<Packet>>,
-}
-
-struct Peer {
-    packets: mpsc::Sender<Packet>,
-    addresses: Vec<SocketAddr>,
+    routes: Mutex<Routes<mpsc::Sender<Packet>>>,
 }
 
 /// Entry of a peer in the table; dropping it removes the peer.
@@ -95,7 +79,8 @@ impl Demux {
             match self.socket.recv_from(&mut buffer).await {
                 Ok((len, from)) => {
                     let bytes = buffer.get(..len).unwrap_or_default();
-                    if let Some(peer) = self.find(from, bytes) {
+                    let peer = self.routes().find(from, bytes);
+                    if let Some(peer) = peer {
                         // A peer that is behind loses the newest datagrams, as at a full socket.
                         let _ = peer.try_send(Packet {
                             from,
@@ -113,34 +98,16 @@ impl Demux {
         }
     }
 
-    /// Peer of a datagram. Connectivity checks name their peer; everything else is assigned by an
-    /// address that the peer has [learned](Route::learn).
-    pub(super) fn find(&self, from: SocketAddr, bytes: &[u8]) -> Option<mpsc::Sender<Packet>> {
-        if is_stun(bytes)
-            && let Ok(message) = StunMessage::parse(bytes)
-            && message.is_binding_request()
-        {
-            let (name, _) = message.username()?.split_once(':')?;
-            let routes = self.routes();
-            return routes.by_name.get(name).map(|peer| peer.packets.clone());
-        }
-        self.routes().by_address.get(&from).cloned()
-    }
-
     /// Registers the peer of this user fragment, which receives its datagrams from `packets`.
     pub(super) fn route(self: &Arc<Self>, name: &str, packets: mpsc::Sender<Packet>) -> Route {
-        let peer = Peer {
-            packets,
-            addresses: Vec::new(),
-        };
-        self.routes().by_name.insert(name.to_owned(), peer);
+        self.routes().insert(name, packets);
         Route {
             demux: Arc::clone(self),
             name: name.to_owned(),
         }
     }
 
-    fn routes(&self) -> MutexGuard<'_, Routes> {
+    fn routes(&self) -> MutexGuard<'_, Routes<mpsc::Sender<Packet>>> {
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -152,31 +119,13 @@ impl Route {
 
     /// Assigns an address to the peer, after a check with the peer's password came from there.
     pub(super) fn learn(&self, from: SocketAddr) {
-        let mut routes = self.demux.routes();
-        let Routes {
-            by_name,
-            by_address,
-        } = &mut *routes;
-        let Some(peer) = by_name.get_mut(&self.name) else {
-            return;
-        };
-        // An address keeps its peer: another peer cannot take it by forging checks of its own.
-        if let Entry::Vacant(place) = by_address.entry(from)
-            && peer.addresses.len() < MAX_PEER_ADDRESSES
-        {
-            place.insert(peer.packets.clone());
-            peer.addresses.push(from);
-        }
+        self.demux.routes().learn(&self.name, from);
     }
 }
 
 impl Drop for Route {
     fn drop(&mut self) {
-        let mut routes = self.demux.routes();
-        let peer = routes.by_name.remove(&self.name);
-        for address in peer.into_iter().flat_map(|peer| peer.addresses) {
-            routes.by_address.remove(&address);
-        }
+        self.demux.routes().remove(&self.name);
     }
 }
 

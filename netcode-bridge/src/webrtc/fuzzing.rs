@@ -1,12 +1,12 @@
-//! Paths, alerts and offers, for fuzzers.
+//! Paths, routes, alerts and offers, for fuzzers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use str0m::ice::IceCreds;
 
-use super::demux::Demux;
 use super::paths::{Incoming, Paths};
+use super::routes::Routes;
 
 /// Kind of a datagram from a browser's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +65,30 @@ impl std::fmt::Debug for FuzzedPaths {
     }
 }
 
-/// `true` if a datagram finds the peer of an offer.
-pub(crate) fn finds_peer(demux: &Demux, from: SocketAddr, datagram: &[u8]) -> bool {
-    demux.find(from, datagram).is_some()
+/// Peers behind one socket, by number.
+#[derive(Debug, Default)]
+pub struct FuzzedRoutes(Routes<u8>);
+
+impl FuzzedRoutes {
+    /// Adds the peer of a user fragment.
+    pub fn insert(&mut self, name: &str, peer: u8) {
+        self.0.insert(name, peer);
+    }
+
+    /// Peer that gets a datagram.
+    pub fn find(&self, from: SocketAddr, datagram: &[u8]) -> Option<u8> {
+        self.0.find(from, datagram)
+    }
+
+    /// Assigns an address to a peer.
+    pub fn learn(&mut self, name: &str, from: SocketAddr) {
+        self.0.learn(name, from);
+    }
+
+    /// Removes a peer.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
 }
 
 /// `true` if one of the DTLS records in `datagram` is an unencrypted alert.

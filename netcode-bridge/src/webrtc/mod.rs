@@ -5,7 +5,8 @@
 //!
 //! | file | contents |
 //! | --- | --- |
-//! | `demux` | the socket, and the assignment of datagrams to peers |
+//! | `demux` | the socket |
+//! | `routes` | the assignment of datagrams to peers |
 //! | `offer` | answers to offers |
 //! | `credentials` | ICE credentials |
 //! | `peer` | one browser, from the answer to the session's end |
@@ -25,6 +26,7 @@ mod offer;
 mod outbox;
 mod paths;
 mod peer;
+mod routes;
 
 pub(super) use demux::Demux;
 pub(super) use offer::{Offers, Unanswered};

@@ -1,6 +1,8 @@
-//! Strangers' bytes in front of the bridge's WebRTC library: offers, alerts, and the paths to a
-//! browser, whose password the fuzzer knows. Until an address has answered a check, it gets no more
-//! bytes than came from it, and nothing of the stream.
+//! Strangers' bytes in front of the bridge's WebRTC library: offers, alerts, the assignment of
+//! datagrams to browsers, and the paths to a browser, whose password the fuzzer knows. Until an
+//! address has answered a check, it gets no more bytes than came from it, and nothing of the stream.
+
+mod routes;
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -37,11 +39,24 @@ pub fn stun_sdp(data: &[u8]) {
         }
         world.check();
     }
+    // The same steps again: both state machines begin with them.
+    routes::routes(data);
 }
 
 /// More than a peer may have.
 fn address(number: u8) -> SocketAddr {
     ([192, 0, 2, number % 10], 5000).into()
+}
+
+/// Message with a code that this password gives.
+fn sealed(crypto: &CryptoProvider, message: StunMessage<'_>, password: &str) -> Vec<u8> {
+    let hmac = crypto.sha1_hmac_provider;
+    let mut bytes = vec![0; 512];
+    let written = message.to_bytes(Some(password.as_bytes()), &mut bytes, |key, parts| {
+        hmac.sha1_hmac(key, parts)
+    });
+    bytes.truncate(written.expect("it is short"));
+    bytes
 }
 
 struct World {
@@ -66,16 +81,6 @@ impl World {
         }
     }
 
-    fn sealed(&self, message: StunMessage<'_>, password: &str) -> Vec<u8> {
-        let hmac = self.crypto.sha1_hmac_provider;
-        let mut bytes = vec![0; 512];
-        let written = message.to_bytes(Some(password.as_bytes()), &mut bytes, |key, parts| {
-            hmac.sha1_hmac(key, parts)
-        });
-        bytes.truncate(written.expect("it is short"));
-        bytes
-    }
-
     fn step(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
         let from = address(input.arbitrary()?);
         match choose(input, 8)? {
@@ -90,10 +95,14 @@ impl World {
                 let number = TransId::new();
                 let check =
                     StunMessage::binding_request("bridge:browser", number, true, 1, 2, true);
-                let mut check = self.sealed(check, "ours");
+                let mut check = sealed(&self.crypto, check, "ours");
                 Edits::decode(input)?.apply(&mut check);
                 self.arrive(from, &check, false);
-                let reply = self.sealed(StunMessage::binding_reply(number, from), "ours");
+                let reply = sealed(
+                    &self.crypto,
+                    StunMessage::binding_reply(number, from),
+                    "ours",
+                );
                 let sent = self.paths.send(from, reply);
                 self.leave(sent);
             }
@@ -134,7 +143,7 @@ impl World {
             1 => StunMessage::binding_request("browser:bridge", number, true, 1, 2, false),
             _ => StunMessage::binding_reply(number, from),
         };
-        let mut answer = self.sealed(message, password);
+        let mut answer = sealed(&self.crypto, message, password);
         let changed = Edits::decode(input)?.apply(&mut answer);
         let right = of == from && flaw > 1 && !changed;
         self.arrive(from, &answer, right);
