@@ -1,8 +1,15 @@
 //! Requests to the matchmaker, with bodies that are right, nearly right and wrong, from callers of
 //! every role. The service never fails, every refusal is a problem body, a stored heartbeat is in
-//! the list as it was sent, and a token names the addresses of one server, which accepts clients and
-//! keeps a slot for it.
+//! the list as it was sent, a token names the addresses of one server, which accepts clients and keeps
+//! a slot for it, and a session's cookie is good until it is signed out, as it was given and not
+//! otherwise.
+//!
+//! | file | contents |
+//! | --- | --- |
+//! | `accounts` | accounts and sessions |
+//! | `bodies` | bodies of heartbeats and labels |
 
+mod accounts;
 mod bodies;
 
 use std::cell::LazyCell;
@@ -158,6 +165,8 @@ pub fn request_bodies(data: &[u8]) {
         let mut world = World {
             routes: api::router(&parts.service()),
             parts,
+            cookie: None,
+            passwords: 0,
         };
         let mut input = Unstructured::new(data);
         for _ in 0..MOST_REQUESTS {
@@ -168,26 +177,61 @@ pub fn request_bodies(data: &[u8]) {
     });
 }
 
-/// A request of a caller.
+/// A request of a caller, as a page of this site sends it.
 struct Ask {
     caller: usize,
     method: &'static str,
     path: String,
     body: Vec<u8>,
+    cookie: Option<String>,
+}
+
+impl Ask {
+    fn new(caller: usize, method: &'static str, path: impl Into<String>, body: Vec<u8>) -> Self {
+        Self {
+            caller,
+            method,
+            path: path.into(),
+            body,
+            cookie: None,
+        }
+    }
+
+    fn json(caller: usize, method: &'static str, path: impl Into<String>, body: &Value) -> Self {
+        Self::new(caller, method, path, body.to_string().into_bytes())
+    }
+}
+
+/// An answer, with the cookie that it sets.
+struct Answer {
+    status: StatusCode,
+    cookie: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
 }
 
 struct World<'p> {
     parts: &'p Parts,
     routes: Router,
+    /// Latest session, and the name of its account.
+    cookie: Option<(String, &'static str)>,
+    /// Passwords that were hashed, each of which takes long.
+    passwords: u8,
 }
 
 impl World<'_> {
     fn step(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
-        match choose(input, 6)? {
+        match choose(input, 7)? {
             0 | 1 => self.heartbeat(input),
             2 => self.connect(input),
             3 => self.device(input),
             4 => self.damaged(input),
+            5 => self.account(input),
             _ => self.raw(input),
         }
     }
@@ -197,13 +241,8 @@ impl World<'_> {
         let (name, body) = any_heartbeat(input)?;
         let caller = mostly(input, &[2], &[1, 3, 4, 5])?;
         let path = format!("/v1/servers/{name}");
-        let (status, _) = self.send(&Ask {
-            caller,
-            method: "PUT",
-            path,
-            body: body.to_string().into_bytes(),
-        });
-        if status == StatusCode::OK {
+        let answer = self.send(&Ask::json(caller, "PUT", path, &body));
+        if answer.status == StatusCode::OK {
             let servers = self.servers();
             let stored = servers.iter().find(|server| server["id"] == name);
             let stored = &stored.expect("a stored heartbeat is in the list")["heartbeat"];
@@ -218,16 +257,11 @@ impl World<'_> {
     fn connect(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
         let caller = choose(input, 2)?.into();
         let body = json!({ "labels": any_labels(input)? });
-        let (status, answer) = self.send(&Ask {
-            caller,
-            method: "POST",
-            path: "/v1/connect".to_owned(),
-            body: body.to_string().into_bytes(),
-        });
-        if status != StatusCode::OK {
+        let answer = self.send(&Ask::json(caller, "POST", "/v1/connect", &body));
+        if answer.status != StatusCode::OK {
             return Ok(());
         }
-        let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+        let answer = answer.json();
         let token = answer["token"].as_str().expect("a token");
         let token = BASE64_STANDARD.decode(token).expect("base64");
         assert_eq!(token.len(), CONNECT_TOKEN_BYTES);
@@ -260,14 +294,9 @@ impl World<'_> {
             "nonce": hex::encode(input.arbitrary::<[u8; 16]>()?),
             "labels": any_labels(input)?,
         });
-        let (status, answer) = self.send(&Ask {
-            caller: 5,
-            method: "POST",
-            path: "/v1/device/connect".to_owned(),
-            body: body.to_string().into_bytes(),
-        });
-        if status == StatusCode::OK {
-            assert_eq!(answer.len(), SEALED_TOKEN_BYTES);
+        let answer = self.send(&Ask::json(5, "POST", "/v1/device/connect", &body));
+        if answer.status == StatusCode::OK {
+            assert_eq!(answer.body.len(), SEALED_TOKEN_BYTES);
         }
         Ok(())
     }
@@ -285,12 +314,7 @@ impl World<'_> {
                 body.splice(at..at, input.bytes(more)?.iter().copied());
             }
         }
-        self.send(&Ask {
-            caller: 2,
-            method: "PUT",
-            path: format!("/v1/servers/{name}"),
-            body,
-        });
+        self.send(&Ask::new(2, "PUT", format!("/v1/servers/{name}"), body));
         Ok(())
     }
 
@@ -310,42 +334,36 @@ impl World<'_> {
         let caller = choose(input, 6)?.into();
         let len = usize::from(input.arbitrary::<u16>()?).min(input.len());
         let body = input.bytes(len)?.to_vec();
-        self.send(&Ask {
-            caller,
-            method,
-            path: path.to_owned(),
-            body,
-        });
+        self.send(&Ask::new(caller, method, path, body));
         Ok(())
     }
 
     fn servers(&self) -> Vec<Value> {
-        let (status, list) = self.send(&Ask {
-            caller: 4,
-            method: "GET",
-            path: "/v1/servers".to_owned(),
-            body: Vec::new(),
-        });
-        assert_eq!(status, StatusCode::OK);
-        let list: Value = serde_json::from_slice(&list).expect("JSON");
-        list["servers"].as_array().expect("a list").clone()
+        let list = self.send(&Ask::new(4, "GET", "/v1/servers", Vec::new()));
+        assert_eq!(list.status, StatusCode::OK);
+        list.json()["servers"].as_array().expect("a list").clone()
     }
 
-    /// Status and body of the answer, which is checked as far as all answers are alike.
-    fn send(&self, ask: &Ask) -> (StatusCode, Vec<u8>) {
+    /// The answer, which is checked as far as all answers are alike.
+    fn send(&self, ask: &Ask) -> Answer {
         let key = &self.parts.keys[ask.caller];
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(ask.method)
             .uri(&ask.path)
             .header(header::AUTHORIZATION, format!("Bearer {}", key.as_str()))
             .header(header::CONTENT_TYPE, "application/json")
-            .extension(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 5000))))
-            .body(Body::from(ask.body.clone()))
-            .expect("a request");
+            .header("sec-fetch-site", "same-origin")
+            .extension(ConnectInfo(SocketAddr::from(([192, 0, 2, 1], 5000))));
+        if let Some(cookie) = &ask.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let request = request.body(Body::from(ask.body.clone()));
+        let request = request.expect("a request");
         self.parts.runtime.block_on(async {
             let answer = self.routes.clone().oneshot(request).await.expect("served");
             let status = answer.status();
             let kind = answer.headers().get(header::CONTENT_TYPE).cloned();
+            let cookie = answer.headers().get(header::SET_COOKIE).cloned();
             let body = to_bytes(answer.into_body(), MAX_ANSWER_BYTES).await;
             let body = body.expect("an answer within the limit").to_vec();
             assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -355,7 +373,12 @@ impl World<'_> {
                 assert_eq!(problem["status"], status.as_u16());
                 assert!(problem["code"].is_string());
             }
-            (status, body)
+            let cookie = cookie.map(|it| it.to_str().expect("ASCII").to_owned());
+            Answer {
+                status,
+                cookie,
+                body,
+            }
         })
     }
 }
