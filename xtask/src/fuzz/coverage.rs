@@ -40,7 +40,9 @@ const SUBJECTS: &[(&str, &[&str])] = &[
     (
         "http_offers",
         &[
-            "netcode-bridge/src/http",
+            "netcode-bridge/src/allow.rs",
+            "netcode-bridge/src/http/proxy.rs",
+            "netcode-bridge/src/http/routes.rs",
             "netcode-bridge/src/webrtc/offer.rs",
         ],
     ),
@@ -51,7 +53,8 @@ const SUBJECTS: &[(&str, &[&str])] = &[
             "netcode-core/src/address.rs",
             "netcode-core/src/bridge/close.rs",
             "netcode-core/src/packet",
-            "netcode-core/src/token",
+            "netcode-core/src/token/connect.rs",
+            "netcode-core/src/token/private.rs",
             "netcode-core/src/wire.rs",
         ],
     ),
@@ -78,16 +81,17 @@ const SUBJECTS: &[(&str, &[&str])] = &[
             "netcode-core/src/packet",
             "netcode-core/src/replay.rs",
             "netcode-core/src/server",
-            "netcode-core/src/token",
+            "netcode-core/src/token/challenge.rs",
+            "netcode-core/src/token/private.rs",
         ],
     ),
     (
         "stun_sdp",
         &[
             "netcode-bridge/src/webrtc/alerts.rs",
-            "netcode-bridge/src/webrtc/demux.rs",
-            "netcode-bridge/src/webrtc/offer.rs",
+            "netcode-bridge/src/webrtc/credentials.rs",
             "netcode-bridge/src/webrtc/paths.rs",
+            "netcode-bridge/src/webrtc/routes.rs",
         ],
     ),
     (
@@ -275,7 +279,9 @@ fn read(said: &str, root: &Path) -> Result<BTreeMap<String, Regions>> {
     let export: Export = serde_json::from_str(said).context("an unexpected export of llvm-cov")?;
     let files = export.data.into_iter().flat_map(|program| program.files);
     let ours = files.filter_map(|file| {
-        let path = file.filename.strip_prefix(root).ok()?;
+        // The command's sources are named by way of the folder of the target that includes them.
+        let path = file.filename.canonicalize().unwrap_or(file.filename);
+        let path = path.strip_prefix(root).ok()?;
         Some((path.display().to_string(), file.summary.regions))
     });
     Ok(ours.collect())
