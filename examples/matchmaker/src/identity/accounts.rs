@@ -20,7 +20,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use netcode_std::ClientId;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Caller, Identity, IdentityError, Role};
 use crate::api::{Code, Refusal};
@@ -42,7 +42,7 @@ const HASHES: usize = 4;
 /// Accounts and sessions, in the service's state.
 pub struct Accounts {
     store: Arc<dyn Store>,
-    hashes: Semaphore,
+    hashes: Arc<Semaphore>,
     /// Hash of no password, for names without an account.
     decoy: String,
 }
@@ -72,7 +72,7 @@ impl Accounts {
         let decoy = hash("no password").map_err(|refusal| anyhow::anyhow!(refusal.detail))?;
         Ok(Self {
             store,
-            hashes: Semaphore::new(HASHES),
+            hashes: Arc::new(Semaphore::new(HASHES)),
             decoy,
         })
     }
@@ -83,12 +83,9 @@ impl Accounts {
     /// `invalid-request`, `name-taken`, or `unavailable`.
     pub async fn sign_up(&self, name: &str, password: String) -> Result<Opened, Refusal> {
         check(name, &password)?;
-        let place = self.place()?;
-        let hashed = tokio::task::spawn_blocking(move || hash(&password)).await;
-        drop(place);
         let account = Account {
             client_id: u64::from_be_bytes(random()?),
-            password: hashed.map_err(|error| Refusal::internal(&error))??,
+            password: self.slowly(move || hash(&password)).await??,
         };
         let record = json(&account)?;
         let key = RecordKey::new(ACCOUNTS, name);
@@ -108,10 +105,7 @@ impl Accounts {
         let account = record.and_then(|text| serde_json::from_str::<Account>(&text).ok());
         let hashed = account.as_ref().map_or(&self.decoy, |it| &it.password);
         let hashed = hashed.clone();
-        let place = self.place()?;
-        let right = tokio::task::spawn_blocking(move || verify(&password, &hashed)).await;
-        drop(place);
-        let right = right.map_err(|error| Refusal::internal(&error))?;
+        let right = self.slowly(move || verify(&password, &hashed)).await?;
         match account {
             Some(account) if right => self.open(name, account.client_id).await,
             _ => {
@@ -145,9 +139,24 @@ impl Accounts {
         Ok(Opened(set_cookie(&token, SESSION)?))
     }
 
+    /// Hashes on a thread that may block. It has its place until it is done: who hangs up at once
+    /// does not make room for another.
+    async fn slowly<T: Send + 'static>(
+        &self,
+        hash: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let place = self.place()?;
+        let hashed = tokio::task::spawn_blocking(move || {
+            let hashed = hash();
+            drop(place);
+            hashed
+        });
+        hashed.await.map_err(|error| Refusal::internal(&error))
+    }
+
     /// Room for one more hash. A flood of sign-ins is refused rather than given all memory.
-    fn place(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
-        self.hashes.try_acquire().map_err(|_| {
+    fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        Arc::clone(&self.hashes).try_acquire_owned().map_err(|_| {
             let detail = "too many people sign in at once; try again";
             Refusal::new(Code::Unavailable, detail).retry_after(Duration::from_secs(1))
         })

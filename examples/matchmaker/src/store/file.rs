@@ -32,6 +32,8 @@ const RECORDS: TableDefinition<'_, (&str, &str), (u64, &str)> = TableDefinition:
 const QUEUE: usize = 4096;
 /// Most operations of one commit.
 const BATCH: usize = 256;
+/// Memory for pages of the file, bytes: the library's own limit is a gigabyte.
+const CACHE_BYTES: usize = 64 << 20;
 
 #[derive(Serialize, Deserialize)]
 struct Entry {
@@ -55,8 +57,9 @@ impl FileStore {
     /// # Errors
     /// [`StoreError`] if it is no such file, or another process has it open.
     pub fn open(path: &Path) -> Result<Self> {
-        let database = Database::create(path).map_err(StoreError::new)?;
-        let database = Arc::new(database);
+        let mut builder = Database::builder();
+        let database = builder.set_cache_size(CACHE_BYTES).create(path);
+        let database = Arc::new(database.map_err(StoreError::new)?);
         create_tables(&database).map_err(StoreError::new)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let writer = Arc::clone(&database);

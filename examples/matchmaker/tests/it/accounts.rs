@@ -1,5 +1,12 @@
 //! The site's own accounts: sign up, sign in, play, sign out; and what other sites cannot do.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use matchmaker::api::Code;
+use matchmaker::identity::Accounts;
+use matchmaker::store::FileStore;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -183,6 +190,31 @@ async fn the_passwords_of_one_account_can_be_guessed_at_a_limited_rate() {
         code(sign_in(&world, "bob", PASSWORD), 401).await,
         "unauthenticated"
     );
+}
+
+#[test]
+fn a_password_keeps_its_place_until_it_is_hashed_though_its_sender_hangs_up() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    let folder = TempDir::new().unwrap();
+    let store = FileStore::open(&folder.path().join("state")).unwrap();
+    let accounts = Accounts::new(Arc::new(store)).unwrap();
+    let _entered = runtime.enter();
+    // The one thread that hashes is busy until this is dropped.
+    let (busy, ends) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || ends.recv());
+    let refused = (0..32).find_map(|number| {
+        let name = format!("player-{number}");
+        let signing = pin!(accounts.sign_up(&name, PASSWORD.to_owned()));
+        match signing.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => None,
+            Poll::Ready(answer) => Some((number, answer.err().unwrap().code)),
+        }
+    });
+    assert_eq!(refused, Some((4, Code::Unavailable)));
+    drop(busy);
 }
 
 #[tokio::test(flavor = "multi_thread")]
