@@ -66,7 +66,6 @@ thread_local! {
 /// that the name of an account can be taken.
 struct Parts {
     runtime: Runtime,
-    folder: TempDir,
     accounts: Arc<Accounts>,
     keys: Vec<ApiKey>,
     credentials: String,
@@ -74,13 +73,12 @@ struct Parts {
 
 impl Parts {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = { runtime }.enable_all().build().expect("a runtime");
-        // Every change is written before it is answered.
-        let folder = TempDir::new_in(memory_folder());
-        let folder = folder.expect("a folder");
-        let store = FileStore::open(&folder.path().join("accounts")).expect("a file");
-        let accounts = Arc::new(Accounts::new(Arc::new(store)).expect("accounts"));
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        // Each thread that hashed a password keeps the memory that this took.
+        let runtime = runtime.max_blocking_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let accounts = Accounts::new(Arc::new(store())).expect("accounts");
+        let accounts = Arc::new(accounts);
         let keys: Vec<_> = CALLERS
             .iter()
             .map(|_| ApiKey::generate().expect("a key"))
@@ -88,7 +86,6 @@ impl Parts {
         let credentials = credentials(&keys);
         Self {
             runtime,
-            folder,
             accounts,
             keys,
             credentials,
@@ -97,9 +94,7 @@ impl Parts {
 
     /// A service without servers.
     fn service(&self) -> Arc<Service> {
-        let file = self.folder.path().join("state");
-        let _ = std::fs::remove_file(&file);
-        let store = Arc::new(FileStore::open(&file).expect("a file"));
+        let store = Arc::new(store());
         let credentials = Credentials::parse(&self.credentials).expect("credentials");
         let rate = Rate {
             burst: NonZeroU32::MAX,
@@ -135,6 +130,13 @@ impl Parts {
             store,
         })
     }
+}
+
+/// An empty state. Its file has no name: a fuzzer's process ends without removing any.
+fn store() -> FileStore {
+    // In memory, since every change is written before it is answered.
+    let folder = TempDir::new_in(memory_folder()).expect("a folder");
+    FileStore::open(&folder.path().join("state")).expect("a file")
 }
 
 fn device() -> DevicePublic {
