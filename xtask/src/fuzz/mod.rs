@@ -14,8 +14,9 @@ pub(crate) mod compiler;
 mod coverage;
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -215,7 +216,8 @@ impl Programs {
         Ok(succeeded)
     }
 
-    /// Replaces a corpus by the fewest of its inputs, and of those found, that cover the same.
+    /// Replaces a corpus by the fewest of its inputs, and of those found, that cover the same. Inputs
+    /// with names stay: each was a fault.
     fn minimise(&self, target: &str) -> Result<()> {
         let (old, new) = (corpus(target), found(target).with_extension("minimised"));
         fs::create_dir_all(&old)?;
@@ -227,20 +229,24 @@ impl Programs {
         let mut command = self.command(target);
         command.arg("-merge=1").arg(&new);
         run(command.args([&old, &found(target)]))?;
-        fs::remove_dir_all(&old)?;
-        copy(&new, &old)?;
+        for entry in fs::read_dir(&old)? {
+            let entry = entry?;
+            if is_unnamed(&entry.file_name()) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        for entry in fs::read_dir(&new)? {
+            let entry = entry?;
+            fs::copy(entry.path(), old.join(entry.file_name()))?;
+        }
         fs::remove_dir_all(&new)?;
         Ok(())
     }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        fs::copy(entry.path(), to.join(entry.file_name()))?;
-    }
-    Ok(())
+/// `true` if libFuzzer named the input, by the SHA-1 of its bytes.
+fn is_unnamed(file: &OsStr) -> bool {
+    file.len() == 40 && file.as_encoded_bytes().iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Figures that libFuzzer prints at the end of a run.
@@ -290,6 +296,15 @@ mod tests {
             shown,
             "relay                  1234 inputs,     61 a second,    3 of them new"
         );
+    }
+
+    #[test]
+    fn inputs_with_names_are_told_from_those_that_libfuzzer_named() {
+        let hash = "001a354a29297df1870493bbf0450cfd29f30b1f";
+        assert!(is_unnamed(OsStr::new(hash)));
+        assert!(!is_unnamed(OsStr::new(&hash[1..])));
+        let named = "two-tokens-of-the-same-keys";
+        assert!(!is_unnamed(OsStr::new(named)));
     }
 
     #[test]
