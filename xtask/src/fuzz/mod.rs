@@ -227,7 +227,7 @@ impl Programs {
         }
         fs::create_dir_all(&new)?;
         let mut command = self.command(target);
-        command.arg("-merge=1").arg(&new);
+        command.arg("-set_cover_merge=1").arg(&new);
         run(command.args([&old, &found(target)]))?;
         for entry in fs::read_dir(&old)? {
             let entry = entry?;
