@@ -85,7 +85,7 @@ impl Accounts {
         check(name, &password)?;
         let account = Account {
             client_id: u64::from_be_bytes(random()?),
-            password: self.slowly(move || hash(&password)).await??,
+            password: self.with_place(move || hash(&password)).await??,
         };
         let record = json(&account)?;
         let key = RecordKey::new(ACCOUNTS, name);
@@ -105,7 +105,7 @@ impl Accounts {
         let account = record.and_then(|text| serde_json::from_str::<Account>(&text).ok());
         let hashed = account.as_ref().map_or(&self.decoy, |it| &it.password);
         let hashed = hashed.clone();
-        let right = self.slowly(move || verify(&password, &hashed)).await?;
+        let right = self.with_place(move || verify(&password, &hashed)).await?;
         match account {
             Some(account) if right => self.open(name, account.client_id).await,
             _ => {
@@ -141,7 +141,7 @@ impl Accounts {
 
     /// Hashes on a thread that may block. It has its place until it is done: who hangs up at once
     /// does not make room for another.
-    async fn slowly<T: Send + 'static>(
+    async fn with_place<T: Send + 'static>(
         &self,
         hash: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Refusal> {
