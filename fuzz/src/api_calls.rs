@@ -20,6 +20,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::forge::{PRIVATE_KEY, PROTOCOL_ID, UNIX, choose};
+use crate::take_steps;
 
 /// Steps of one run, at most.
 const MOST_STEPS: usize = 256;
@@ -32,11 +33,7 @@ pub fn api_calls(data: &[u8]) {
     let Ok(mut world) = World::new(&mut input) else {
         return;
     };
-    for _ in 0..MOST_STEPS {
-        if input.is_empty() || world.step(&mut input).is_err() {
-            break;
-        }
-    }
+    take_steps(&mut input, MOST_STEPS, |input| world.step(input));
     // Printing shows no secret and does not panic either.
     let _ = format!("{:?} {:?}", world.server, world.clients);
 }

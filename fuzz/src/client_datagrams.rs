@@ -14,6 +14,7 @@ use crate::forge::{
     CHALLENGE, DENIED, DISCONNECT, Edits, KEEP_ALIVE, PAYLOAD, PROTOCOL_ID, Packet, RESPONSE, UNIX,
     choose,
 };
+use crate::take_steps;
 use crate::ticket::Ticket;
 
 /// Steps of one run, at most.
@@ -23,12 +24,11 @@ const MOST_STEPS: usize = 256;
 pub fn client_datagrams(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let mut world = World::new();
-    for _ in 0..MOST_STEPS {
-        if input.is_empty() || world.step(&mut input).is_err() {
-            break;
-        }
+    take_steps(&mut input, MOST_STEPS, |input| {
+        world.step(input)?;
         world.check();
-    }
+        Ok(())
+    });
 }
 
 fn server_address(number: u8) -> SocketAddr {

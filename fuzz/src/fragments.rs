@@ -6,6 +6,7 @@ use netcode_core::bridge::{Fragmenter, MessageKind, Reassembler};
 use netcode_core::standard::MAX_DATAGRAM_BYTES;
 
 use crate::forge::{Edits, choose};
+use crate::take_steps;
 
 /// Steps of one run, at most.
 const MOST_STEPS: usize = 512;
@@ -14,11 +15,7 @@ const MOST_STEPS: usize = 512;
 pub fn fragments(data: &[u8]) {
     let mut input = Unstructured::new(data);
     let mut world = World::default();
-    for _ in 0..MOST_STEPS {
-        if input.is_empty() || world.step(&mut input).is_err() {
-            break;
-        }
-    }
+    take_steps(&mut input, MOST_STEPS, |input| world.step(input));
 }
 
 #[derive(Default)]

@@ -37,6 +37,8 @@ mod token_files;
 
 use std::path::PathBuf;
 
+use arbitrary::{Result, Unstructured};
+
 pub use self::api_calls::api_calls;
 pub use self::client_datagrams::client_datagrams;
 pub use self::differential::differential;
@@ -50,6 +52,19 @@ pub use self::sealed_tokens::sealed_tokens;
 pub use self::server_datagrams::server_datagrams;
 pub use self::stun_sdp::stun_sdp;
 pub use self::token_files::token_files;
+
+/// Takes steps until the input is used up, or one wants more than is left of it, or there were `most`.
+fn take_steps<'d>(
+    input: &mut Unstructured<'d>,
+    most: usize,
+    mut step: impl FnMut(&mut Unstructured<'d>) -> Result<()>,
+) {
+    for _ in 0..most {
+        if input.is_empty() || step(input).is_err() {
+            break;
+        }
+    }
+}
 
 /// Folder for files of a run: in memory where the system has such a one.
 fn memory_folder() -> PathBuf {

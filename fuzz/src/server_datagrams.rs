@@ -18,6 +18,7 @@ use crate::forge::{
 };
 use crate::server_setup::{SLOTS, client_address, config, keys, tickets};
 use crate::server_witness::{Origin, Witness};
+use crate::take_steps;
 use crate::ticket::Ticket;
 
 const HALF_OPEN: usize = 3;
@@ -38,12 +39,11 @@ pub fn server_datagrams(data: &[u8]) {
     let config = config(rules);
     let server = Server::new(storage.tables(), config).expect("the configuration is valid");
     let mut world = World::new(server, tickets(rules & 8 != 0));
-    for _ in 0..MOST_STEPS {
-        if input.is_empty() || world.step(&mut input).is_err() {
-            break;
-        }
+    take_steps(&mut input, MOST_STEPS, |input| {
+        world.step(input)?;
         world.check();
-    }
+        Ok(())
+    });
 }
 
 /// Datagram sent before.

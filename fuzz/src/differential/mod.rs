@@ -22,6 +22,7 @@ use self::observed::{Flaws, flaws_of, see};
 use self::oddity::{Oddities, Oddity};
 use self::peers::{AnyServer, Clients, Official, Ours, Peer, Reaction, Renet, SLOTS};
 use crate::forge::{DISCONNECT, Edits, KEEP_ALIVE, PAYLOAD, PROTOCOL_ID, Packet, RESPONSE, choose};
+use crate::take_steps;
 use crate::ticket::Ticket;
 
 /// Steps of one run, at most.
@@ -47,11 +48,7 @@ pub fn differential(data: &[u8]) {
     SOCKETS.with(|sockets| {
         let mut input = Unstructured::new(data);
         let mut world = World::new(sockets);
-        for _ in 0..MOST_STEPS {
-            if input.is_empty() || world.step(&mut input).is_err() {
-                break;
-            }
-        }
+        take_steps(&mut input, MOST_STEPS, |input| world.step(input));
     });
 }
 

@@ -36,6 +36,7 @@ use crate::forge::{
     CHALLENGE, DISCONNECT, Edits, KEEP_ALIVE, PAYLOAD, PRIVATE_KEY, PROTOCOL_ID, Packet, RESPONSE,
     UNIX, choose,
 };
+use crate::take_steps;
 use crate::ticket::Ticket;
 
 /// Steps of one run, at most.
@@ -55,12 +56,11 @@ pub fn ethernet(data: &[u8]) {
     };
     let mut storage = StaticStorage::<SLOTS, 4, 16>::new();
     let mut world = World::new(&mut storage, rules);
-    for _ in 0..MOST_STEPS {
-        if input.is_empty() || world.step(&mut input).is_err() {
-            break;
-        }
+    take_steps(&mut input, MOST_STEPS, |input| {
+        world.step(input)?;
         world.turn();
-    }
+        Ok(())
+    });
 }
 
 struct World<'s> {

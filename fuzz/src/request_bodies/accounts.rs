@@ -5,11 +5,8 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::bodies::{mostly, pick};
-use super::{Ask, World};
+use super::{Ask, VISITOR, World};
 use crate::forge::choose;
-
-/// Caller without a role: a visitor of the site.
-const VISITOR: usize = 5;
 
 /// Passwords of one run that are hashed, at most.
 const MOST_PASSWORDS: u8 = 2;
@@ -74,7 +71,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// What the service says of a cookie.
+    /// Account of a cookie, as the service reports it.
     fn signed_in(&self, cookie: &str) -> Value {
         let mut ask = Ask::new(VISITOR, "GET", "/v1/session", Vec::new());
         ask.cookie = Some(cookie.to_owned());

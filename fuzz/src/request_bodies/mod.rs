@@ -47,6 +47,7 @@ use tower::ServiceExt as _;
 use self::bodies::{any_heartbeat, any_labels, mostly, pick};
 use crate::forge::choose;
 use crate::memory_folder;
+use crate::take_steps;
 
 /// Requests of one run, at most.
 const MOST_REQUESTS: usize = 24;
@@ -57,6 +58,9 @@ const SILENT_AFTER: Duration = Duration::from_secs(3600);
 
 /// Callers, each with a key: two players, two servers and an operator. The last has none.
 const CALLERS: [&str; 6] = ["alice", "bob", "eu", "us", "operator", "stranger"];
+
+/// Caller without a role: a visitor of the site, or a device.
+const VISITOR: usize = 5;
 
 thread_local! {
     static PARTS: LazyCell<Parts> = LazyCell::new(Parts::new);
@@ -171,11 +175,7 @@ pub fn request_bodies(data: &[u8]) {
             passwords: 0,
         };
         let mut input = Unstructured::new(data);
-        for _ in 0..MOST_REQUESTS {
-            if input.is_empty() || world.step(&mut input).is_err() {
-                break;
-            }
-        }
+        take_steps(&mut input, MOST_REQUESTS, |input| world.step(input));
     });
 }
 
@@ -296,7 +296,7 @@ impl World<'_> {
             "nonce": hex::encode(input.arbitrary::<[u8; 16]>()?),
             "labels": any_labels(input)?,
         });
-        let answer = self.send(&Ask::json(5, "POST", "/v1/device/connect", &body));
+        let answer = self.send(&Ask::json(VISITOR, "POST", "/v1/device/connect", &body));
         if answer.status == StatusCode::OK {
             assert_eq!(answer.body.len(), SEALED_TOKEN_BYTES);
         }

@@ -14,6 +14,7 @@ use str0m::config::CryptoProvider;
 use str0m::ice::{StunMessage, TransId};
 
 use crate::forge::{Edits, choose};
+use crate::take_steps;
 
 const PASSWORD: &str = "the password of the browser";
 
@@ -33,12 +34,11 @@ pub fn stun_sdp(data: &[u8]) {
     }
     let mut input = Unstructured::new(data);
     let mut world = World::new();
-    for _ in 0..MOST_STEPS {
-        if input.is_empty() || world.step(&mut input).is_err() {
-            break;
-        }
+    take_steps(&mut input, MOST_STEPS, |input| {
+        world.step(input)?;
         world.check();
-    }
+        Ok(())
+    });
     // The same steps again: both state machines begin with them.
     routes::routes(data);
 }

@@ -12,6 +12,7 @@ use str0m::ice::{StunMessage, TransId};
 
 use super::{MOST_STEPS, address, sealed};
 use crate::forge::{Edits, choose};
+use crate::take_steps;
 
 /// Browsers that come and go.
 const NAMES: [&str; 3] = ["a", "bb", "cc:d"];
@@ -25,11 +26,7 @@ pub(super) fn routes(data: &[u8]) {
         present: HashMap::new(),
         addresses: HashMap::new(),
     };
-    for _ in 0..MOST_STEPS {
-        if input.is_empty() || world.step(&mut input).is_err() {
-            break;
-        }
-    }
+    take_steps(&mut input, MOST_STEPS, |input| world.step(input));
 }
 
 struct World {
