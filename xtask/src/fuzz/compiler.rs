@@ -12,6 +12,11 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 
+use super::FUZZ;
+use crate::process::run;
+use crate::toolchain::host;
+use crate::workspace::{cargo, target_dir};
+
 /// Path of this program.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
@@ -49,6 +54,14 @@ impl Counters {
         }
     }
 
+    /// Target folder, below the project's.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Fuzzer => "fuzz",
+            Self::Report => "fuzz/coverage",
+        }
+    }
+
     fn flags(self) -> &'static [&'static str] {
         match self {
             // As `cargo fuzz` sets them.
@@ -64,15 +77,23 @@ impl Counters {
     }
 }
 
-/// Makes a cargo command compile with counters. It has to name a target, which tells the code under
-/// test from build scripts and macros, and a target folder for these counters alone: cargo does not
-/// know that they differ.
-pub(super) fn count(command: &mut Command, counters: Counters) -> Result<()> {
-    command
+/// Builds these programs of the fuzz targets' workspace with counters; returns the folder above those
+/// of the profiles.
+pub(super) fn build(counters: Counters, programs: &[&str]) -> Result<PathBuf> {
+    let host = host()?;
+    // Cargo does not know that the counters differ.
+    let folder = target_dir().join(counters.folder());
+    let mut build = cargo("build");
+    build.args(["--manifest-path", FUZZ]).args(programs);
+    // A named target tells the code under test from build scripts and macros.
+    build.args(["--target", &host]);
+    build.arg("--target-dir").arg(&folder);
+    build
         .env("RUSTC_WRAPPER", PROGRAM.get().context("set at the start")?)
         .env("RUSTFLAGS", "--cfg fuzzing")
         .env(VARIABLE, counters.name());
-    Ok(())
+    run(&mut build)?;
+    Ok(folder.join(host))
 }
 
 /// Acts as the compiler if cargo runs this program as one: `wrapper rustc arguments…`.

@@ -12,10 +12,10 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::compiler::{self, Counters};
-use super::{FUZZ, corpus, found};
+use super::{corpus, found};
 use crate::process::{capture, run, succeeds};
-use crate::toolchain::{host, llvm_version, tools_folder};
-use crate::workspace::{cargo, root, target_dir};
+use crate::toolchain::{llvm_version, tools_folder};
+use crate::workspace::root;
 
 /// Beginnings of the paths of the files that each target is for.
 const SUBJECTS: &[(&str, &[&str])] = &[
@@ -134,26 +134,23 @@ fn files_of(target: &str) -> &'static [&'static str] {
 /// Program that runs inputs, built with the counters of the report.
 struct Replay {
     folder: PathBuf,
-    program: PathBuf,
 }
 
 impl Replay {
     fn build() -> Result<Self> {
-        let host = host()?;
-        let folder = target_dir().join("fuzz/coverage");
-        let mut build = cargo("build");
-        build.args(["--manifest-path", FUZZ, "--no-default-features"]);
-        build.args(["--example", "replay", "--target", &host]);
-        compiler::count(build.arg("--target-dir").arg(&folder), Counters::Report)?;
-        run(&mut build)?;
-        let program = folder.join(host).join("debug/examples/replay");
-        Ok(Self { folder, program })
+        let programs = ["--no-default-features", "--example", "replay"];
+        let folder = compiler::build(Counters::Report, &programs)?;
+        Ok(Self { folder })
+    }
+
+    fn program(&self) -> PathBuf {
+        self.folder.join("debug/examples/replay")
     }
 
     /// Runs every input of a target; returns the file of the counters.
     fn run(&self, target: &str) -> Result<PathBuf> {
         let counters = self.folder.join(target).with_extension("profraw");
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(self.program());
         command.env("LLVM_PROFILE_FILE", &counters);
         command.arg(target).arg(corpus(target));
         let found = found(target);
@@ -195,14 +192,14 @@ impl Tools {
     }
 
     /// Runs the inputs of a target and merges its counters.
-    fn measure<'a>(&'a self, replay: &'a Replay, target: &str) -> Result<Coverage<'a>> {
+    fn measure(&self, replay: &Replay, target: &str) -> Result<Coverage<'_>> {
         let raw = replay.run(target)?;
         let counters = raw.with_extension("profdata");
         let mut merge = Command::new(&self.profdata);
         run(merge.arg("merge").arg(raw).arg("-o").arg(&counters))?;
         Ok(Coverage {
             cov: &self.cov,
-            program: &replay.program,
+            program: replay.program(),
             counters,
         })
     }
@@ -211,7 +208,7 @@ impl Tools {
 /// Counters of a target.
 struct Coverage<'a> {
     cov: &'a Path,
-    program: &'a Path,
+    program: PathBuf,
     counters: PathBuf,
 }
 
@@ -219,16 +216,14 @@ impl Coverage<'_> {
     fn command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(self.cov);
         command.arg(subcommand).arg("-instr-profile");
-        command.arg(&self.counters).arg(self.program);
+        command.arg(&self.counters).arg(&self.program);
         command
     }
 
     /// The project's files in the program, with their regions.
     fn regions(&self) -> Result<BTreeMap<String, Regions>> {
-        read(
-            &capture(self.command("export").arg("-summary-only"))?,
-            root(),
-        )
+        let said = capture(self.command("export").arg("-summary-only"))?;
+        read(&said, &root().canonicalize()?)
     }
 
     /// Writes pages of these files with a count for each line; returns the first page.

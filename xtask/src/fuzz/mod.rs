@@ -27,7 +27,6 @@ use anyhow::{Context, Result, bail};
 use crate::machine;
 use crate::outcome::{Outcome, Tests};
 use crate::process::run;
-use crate::toolchain::host;
 use crate::workspace::{cargo, root, target_dir};
 use compiler::Counters;
 
@@ -138,14 +137,7 @@ struct Programs {
 impl Programs {
     /// Builds every target.
     fn build() -> Result<Self> {
-        let host = host()?;
-        let folder = target_dir().join("fuzz");
-        let mut build = cargo("build");
-        build.args(["--manifest-path", FUZZ, "--release", "--bins"]);
-        build.args(["--target", &host]).arg("--target-dir");
-        compiler::count(build.arg(&folder), Counters::Fuzzer)?;
-        run(&mut build)?;
-        let folder = folder.join(host).join("release");
+        let folder = compiler::build(Counters::Fuzzer, &["--release", "--bins"])?.join("release");
         Ok(Self { folder })
     }
 
